@@ -1,0 +1,1 @@
+"""The door: the command line and the Prefect flows that run the pipeline over many clips."""

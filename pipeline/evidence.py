@@ -1,0 +1,97 @@
+"""What a video says of one person in one shot, before anyone interprets it.
+
+Pixels follow OpenCV (x right, y down, origin at the top left corner); the camera looks along +z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from robots.arrays import checked_array, freeze_fields
+from robots.exceptions import InvalidArray
+
+COCO17_NAMES = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee",
+    "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+"""Order of ``Evidence.kp2d``."""
+
+FOOT_POINT_NAMES = ("left_heel", "left_toe", "right_heel", "right_toe")
+"""Order of ``Evidence.foot_kp2d``."""
+
+
+class FrameFlag(IntFlag):
+    """What is doubtful about a frame; later stages weigh it down instead of trusting it blindly."""
+
+    INTERPOLATED = 1
+    """Lies between two native frames, more than a quarter of a frame from either."""
+    NO_PERSON = 2
+    """The person was not seen; everything is interpolated across the gap."""
+    LOW_CONFIDENCE = 4
+    """The person was seen, but most joints with a confidence below one half."""
+    CAMERA_UNSURE = 8
+    """Too few background features: the camera's rotation is carried over from the frame before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evidence:
+    """Keypoints, 3D landmarks, boxes and camera rotation of one person in one shot, at a fixed rate."""
+
+    fps: float
+    """Frames per second after resampling by time [1/s]."""
+    timestamps: Float[np.ndarray, "frames"]
+    """Time of each frame on the video's own clock [s]."""
+    native_fps: float
+    """Mean rate of the decoded frames [1/s]."""
+    image_size: tuple[int, int]
+    """Width and height [px]."""
+    K: Float[np.ndarray, "3 3"]
+    """Camera intrinsics [px]."""
+    K_source: str
+    """Where the focal length came from: ``user``, ``metadata`` or ``default``."""
+    boxes: Float[np.ndarray, "frames 4"]
+    """Person box x0, y0, x1, y1 [px]."""
+    kp2d: Float[np.ndarray, "frames 17 3"]
+    """COCO-17 keypoints: x, y [px] and confidence."""
+    foot_kp2d: Float[np.ndarray, "frames 4 3"]
+    """Heels and toes: x, y [px] and confidence."""
+    landmarks_w: Float[np.ndarray, "frames 33 3"]
+    """BlazePose's "world" landmarks: metres of an average body, origin between the hips, camera axes."""
+    R_w2c: Float[np.ndarray, "frames 3 3"]
+    """Rotation from the first frame's camera axes to this frame's camera axes."""
+    flags: UInt8[np.ndarray, "frames"]
+    """Bits of :class:`FrameFlag`."""
+    gravity_c0: Float[np.ndarray, "3"] | None = None
+    """Unit vector of gravity in the first frame's camera axes, where something told it."""
+
+    def __post_init__(self) -> None:
+        """Check shapes and finiteness."""
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise InvalidArray("fps", problem=f"must be positive, got {self.fps}")
+        dims: dict[str, int] = {}
+        shapes = {
+            "timestamps": ("frames",),
+            "K": (3, 3),
+            "boxes": ("frames", 4),
+            "kp2d": ("frames", 17, 3),
+            "foot_kp2d": ("frames", 4, 3),
+            "landmarks_w": ("frames", 33, 3),
+            "R_w2c": ("frames", 3, 3),
+        }
+        checked: dict[str, object] = {
+            name: checked_array(name, getattr(self, name), shape, dims) for name, shape in shapes.items()
+        }
+        checked["flags"] = checked_array("flags", self.flags, ("frames",), dims, dtype=np.uint8)
+        checked["image_size"] = (int(self.image_size[0]), int(self.image_size[1]))
+        if self.gravity_c0 is not None:
+            checked["gravity_c0"] = checked_array("gravity_c0", self.gravity_c0, (3,))
+        freeze_fields(self, checked)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.timestamps)

@@ -1,0 +1,49 @@
+"""Errors of ``pipeline``: facts in, one sentence out. Rooms derive their own from :class:`PipelineError`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from robots.exceptions import WushuError
+
+
+class PipelineError(WushuError):
+    """Base of the errors of ``pipeline``."""
+
+
+class InvalidLimits(PipelineError):
+    """A limits file cannot be used."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: not a limits file ({problem}). Copy one of the presets and change its numbers.")
+
+
+class UnreadableVideo(PipelineError):
+    """A file could not be opened or decoded as a video."""
+
+    def __init__(self, path: Path, *, problem: str, remedy: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}. {remedy}")
+
+
+class NoPersonFound(PipelineError):
+    """A video decodes, but nobody was seen in it long enough to make a motion."""
+
+    def __init__(self, path: Path, *, seen_s: float) -> None:
+        self.path = path
+        self.seen_s = seen_s
+        super().__init__(
+            f"{path}: a person was seen for only {seen_s:.1f} s. Film one whole person, at least a third of "
+            "the picture high, for a second or more."
+        )
+
+
+class MissingModelFile(PipelineError):
+    """A file that must be fetched once is not on this machine."""
+
+    def __init__(self, path: Path, *, what: str, command: str) -> None:
+        self.path = path
+        super().__init__(f"{what} is not on this machine ({path}). Run `{command}` once; it needs the network.")

@@ -1,0 +1,75 @@
+"""What was measured of a motion, apart from any opinion on it; limits come later (``pipeline.verdict``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from robots.arrays import checked_array, freeze_fields
+from robots.exceptions import InvalidArray, UnknownName
+
+Span = tuple[int, int]
+"""First frame, and the frame after the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measurement:
+    """One number about a motion, and where in the motion it comes from."""
+
+    name: str
+    """Name in lower case with underscores, e.g. ``skate_p95``; limits refer to it."""
+    value: float
+    """The number a limit is held against."""
+    unit: str
+    """Unit of the value, e.g. ``m/s``; ``1`` for a share."""
+    meaning: str
+    """One sentence for the reader of a report."""
+    series: Float[np.ndarray, "frames"] | None = None
+    """The quantity frame by frame, in the same unit, where it has one; NaN where it does not apply."""
+    spans: tuple[Span, ...] = ()
+    """Where the quantity was counted, e.g. the stance spans of a skate figure; empty = everywhere."""
+
+    def __post_init__(self) -> None:
+        """Check that the value is a finite number."""
+        if not np.isfinite(self.value):
+            raise InvalidArray(f"measurement '{self.name}'", problem=f"has the value {self.value}")
+        checked: dict[str, object] = {
+            "value": float(self.value),
+            "spans": tuple((int(start), int(stop)) for start, stop in self.spans),
+        }
+        if self.series is not None:
+            checked["series"] = checked_array(self.name, self.series, ("frames",), finite=False)
+        freeze_fields(self, checked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measurements:
+    """All that one stage measured of one motion."""
+
+    stage: str
+    """Who measured: ``plausibility`` or ``validation``."""
+    fps: float
+    """Rate of every ``series`` [1/s]."""
+    n_frames: int
+    """Length of the motion."""
+    items: tuple[Measurement, ...]
+    """The measurements, in the order a report shows them."""
+
+    def __getitem__(self, name: str) -> Measurement:
+        """Return the measurement of that name.
+
+        Raises:
+            UnknownName: There is none.
+        """
+        for item in self.items:
+            if item.name == name:
+                return item
+        raise UnknownName("measurement", name, (item.name for item in self.items))
+
+
+def spans_where(mask: np.ndarray) -> tuple[Span, ...]:
+    """Return the runs of True in a boolean series as half-open spans."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(mask, dtype=bool), [False]]).astype(np.int8)))
+    return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))

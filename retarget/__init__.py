@@ -1,0 +1,1 @@
+"""How a human motion becomes a robot motion: correspondence, contacts, Pinocchio IK."""

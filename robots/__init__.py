@@ -1,0 +1,1 @@
+"""One robot's body: joints, limits, frames and kinematics in both engines (Pinocchio, MuJoCo)."""

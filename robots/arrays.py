@@ -1,0 +1,74 @@
+"""Turns what a caller hands over into the read-only, finite, right-shaped array a record keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from robots.exceptions import InvalidArray
+
+
+def checked_array(
+    name: str,
+    value: ArrayLike,
+    shape: tuple[int | str, ...],
+    dims: dict[str, int] | None = None,
+    *,
+    dtype: DTypeLike = np.float64,
+    finite: bool = True,
+) -> np.ndarray:
+    """Return a read-only copy of ``value`` after checking shape and finiteness.
+
+    Args:
+        name: How the array is called in an error message.
+        value: Anything NumPy can read as an array.
+        shape: Expected shape; a string is a named dimension, equal wherever it is named again.
+        dims: Sizes of named dimensions seen so far; grows with each call.
+        dtype: Type of the result.
+        finite: Refuse NaN and infinity.
+
+    Raises:
+        InvalidArray: Shape or content is not as promised.
+    """
+    try:
+        array = np.array(value, dtype=dtype, order="C")
+    except (TypeError, ValueError) as error:
+        raise InvalidArray(name, problem=f"cannot be read as {np.dtype(dtype)}: {error}") from error
+    dims = {} if dims is None else dims
+    matches = len(array.shape) == len(shape) and all(
+        size == (dims.setdefault(dim, size) if isinstance(dim, str) else dim)
+        for size, dim in zip(array.shape, shape, strict=True)
+    )
+    if not matches:
+        wanted = ", ".join(f"{d}={dims[d]}" if d in dims else str(d) for d in shape)
+        raise InvalidArray(name, problem=f"has shape {array.shape}, expected ({wanted})")
+    if finite and np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))[0]
+        raise InvalidArray(name, problem=f"holds NaN or infinity, first at index {tuple(bad.tolist())}")
+    array.setflags(write=False)
+    return array
+
+
+def freeze_fields(record: object, checked: Mapping[str, Any]) -> None:
+    """Set fields of a frozen dataclass from its ``__post_init__``."""
+    for name, value in checked.items():
+        object.__setattr__(record, name, value)
+
+
+def checked_unit_quat(name: str, value: ArrayLike, shape: tuple[int | str, ...], dims: dict[str, int]) -> np.ndarray:
+    """Like :func:`checked_array` for unit quaternions: off by more than 1e-3 is refused, less is renormalised.
+
+    Raises:
+        InvalidArray: Shape, content or norm is not as promised.
+    """
+    quat = checked_array(name, value, shape, dims)
+    norm = np.linalg.norm(quat, axis=-1, keepdims=True)
+    if quat.size and np.abs(norm - 1.0).max() > 1e-3:
+        worst = float(norm.flat[np.abs(norm - 1.0).argmax()])
+        raise InvalidArray(name, problem=f"is not made of unit quaternions (a norm of {worst:.4g})")
+    quat = quat / norm
+    quat.setflags(write=False)
+    return quat
