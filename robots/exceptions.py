@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class WushuError(Exception):
@@ -37,3 +38,39 @@ class UnknownName(WushuError):
 
 class RobotsError(WushuError):
     """Base of the errors of ``robots``."""
+
+
+class WheelNotFetched(RobotsError):
+    """Files that live inside a published wheel could not be taken from it."""
+
+    def __init__(self, requirement: str, *, problem: str, remedy: str) -> None:
+        self.requirement = requirement
+        self.problem = problem
+        super().__init__(f"{requirement}: {problem}. {remedy}")
+
+
+class JointsDoNotMatch(RobotsError):
+    """A motion moves other joints than the robot it is played on."""
+
+    def __init__(self, robot: str, *, missing: Iterable[str], unknown: Iterable[str]) -> None:
+        self.robot = robot
+        self.missing = tuple(missing)
+        self.unknown = tuple(unknown)
+        parts = []
+        if self.missing:
+            parts.append(f"lacks {', '.join(self.missing)}")
+        if self.unknown:
+            parts.append(f"moves {', '.join(self.unknown)}, which the robot does not have")
+        super().__init__(f"the motion does not fit the robot '{robot}': it {' and '.join(parts)}.")
+
+
+class MeshesMissing(RobotsError):
+    """A robot was asked for with meshes that are not in the given folder."""
+
+    def __init__(self, mesh_dir: Path, *, missing: Iterable[str]) -> None:
+        self.mesh_dir = mesh_dir
+        self.missing = tuple(missing)
+        super().__init__(
+            f"{mesh_dir}: {len(self.missing)} mesh files are not there (first: {self.missing[0]}). "
+            "Fetch them once with `wushu robot meshes`, or load the robot without meshes."
+        )
