@@ -33,10 +33,7 @@ def checked_array(
     Raises:
         InvalidArray: Shape or content is not as promised.
     """
-    try:
-        array = np.array(value, dtype=dtype, order="C")
-    except (TypeError, ValueError) as error:
-        raise InvalidArray(name, problem=f"cannot be read as {np.dtype(dtype)}: {error}") from error
+    array = _converted(name, value, np.dtype(dtype))
     dims = {} if dims is None else dims
     matches = len(array.shape) == len(shape) and all(
         size == (dims.setdefault(dim, size) if isinstance(dim, str) else dim)
@@ -50,6 +47,21 @@ def checked_array(
         raise InvalidArray(name, problem=f"holds NaN or infinity, first at index {tuple(bad.tolist())}")
     array.setflags(write=False)
     return array
+
+
+def _converted(name: str, value: ArrayLike, dtype: np.dtype) -> np.ndarray:
+    """Return a copy of that type; what an integer type cannot hold is refused, not wrapped around."""
+    try:
+        given = np.asarray(value)
+        if np.iscomplexobj(given):
+            raise TypeError("it is complex")  # NumPy would drop the imaginary part
+        if np.issubdtype(dtype, np.integer) and given.size and np.issubdtype(given.dtype, np.number):
+            bounds = np.iinfo(dtype)
+            if not np.all((given == np.floor(given)) & (given >= bounds.min) & (given <= bounds.max)):
+                raise ValueError(f"it holds other values than whole numbers from {bounds.min} to {bounds.max}")
+        return np.array(given, dtype=dtype, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidArray(name, problem=f"cannot be read as {dtype}: {error}") from error
 
 
 def freeze_fields(record: object, checked: Mapping[str, Any]) -> None:

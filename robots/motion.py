@@ -37,6 +37,8 @@ class RobotMotion:
         """Check shapes, finiteness, unit quaternions and the frame rate."""
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise InvalidArray("fps", problem=f"must be positive, got {self.fps}")
+        if len(set(self.joint_names)) < len(self.joint_names):
+            raise InvalidArray("joint_names", problem="names a joint twice")
         dims: dict[str, int] = {"joints": len(self.joint_names)}
         root_pos_w = checked_array("root_pos_w", self.root_pos_w, ("frames", 3), dims)
         if len(root_pos_w) == 0:
@@ -95,7 +97,12 @@ class RobotMotion:
 
         Cubic splines for positions and joints, slerp for the root, linear for contact. Call it once
         on the way out: every resampling costs bandwidth.
+
+        Raises:
+            InvalidArray: ``fps`` is not a positive number.
         """
+        if not (np.isfinite(fps) and fps > 0):
+            raise InvalidArray("fps", problem=f"must be positive, got {fps}")
         if len(self) == 1 or fps == self.fps:
             return RobotMotion.from_qpos(
                 self.qpos, fps=fps, joint_names=self.joint_names, foot_contact=self.foot_contact
@@ -110,7 +117,7 @@ class RobotMotion:
             root_pos_w=CubicSpline(old, self.root_pos_w)(new),
             root_quat_wxyz=rotations(new).as_quat(scalar_first=True),
             joint_pos=CubicSpline(old, self.joint_pos)(new),
-            foot_contact=interp1d(old, self.foot_contact, axis=0)(new),
+            foot_contact=np.clip(interp1d(old, self.foot_contact, axis=0)(new), 0.0, 1.0),  # rounding may leave [0, 1]
         )
 
 
