@@ -47,3 +47,39 @@ class MissingModelFile(PipelineError):
     def __init__(self, path: Path, *, what: str, command: str) -> None:
         self.path = path
         super().__init__(f"{what} is not on this machine ({path}). Run `{command}` once; it needs the network.")
+
+
+class NotADataset(PipelineError):
+    """A directory was named as a dataset and is none."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}. Name a dataset of `wushu run`, or a new folder.")
+
+
+class CorruptArtefact(PipelineError):
+    """A file of a dataset is missing, damaged or of another kind."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}. Delete the file and run again; it will be made anew.")
+
+
+class OutputNotWritable(PipelineError):
+    """A result could not be written."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: cannot be written ({problem}). Free space, fix permissions, or name another folder.")
+
+
+class InvalidSettings(PipelineError):
+    """A settings file names something that does not exist, or holds a wrong value."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}")

@@ -1,0 +1,46 @@
+# Everything a person types here works on a fresh clone: the virtual environment is made on demand.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test test-slow check format deploy clean help
+
+help:
+	@echo "make demo       install, render two clips with known truth, run the whole chain on them"
+	@echo "make test       the default tests"
+	@echo "make test-slow  the slow tier: whole chain, Prefect worker"
+	@echo "make check      ruff, pyright, import-linter"
+
+# A stamp for each set of extras: a changed pyproject or constraints file installs again.
+$(VENV)/.run-stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e ".[flows]"
+	touch $@
+
+$(VENV)/.dev-stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e ".[dev]"
+	touch $@ $(VENV)/.run-stamp
+
+demo: $(VENV)/.run-stamp
+	$(BIN)/wushu demo
+
+test: $(VENV)/.dev-stamp
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.dev-stamp
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.dev-stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev-stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -1,0 +1,80 @@
+"""The command ``wushu``: one subcommand a job, one clear sentence for everything a user can get wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import tyro
+
+from flows.commands.body import Body
+from flows.commands.demo import Demo
+from flows.commands.doctor import Doctor
+from flows.commands.fetch import Models, Robot
+from flows.commands.play import Play
+from flows.commands.run import Run
+from flows.commands.show import Show
+from flows.console import console, error_console
+from pipeline.settings import Settings, load_settings
+from robots.exceptions import WushuError
+
+INTERRUPTED = 130
+"""Exit code of a program ended by Ctrl-C, as shells have it."""
+
+
+class Command(Protocol):
+    """What every subcommand is: a record of its options that can be called."""
+
+    def __call__(self) -> int:
+        """Do the job and return the exit code."""
+        ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return the exit code (0 only if everything asked for was done)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        command: Command = tyro.cli(
+            _command_type(_settings_named_in(arguments)),
+            prog="wushu",
+            description="Kung-fu and dance videos in, Unitree G1 motions out.",
+            args=arguments,
+            config=(tyro.conf.OmitSubcommandPrefixes,),
+        )
+        return command()
+    except WushuError as error:
+        error_console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted: what is finished is kept; run the same command again to go on")
+        return INTERRUPTED
+
+
+def _command_type(settings: Settings) -> Any:
+    """Return the union of all subcommands; ``settings`` are the defaults that a preset may have changed."""
+    sub = tyro.conf.subcommand
+    return (
+        Annotated[Demo, sub("demo")]
+        | Annotated[Run, sub("run", default=Run(videos=(), settings=settings))]
+        | Annotated[Show, sub("show")]
+        | Annotated[Play, sub("play")]
+        | Annotated[Doctor, sub("doctor")]
+        | Annotated[Models, sub("models")]
+        | Annotated[Robot, sub("robot")]
+        | Annotated[Body, sub("body")]
+    )
+
+
+def _settings_named_in(arguments: Sequence[str]) -> Settings:
+    """Read the preset before the other options, so that ``--help`` shows its values and options override it."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset", type=Path)
+    preset = parser.parse_known_args(arguments)[0].preset
+    return Settings() if preset is None else load_settings(preset)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""``wushu play CLIP``: the robot in MuJoCo's own viewer, on a desktop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from retarget.retargeter import RetargetResult
+
+from flows.exceptions import NoMotion
+from pipeline.manifest import find_row
+from pipeline.review import play_on_desktop
+from pipeline.store import Dataset
+from robots.g1 import load_g1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """Play a clip's robot motion in MuJoCo's viewer (space pauses, the arrow keys step)."""
+
+    clip: tyro.conf.Positional[str]
+    """Id of the clip, the beginning of it, or the video's name."""
+    dataset: Path = Path("wushu_dataset")
+    """A folder made by `wushu run`, or wushu_demo/dataset."""
+    speed: float = 1.0
+    """Playback speed, 1 = real time."""
+
+    def __call__(self) -> int:
+        """Open the viewer until its window is closed."""
+        dataset = Dataset.open(self.dataset)
+        row = find_row(dataset, self.clip)
+        if "retarget" not in row.fingerprints:
+            raise NoMotion(row.clip.name, reason=row.error)
+        result = dataset.load(row.clip.id, "retarget", row.fingerprints["retarget"], RetargetResult)
+        play_on_desktop(result.motion, load_g1(), speed=self.speed)
+        return 0

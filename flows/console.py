@@ -1,0 +1,70 @@
+"""What the commands show on a terminal: progress while they work, tables when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from pipeline.manifest import ManifestRow, Outcome
+from pipeline.process_clip import StageListener
+from pipeline.progress import Progress
+from pipeline.store import Dataset
+
+console = Console()
+error_console = Console(stderr=True)
+
+_COLOUR = {Outcome.ACCEPTED: "green", Outcome.REJECTED: "yellow", Outcome.BROKEN: "red"}
+
+
+@contextmanager
+def progress_bars() -> Iterator[Bars]:
+    """Show progress bars while the block runs."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=error_console, transient=True) as bars:
+        yield bars
+
+
+def bar(bars: Bars, description: str) -> Progress:
+    """Add a bar and return what fills it."""
+    task = bars.add_task(escape(description), total=None)
+    return lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def clip_listener(bars: Bars, name: str, n_stages: int) -> StageListener:
+    """Give one clip a line that shows the stage at work and how far it is."""
+    task = bars.add_task(escape(name), total=n_stages)
+    begun = 0
+
+    def on_stage(stage: str) -> Progress:
+        nonlocal begun
+        bars.update(task, description=f"{escape(name)}: {stage}", completed=begun)
+        position, begun = begun, begun + 1
+
+        def report(done: int, total: int | None) -> None:
+            bars.update(task, completed=position + (done / total if total else 0.0))
+
+        return report
+
+    return on_stage
+
+
+def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
+    """Print the outcome of every clip, the reasons of those that were not accepted, and where the results are."""
+    table = Table("clip", "id", "outcome", "reason")
+    for row in rows:
+        reasons = "\n".join(f"- {escape(reason)}" for reason in row.reasons) or "every check passed"
+        if row.error is not None and row.verdict is not None:
+            reasons += f"\n- {escape(row.error)}"
+        colour = _COLOUR[row.outcome]
+        table.add_row(escape(row.clip.name), row.clip.id, f"[{colour}]{row.outcome}[/]", reasons)
+    console.print(table)
+    console.print(f"dataset: {dataset.root}", highlight=False, soft_wrap=True)
+    for row in rows:
+        if row.outcome is not Outcome.BROKEN:
+            console.print(f"{row.clip.name}: {dataset.clip_dir(row.clip.id)}", highlight=False, soft_wrap=True)

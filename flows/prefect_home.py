@@ -1,0 +1,20 @@
+"""Prefect's surroundings for this project: its own folder, a local server, no telemetry. Set before Prefect is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PREFECT_DEFAULTS = {
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def use_project_home(folder: Path) -> None:
+    """Let Prefect keep its database and logs below ``folder``; what the user set in the environment stays."""
+    os.environ.setdefault("PREFECT_HOME", str(folder.resolve() / ".prefect"))
+    for name, value in PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,89 @@
+"""The outcome of one clip in a dataset: what was decided, from which results, and what it may be used for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.clip import Clip
+from pipeline.record_codec import plain
+from pipeline.store import Dataset, read_record, write_json
+from pipeline.verdict import Verdict
+from robots.exceptions import UnknownName
+
+ROW_FILE = "row.json"
+
+
+class Outcome(StrEnum):
+    """How a clip ended."""
+
+    ACCEPTED = "accepted"
+    """A motion, and every rejecting check passed."""
+    REJECTED = "rejected"
+    """A motion, but a check refused it; the verdict says why."""
+    BROKEN = "broken"
+    """No motion: the input could not be used; the error says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """One clip's line in the dataset's index."""
+
+    clip: Clip
+    fingerprints: dict[str, str]
+    """Stage name -> fingerprint of the result that counts."""
+    metrics: dict[str, float]
+    """``<stage>.<measurement>`` -> value."""
+    licences: tuple[str, ...]
+    """Licences of everything the motion was made from."""
+    verdict: Verdict | None = None
+    broken_stage: str | None = None
+    """Stage that could not go on."""
+    error: str | None = None
+    """Its sentence."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Accepted, rejected or broken."""
+        if self.verdict is None:
+            return Outcome.BROKEN
+        return Outcome.ACCEPTED if self.verdict.accepted else Outcome.REJECTED
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not accepted, in sentences."""
+        if self.verdict is None:
+            return (self.error or "unknown",)
+        return self.verdict.reasons
+
+
+def write_row(dataset: Dataset, row: ManifestRow) -> None:
+    """Put a clip's outcome into its folder."""
+    write_json(dataset.clip_dir(row.clip.id) / ROW_FILE, plain(row))
+
+
+def read_row(dataset: Dataset, clip_id: str) -> ManifestRow:
+    """Read a clip's outcome back.
+
+    Raises:
+        CorruptArtefact: The clip has none, or it is damaged.
+    """
+    return read_record(dataset.clip_dir(clip_id) / ROW_FILE, ManifestRow)
+
+
+def read_rows(dataset: Dataset) -> list[ManifestRow]:
+    """Read the outcomes of all clips that have one."""
+    return [read_row(dataset, i) for i in dataset.clip_ids() if (dataset.clip_dir(i) / ROW_FILE).exists()]
+
+
+def find_row(dataset: Dataset, clip: str) -> ManifestRow:
+    """Find a clip's outcome by its id, by the beginning of its id, or by its video's name.
+
+    Raises:
+        UnknownName: No clip, or more than one, is called so.
+    """
+    rows = read_rows(dataset)
+    found = [row for row in rows if row.clip.id.startswith(clip) or row.clip.name == clip]
+    if len(found) != 1:
+        raise UnknownName("clip", clip, [f"{row.clip.id} ({row.clip.name})" for row in found or rows])
+    return found[0]

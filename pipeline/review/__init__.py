@@ -1,0 +1,6 @@
+"""What people look at before they trust a motion: the side-by-side video, and MuJoCo's viewer on a desktop."""
+
+from pipeline.review.desktop import NoDesktop, play_on_desktop
+from pipeline.review.playback import PlaybackConfig, render_playback
+
+__all__ = ["NoDesktop", "PlaybackConfig", "play_on_desktop", "render_playback"]

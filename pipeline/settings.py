@@ -1,0 +1,67 @@
+"""All that a user can choose about a run, one frozen dataclass a stage, from TOML and from the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retarget.retargeter import RetargetConfig
+
+from pipeline.estimators import LandmarkConfig
+from pipeline.exceptions import InvalidSettings
+from pipeline.plausibility import PlausibilityConfig
+from pipeline.record_codec import from_plain
+from pipeline.review import PlaybackConfig
+from pipeline.validation import ValidationConfig
+from pipeline.video import VideoConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodySettings:
+    """Whose body is in the video."""
+
+    name: str = "open"
+    """``open``, or the name under which ``wushu body import`` stored a licensed body."""
+    height_m: float | None = None
+    """Stature of the person [m]; None = the body model's mean. Everything scales with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of the whole chain, in the order in which a clip meets them."""
+
+    video: VideoConfig = field(default_factory=VideoConfig)
+    """Decoding, keypoints, camera."""
+    body: BodySettings = field(default_factory=BodySettings)
+    """The person."""
+    estimator: str = "landmark"
+    """Which estimator turns evidence into human motion."""
+    landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
+    """The estimator ``landmark``."""
+    plausibility: PlausibilityConfig = field(default_factory=PlausibilityConfig)
+    """What is measured on the human."""
+    retarget: RetargetConfig = field(default_factory=RetargetConfig)
+    """Human to robot."""
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    """What is measured on the robot."""
+    limits: str = "trainable"
+    """Which limits decide: a preset's name, or the path of a TOML file of your own."""
+    formats: tuple[str, ...] = ("pbhc", "mjlab", "unitree-csv")
+    """Hand-off formats written for accepted clips."""
+    playback: PlaybackConfig = field(default_factory=PlaybackConfig)
+    """The side-by-side video."""
+
+
+def load_settings(path: Path) -> Settings:
+    """Read settings from TOML; what the file does not name keeps its default.
+
+    Raises:
+        InvalidSettings: The file cannot be read, or names a setting that does not exist.
+    """
+    try:
+        return from_plain(Settings, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidSettings(path, problem=str(error)) from error
+    except (ExceptionGroup, ValueError, TypeError) as error:
+        raise InvalidSettings(path, problem="; ".join(transform_error(error))) from error
