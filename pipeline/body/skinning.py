@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import sparse
 
+from retarget.smpl_skeleton import SMPL_PARENTS
+
 
 def skin_matrix(rest_verts: Float[np.ndarray, "verts 3"], weights: sparse.csr_array) -> sparse.csr_array:
     """Return the (verts, 24 * 4) matrix that maps stacked joint transforms to posed vertices."""
@@ -18,8 +20,8 @@ def skin_matrix(rest_verts: Float[np.ndarray, "verts 3"], weights: sparse.csr_ar
     homogeneous = np.concatenate([rest_verts, np.ones((len(rest_verts), 1))], axis=1)
     data = weights.data[:, None] * homogeneous[rows]
     columns = 4 * weights.indices[:, None] + np.arange(4)
-    shape = (len(rest_verts), 4 * weights.shape[1])
-    return sparse.csr_array((data.ravel(), columns.ravel(), 4 * weights.indptr), shape=shape)
+    entries = (data.ravel(), columns.ravel(), 4 * weights.indptr)
+    return sparse.csr_array(entries, shape=(len(rest_verts), 4 * len(SMPL_PARENTS)))
 
 
 def blend(
