@@ -2,8 +2,45 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from robots.exceptions import WushuError
 
 
 class RetargetError(WushuError):
     """Base of the errors of ``retarget``."""
+
+
+class InvalidCorrespondence(RetargetError):
+    """A table that maps human bodies to robot links cannot be used."""
+
+    def __init__(self, source: Path | str, *, problem: str) -> None:
+        self.source = source
+        self.problem = problem
+        super().__init__(f"{source}: not a usable correspondence ({problem}).")
+
+
+class ImplausibleLegLength(RetargetError):
+    """The human is far smaller or larger than a person: mostly a wrong unit."""
+
+    def __init__(self, leg_length_m: float, *, plausible_m: tuple[float, float]) -> None:
+        self.leg_length_m = leg_length_m
+        self.plausible_m = plausible_m
+        low, high = plausible_m
+        super().__init__(
+            f"the human's legs measure {leg_length_m:.3g} m from hip to ankle, a person's measure {low:g} to {high:g} m. "
+            "Give positions in metres."
+        )
+
+
+class NotZUp(RetargetError):
+    """The human stands along an axis other than z."""
+
+    def __init__(self, axis: str, *, share: float) -> None:
+        self.axis = axis
+        self.share = share
+        super().__init__(
+            f"the human's trunk points along world {axis} in {share:.0%} of the frames: this looks like a "
+            f"{axis.lstrip('+-')}-up motion in a z-up world. Turn it once where it is read; "
+            "if the person truly lies all the time, set check_up_axis to false."
+        )

@@ -1,0 +1,255 @@
+"""Turns targets for a robot's links in one frame into joint angles inside a box, by Gauss-Newton on Pinocchio.
+
+Configurations are Pinocchio's: base position, base quaternion **xyzw**, joints. Steps live in its tangent
+space: base twist in the base's own frame, then joints. With isotropic weights the matrix ``J^T W J`` of
+pose tasks equals the joint-space mass matrix of a robot whose links weigh ``position_weight^2`` and have the inertia
+``rotation_weight^2``; so it is well behaved wherever such a robot is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pinocchio as pin
+from jaxtyping import Bool, Float
+
+from retarget.box_qp import solve_box_qp
+from retarget.rotations import rotation_log
+from robots.exceptions import UnknownName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IkConfig:
+    """How hard the solver tries and what it prefers where the targets leave it a choice."""
+
+    sole_weight: float = 1000.0
+    """Price of a sole point under the floor, and of a planted foot off the floor [1/m]."""
+    posture_weight: float = 0.3
+    """Price of a joint away from the robot's default pose [1/rad]; decides what the targets do not."""
+    reference_weight: float = 1.0
+    """Price of a joint away from the reference, the frame before [1/rad]; calms the motion, costs some lag."""
+    damping: float = 1e-2
+    """Smallest Levenberg-Marquardt damping, in units of squared weights."""
+    max_iterations: int = 8
+    """Gauss-Newton steps a frame, from a warm start."""
+    tolerance: float = 1e-4
+    """A frame is done when no joint, and no base coordinate, moves more than this in a step [rad, m]."""
+
+
+class FrameTask(NamedTuple):
+    """A point of a robot link that has a target pose; the weights come with each frame's targets."""
+
+    link: str
+    point_b: Float[np.ndarray, "3"]
+
+
+class Sole(NamedTuple):
+    """The corner points of a foot's sole, in the frame of its link [m]."""
+
+    link: str
+    points_b: Float[np.ndarray, "points 3"]
+
+
+class FrameTarget(NamedTuple):
+    """What one frame asks of the tasks."""
+
+    pos_w: Float[np.ndarray, "tasks 3"]
+    """Target of each task's point [m]."""
+    rot_w: Float[np.ndarray, "tasks 3 3"]
+    """Target orientation of each task's link."""
+    position_weight: Float[np.ndarray, "tasks 3"]
+    """Price of distance along each world axis [1/m]."""
+    rotation_weight: Float[np.ndarray, "tasks"]
+    """Price of the angle [1/rad]."""
+    planted: Bool[np.ndarray, "soles"]
+    """Feet whose lowest sole point must lie on the floor, z = 0; the others need only stay above it."""
+
+
+class Linearisation(NamedTuple):
+    """Weighted residuals and their Jacobian; the cost is the sum of the squared residuals."""
+
+    cost: float
+    residual: Float[np.ndarray, "rows"]
+    jacobian: Float[np.ndarray, "rows nv"]
+
+
+class InverseKinematics:
+    """Solves one frame after the other for one robot and one set of tasks."""
+
+    def __init__(
+        self,
+        model: pin.Model,
+        tasks: Sequence[FrameTask],
+        soles: Sequence[Sole],
+        posture: Float[np.ndarray, "nq"],
+        config: IkConfig,
+    ) -> None:
+        """Resolve links to joints once.
+
+        Args:
+            model: Robot with a floating base.
+            tasks: Points with targets.
+            soles: Feet that stay above the floor.
+            posture: Configuration that is preferred where the targets leave a choice.
+            config: Weights and effort.
+
+        Raises:
+            UnknownName: A task or sole names a link that the robot lacks.
+        """
+        self.model, self.data, self.config = model, model.createData(), config
+        self.posture = posture[7:]
+        self._task_joint, self._task_rot, self._task_point = _attach(model, tasks)
+        corners = [FrameTask(sole.link, point) for sole in soles for point in sole.points_b]
+        self._corner_joint, _, self._corner_point = _attach(model, corners)
+        self._n_soles = len(soles)
+        self._task_mask = _support_mask(model, self._task_joint)[:, None, :]
+        self._corner_mask = _support_mask(model, self._corner_joint)
+
+    def task_poses(
+        self, q: Float[np.ndarray, "nq"]
+    ) -> tuple[Float[np.ndarray, "tasks 3"], Float[np.ndarray, "tasks 3 3"]]:
+        """World positions [m] of the task points and world rotations of their links."""
+        pin.forwardKinematics(self.model, self.data, q)
+        pos, rot = self._placed(self._task_joint, self._task_point)
+        return pos, rot @ self._task_rot
+
+    def corner_heights(self, q: Float[np.ndarray, "nq"]) -> Float[np.ndarray, "soles points"]:
+        """Heights of the sole points above the floor [m]."""
+        pin.forwardKinematics(self.model, self.data, q)
+        return self._placed(self._corner_joint, self._corner_point)[0][:, 2].reshape(self._n_soles, -1)
+
+    def linearise(self, q: Float[np.ndarray, "nq"], target: FrameTarget) -> Linearisation:
+        """Weighted residuals of tasks and soles at ``q``, with their Jacobian in the tangent space.
+
+        The rows of an orientation are exact at its target and leave out the factor ``Jl^-1(log)`` elsewhere;
+        the gradient is exact everywhere, because ``Jl^-T(e) e = e``.
+        """
+        pin.computeJointJacobians(self.model, self.data, q)
+        columns = self.data.J
+        pos, rot = self._placed(self._task_joint, self._task_point)
+        angular = columns[3:] * self._task_mask
+        linear = columns[:3] * self._task_mask - _skew(pos) @ angular
+        residual_pos = pos - target.pos_w
+        residual_rot = rotation_log(rot @ self._task_rot @ target.rot_w.transpose(0, 2, 1))
+        heights, height_rows = self._sole_rows(columns, target.planted)
+        nv, weight_rot = self.model.nv, target.rotation_weight[:, None]
+        jacobian = np.concatenate(
+            [
+                (linear * target.position_weight[:, :, None]).reshape(-1, nv),
+                (angular * weight_rot[:, :, None]).reshape(-1, nv),
+                height_rows,
+            ]
+        )
+        residual = np.concatenate(
+            [(residual_pos * target.position_weight).ravel(), (residual_rot * weight_rot).ravel(), heights]
+        )
+        return Linearisation(float(residual @ residual), residual, jacobian)
+
+    def solve(
+        self,
+        q: Float[np.ndarray, "nq"],
+        target: FrameTarget,
+        lower: Float[np.ndarray, "joints"],
+        upper: Float[np.ndarray, "joints"],
+        reference: Float[np.ndarray, "joints"],
+        *,
+        max_iterations: int | None = None,
+    ) -> tuple[Float[np.ndarray, "nq"], float]:
+        """Return the configuration near ``q`` that meets ``target`` best with all joints in ``[lower, upper]``.
+
+        Args:
+            q: Start; joints outside the box are moved onto its walls.
+            target: What is asked for.
+            lower: Smallest joint angles allowed [rad].
+            upper: Largest joint angles allowed [rad].
+            reference: Joint angles to stay near [rad].
+            max_iterations: Other than the configured number of steps.
+
+        Returns:
+            The configuration and its cost, regularisation included.
+        """
+        q = np.concatenate([q[:7], np.clip(q[7:], lower, upper)])
+        cost, hessian, gradient = self._normal_equations(q, target, reference)
+        damping, free_base = self.config.damping, np.full(6, np.inf)
+        for _ in range(max_iterations or self.config.max_iterations):
+            low, high = np.concatenate([-free_base, lower - q[7:]]), np.concatenate([free_base, upper - q[7:]])
+            step = solve_box_qp(hessian + damping * np.eye(len(gradient)), gradient, low, high)
+            trial = pin.integrate(self.model, q, step)
+            np.clip(trial[7:], lower, upper, out=trial[7:])
+            trial_cost, trial_hessian, trial_gradient = self._normal_equations(trial, target, reference)
+            if trial_cost > cost * (1 + 1e-12):
+                damping = max(10.0 * damping, 1.0)
+                if np.abs(step).max() < self.config.tolerance:
+                    break
+                continue
+            q, cost, hessian, gradient = trial, trial_cost, trial_hessian, trial_gradient
+            damping = max(0.1 * damping, self.config.damping)
+            if np.abs(step).max() < self.config.tolerance:
+                break
+        return q, cost
+
+    def _normal_equations(
+        self, q: np.ndarray, target: FrameTarget, reference: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Cost, Gauss-Newton Hessian and gradient (both halved) with regularisation."""
+        cost, residual, jacobian = self.linearise(q, target)
+        hessian, gradient = jacobian.T @ jacobian, jacobian.T @ residual
+        for weight, wanted in ((self.config.posture_weight, self.posture), (self.config.reference_weight, reference)):
+            away = q[7:] - wanted
+            cost += weight**2 * float(away @ away)
+            gradient[6:] += weight**2 * away
+        np.einsum("ii->i", hessian)[6:] += self.config.posture_weight**2 + self.config.reference_weight**2
+        return cost, hessian, gradient
+
+    def _placed(self, joints: Sequence[int], points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World positions of points fixed to joints, and the joints' world rotations."""
+        placements = [self.data.oMi[joint] for joint in joints]
+        rot = np.array([placement.rotation for placement in placements])
+        pos = np.array([placement.translation for placement in placements])
+        return pos + np.einsum("pij,pj->pi", rot, points), rot
+
+    def _sole_rows(self, columns: np.ndarray, planted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted heights of the sole points that count now, and their Jacobian."""
+        points, _ = self._placed(self._corner_joint, self._corner_point)
+        height = points[:, 2].reshape(self._n_soles, -1)
+        counts = height < 0
+        feet = np.flatnonzero(planted)
+        counts[feet, height[feet].argmin(axis=1)] = True
+        rows = np.flatnonzero(counts)
+        x, y = points[rows, 0, None], points[rows, 1, None]
+        jacobian = (columns[2] + columns[3] * y - columns[4] * x) * self._corner_mask[rows]
+        return self.config.sole_weight * points[rows, 2], self.config.sole_weight * jacobian
+
+
+def _attach(model: pin.Model, tasks: Sequence[FrameTask]) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Joint, rotation joint -> link and point in the joint's frame of each task."""
+    links = tuple(frame.name for frame in model.frames if frame.type == pin.FrameType.BODY)
+    joints, rotations, points = [], [], []
+    for task in tasks:
+        if task.link not in links:
+            raise UnknownName("robot link", task.link, links)
+        frame = model.frames[model.getFrameId(task.link, pin.FrameType.BODY)]
+        joints.append(int(frame.parentJoint))
+        rotations.append(frame.placement.rotation)
+        points.append(frame.placement.act(np.asarray(task.point_b, dtype=float)))
+    return joints, np.array(rotations), np.array(points)
+
+
+def _support_mask(model: pin.Model, joints: Sequence[int]) -> Float[np.ndarray, "points nv"]:
+    """1 where a velocity coordinate moves the joint's frame."""
+    mask = np.zeros((len(joints), model.nv))
+    for row, joint in enumerate(joints):
+        for support in model.supports[joint]:
+            first = model.joints[support].idx_v
+            mask[row, first : first + model.joints[support].nv] = support > 0
+    return mask
+
+
+def _skew(vectors: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "points 3 3"]:
+    """Matrices of the cross product with each vector."""
+    x, y, z = vectors.T
+    zero = np.zeros_like(x)
+    return np.array([[zero, -z, y], [z, zero, -x], [-y, x, zero]]).transpose(2, 0, 1)

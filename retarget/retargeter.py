@@ -1,0 +1,229 @@
+"""Turns a human motion into a motion of a robot that keeps its limits and stands on its feet.
+
+The story: read the human's bodies through the correspondence, tell when feet stand, build target poses,
+anchor the standing feet, solve inverse kinematics frame by frame inside a box of position and speed
+limits, and let go of the stances that the robot cannot hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from retarget.body_trajectory import BodyTrajectory
+from retarget.clip_solver import ClipSolver
+from retarget.contacts import ContactConfig, Span, stance_probability, stance_spans, standing_height
+from retarget.correspondence import load_correspondence
+from retarget.exceptions import ImplausibleLegLength, NotZUp
+from retarget.ik import FrameTarget, FrameTask, IkConfig, InverseKinematics, Sole
+from retarget.planting import FootTargets, PlantingConfig, plant_feet
+from retarget.result import InfeasibleStance, RetargetResult
+from retarget.rotations import rotation_log
+from retarget.targets import BodyTargets, build_targets, human_points, leg_lengths, robot_rest
+from robots.motion import RobotMotion
+
+if TYPE_CHECKING:
+    from robots.model import RobotModel
+
+PLAUSIBLE_LEG_M = (0.35, 1.3)
+"""Hip to ankle, from a small child to taller than anybody [m]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetargetConfig:
+    """How a human motion becomes a robot motion."""
+
+    correspondence: str = "smpl_to_g1"
+    """Name of a table that ships with the product, or path of a TOML file."""
+    speed_tier: Literal["soft", "hard"] = "soft"
+    """Which of the robot's two joint speed limits to keep."""
+    check_up_axis: bool = True
+    """Refuse a human whose trunk lies along a horizontal axis of the world nearly all the time."""
+    contact: ContactConfig = field(default_factory=ContactConfig)
+    """When a foot counts as standing."""
+    planting: PlantingConfig = field(default_factory=PlantingConfig)
+    """How feet come to stand."""
+    ik: IkConfig = field(default_factory=IkConfig)
+    """Solver settings."""
+
+
+def _silent(done: int, total: int | None) -> None:
+    """Report to nobody."""
+
+
+class Retargeter:
+    """Retargets human motions to one robot."""
+
+    def __init__(self, robot: RobotModel, config: RetargetConfig | None = None) -> None:
+        """Prepare the robot once for many motions.
+
+        Args:
+            robot: Robot description.
+            config: Settings; defaults when left out.
+
+        Raises:
+            InvalidCorrespondence: The table cannot be read.
+            UnknownName: The table names a joint or link that the robot lacks.
+        """
+        self.robot, self.config = robot, config or RetargetConfig()
+        self.correspondence = load_correspondence(self.config.correspondence)
+        model = robot.pin_model()
+        self.rest = robot_rest(model, self.correspondence)
+        self._feet = [self.correspondence.index(human) for human in self.correspondence.feet.values()]
+        self._ankle_height = -float(np.asarray(robot.sole_points_b)[:, 2].min())
+        tasks = [
+            FrameTask(body.robot, point)
+            for body, point in zip(self.correspondence.bodies, self.rest.point_b, strict=True)
+        ]
+        soles = [Sole(self.correspondence.bodies[i].robot, np.asarray(robot.sole_points_b)) for i in self._feet]
+        posture = np.concatenate([np.zeros(6), [1.0], robot.default_joint_pos])
+        ik = InverseKinematics(model, tasks, soles, posture, self.config.ik)
+        speed = robot.velocity_limit_soft if self.config.speed_tier == "soft" else robot.velocity_limit
+        self.solver = ClipSolver(ik, robot.joint_lower, robot.joint_upper, speed)
+
+    def retarget(
+        self, trajectory: BodyTrajectory, progress: Callable[[int, int | None], None] = _silent
+    ) -> RetargetResult:
+        """Retarget one motion.
+
+        Args:
+            trajectory: The human's bodies in a z-up world.
+            progress: Told the number of frames done and expected; starts anew when stances are let go.
+
+        Returns:
+            A motion whose joints are inside their limits and move no faster than the robot's speed limit between
+            any two frames; with residuals and stances.
+
+        Raises:
+            UnknownName: The trajectory lacks a body that the correspondence reads.
+            ImplausibleLegLength: The human is far from a person's size.
+            NotZUp: The human stands along another axis than z.
+        """
+        human_pos, human_rot = human_points(trajectory, self.correspondence)
+        self._check_human(human_pos, human_rot)
+        prob = self._contact_probability(trajectory, human_pos[:, self._feet])
+        spans = tuple(stance_spans(prob[:, foot], trajectory.fps, self.config.contact) for foot in range(prob.shape[1]))
+        targets = build_targets(
+            human_pos,
+            human_rot,
+            self.correspondence,
+            self.rest,
+            human_ankle_height=standing_height(human_pos[:, self._feet], prob),
+            robot_ankle_height=self._ankle_height,
+        )
+        q, let_go = self._solve_with_stances(targets, spans, trajectory.fps, progress)
+        return self._result(q, targets, spans, let_go, trajectory.fps)
+
+    def _check_human(self, pos: np.ndarray, rot: np.ndarray) -> None:
+        """Refuse a human of the wrong unit or the wrong up axis."""
+        leg = float(leg_lengths(pos, self.correspondence).mean())
+        if not PLAUSIBLE_LEG_M[0] <= leg <= PLAUSIBLE_LEG_M[1]:
+            raise ImplausibleLegLength(leg, plausible_m=PLAUSIBLE_LEG_M)
+        if not self.config.check_up_axis:
+            return
+        trunk_up = rot[:, 0] @ np.array(self.correspondence.human_up)
+        for sign, prefix in ((1, "+"), (-1, "-")):
+            for axis, name in enumerate("xy"):
+                share = float((sign * trunk_up[:, axis] > 0.8).mean())
+                if share > 0.8:
+                    raise NotZUp(prefix + name, share=share)
+
+    def _contact_probability(self, trajectory: BodyTrajectory, foot_pos: np.ndarray) -> np.ndarray:
+        """The estimator's word where it knows of all feet, else speed and height."""
+        regions = list(self.correspondence.feet)
+        if trajectory.contact_prob is not None and set(regions) <= set(trajectory.contact_regions):
+            return trajectory.contact_prob[:, [trajectory.contact_regions.index(r) for r in regions]]
+        return stance_probability(foot_pos, trajectory.fps, self.config.contact)
+
+    def _solve_with_stances(
+        self,
+        targets: BodyTargets,
+        spans: Sequence[Sequence[Span]],
+        fps: float,
+        progress: Callable[[int, int | None], None],
+    ) -> tuple[np.ndarray, tuple[InfeasibleStance, ...]]:
+        """Solve with all stances planted, then, if some cannot be held, without those."""
+        let_go: tuple[InfeasibleStance, ...] = ()
+        while True:
+            gone = {(s.foot, s.start) for s in let_go}
+            held = [[s for s in stances if (foot, s[0]) not in gone] for foot, stances in enumerate(spans)]
+            feet = plant_feet(
+                targets.pos_w[:, self._feet],
+                targets.rot_w[:, self._feet],
+                held,
+                ankle_height=self._ankle_height,
+                fps=fps,
+                config=self.config.planting,
+            )
+            q = self.solver.solve(self._frame_targets(targets, feet), fps, progress)
+            broken = self._broken_stances(q, feet, held)
+            if not broken:
+                return q, tuple(sorted(let_go, key=lambda s: (s.start, s.foot)))
+            let_go += broken
+
+    def _frame_targets(self, targets: BodyTargets, feet: FootTargets) -> list[FrameTarget]:
+        """One target a frame, with the weights that its stances ask for."""
+        bodies = self.correspondence.bodies
+        n_frames = len(targets.pos_w)
+        pos, rot = targets.pos_w.copy(), targets.rot_w.copy()
+        pos[:, self._feet], rot[:, self._feet] = feet.pos_w, feet.rot_w
+        weight_pos = np.tile(np.array([b.position_weight for b in bodies])[None, :, None], (n_frames, 1, 3))
+        weight_rot = np.array([b.rotation_weight for b in bodies])
+        anchor = self.config.planting.anchor_weight
+        for foot, body in enumerate(self._feet):
+            # In between, weights rise geometrically: they span an order of magnitude.
+            free = max(bodies[body].position_weight, 1e-3)
+            weight_pos[:, body, :2] = (free * (anchor / free) ** feet.grip[:, foot])[:, None]
+        return [FrameTarget(pos[i], rot[i], weight_pos[i], weight_rot, feet.planted[i]) for i in range(n_frames)]
+
+    def _broken_stances(
+        self, q: np.ndarray, feet: FootTargets, spans: Sequence[Sequence[Span]]
+    ) -> tuple[InfeasibleStance, ...]:
+        """Stances whose foot left its anchor or the floor by more than is allowed."""
+        pos, _ = self.solver.task_poses(q)
+        off_anchor = np.linalg.norm((pos[:, self._feet] - feet.pos_w)[..., :2], axis=-1)
+        off_floor = np.abs(self.solver.corner_heights(q).min(axis=-1))
+        error = np.maximum(off_anchor, off_floor)
+        return tuple(
+            InfeasibleStance(foot=foot, start=start, stop=stop, error_m=float(error[start:stop, foot].max()))
+            for foot, stances in enumerate(spans)
+            for start, stop in stances
+            if error[start:stop, foot].max() > self.config.planting.feasible_m
+        )
+
+    def _result(
+        self,
+        q: Float[np.ndarray, "frames nq"],
+        targets: BodyTargets,
+        spans: tuple[tuple[Span, ...], ...],
+        let_go: tuple[InfeasibleStance, ...],
+        fps: float,
+    ) -> RetargetResult:
+        """Collect motion and residuals."""
+        pos, rot = self.solver.task_poses(q)
+        turn = rotation_log((rot @ targets.rot_w.transpose(0, 1, 3, 2)).reshape(-1, 3, 3)).reshape(pos.shape)
+        contact = np.zeros((len(q), len(spans)))
+        for foot, stances in enumerate(spans):
+            for start, stop in stances:
+                contact[start:stop, foot] = 1.0
+        motion = RobotMotion(
+            fps=fps,
+            joint_names=self.robot.joint_names,
+            root_pos_w=q[:, :3],
+            root_quat_wxyz=q[:, [6, 3, 4, 5]],
+            joint_pos=q[:, 7:],
+            foot_contact=contact,
+        )
+        return RetargetResult(
+            motion=motion,
+            body_names=tuple(body.human for body in self.correspondence.bodies),
+            pos_residual_m=np.linalg.norm(pos - targets.pos_w, axis=-1),
+            rot_residual_rad=np.linalg.norm(turn, axis=-1),
+            scale=targets.scale,
+            stance_spans=spans,
+            infeasible_stances=let_go,
+        )
