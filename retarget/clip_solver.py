@@ -56,8 +56,8 @@ class ClipSolver:
     def cold_start(self, target: FrameTarget) -> Float[np.ndarray, "nq"]:
         """Solve a frame that has no frame before it.
 
-        The base is set on its target and the joints begin at the default pose, in the middle of their range; orientations
-        are met first and positions after, because a limb pulled by its end alone may fold the wrong way.
+        The base is set on its target and the joints begin at the default pose. Orientations are met first and
+        positions after, because a limb that is pulled by its end alone may fold the wrong way.
         """
         posture = self._ik.posture
         q = np.concatenate([target.pos_w[0], Rotation.from_matrix(target.rot_w[0]).as_quat(), posture])

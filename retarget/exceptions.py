@@ -28,7 +28,7 @@ class ImplausibleLegLength(RetargetError):
         self.plausible_m = plausible_m
         low, high = plausible_m
         super().__init__(
-            f"the human's legs measure {leg_length_m:.3g} m from hip to ankle, a person's measure {low:g} to {high:g} m. "
+            f"the human's legs measure {leg_length_m:.3g} m from hip to ankle, a person's {low:g} to {high:g} m. "
             "Give positions in metres."
         )
 

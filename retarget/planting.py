@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -106,7 +107,7 @@ def _fade(
     for start, stop in spans:
         grip[start:stop] = 1.0
     bounds = [(0, 0), *spans, (n_frames, n_frames)]
-    for (before, begin), (end, after) in zip(bounds[:-1], bounds[1:], strict=True):
+    for (before, begin), (end, after) in pairwise(bounds):
         swing = np.arange(begin, end)
         reach = min(blend_frames, max(len(swing), 1))
         for edge, distance, exists in (
