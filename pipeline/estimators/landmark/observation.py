@@ -1,0 +1,132 @@
+"""Turns evidence into targets and weights: rays of keypoints, directions of bones, and how far each is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from pipeline.estimators.exceptions import TooLittleEvidence
+from pipeline.estimators.landmark.body_points import (
+    BLAZEPOSE_NAMES,
+    DIRECTION_TRUST,
+    DIRECTIONS,
+    KEYPOINT_NAMES,
+    LANDMARK_DIFFERENCE,
+)
+from pipeline.evidence import Evidence, FrameFlag
+
+MIN_FRAMES = 6
+"""Frames with a person below which acceleration and contact say nothing."""
+_MIN_CONFIDENT = 6
+"""Keypoints above ``_CONFIDENT`` that make a frame usable."""
+_CONFIDENT = 0.3
+_LENGTH_TOLERANCE = 0.25
+"""Relative change of a bone's length in the landmarks at which it is doubted: its usual spread is 6-10 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Observation:
+    """What the fit is held against."""
+
+    fps: float
+    """Frames per second [1/s]."""
+    R_w2c: Float[np.ndarray, "frames 3 3"]
+    """Rotation from the first camera's axes to each frame's."""
+    rays: Float[np.ndarray, "frames keypoints 2"]
+    """Keypoints on the plane at unit depth: x / z and y / z in camera axes."""
+    ray_weight: Float[np.ndarray, "frames keypoints"]
+    """Trust in each keypoint, 0 to 1."""
+    directions: Float[np.ndarray, "frames directions 3"]
+    """Unit vectors along ``DIRECTIONS`` in the axes of :attr:`R_landmark`."""
+    direction_weight: Float[np.ndarray, "frames directions"]
+    """Trust in each direction, 0 to 1."""
+    R_landmark: Float[np.ndarray, "frames 3 3"]
+    """Rotation from the first camera's axes to those that the landmarks are given in."""
+    usable: Bool[np.ndarray, "frames"]
+    """Frames in which enough of a person was seen."""
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.rays)
+
+
+def observe(evidence: Evidence) -> Observation:
+    """Weigh the evidence.
+
+    Raises:
+        TooLittleEvidence: Fewer than ``MIN_FRAMES`` frames show a person.
+    """
+    pixels = np.concatenate([evidence.kp2d, evidence.foot_kp2d], axis=1)
+    confidence = np.clip(pixels[..., 2], 0.0, 1.0)
+    trust = _frame_trust(evidence)
+    usable = (trust > 0) & (np.sum(confidence > _CONFIDENT, axis=1) >= _MIN_CONFIDENT)
+    if usable.sum() < MIN_FRAMES:
+        raise TooLittleEvidence(usable=int(usable.sum()), total=len(evidence), needed=MIN_FRAMES)
+    trust = np.where(usable, trust, 0.0)
+    K_inv = np.linalg.inv(evidence.K)
+    rays = pixels[..., :2] @ K_inv[:2, :2].T + K_inv[:2, 2]
+    directions, length_trust = _directions(evidence, usable)
+    bone_confidence = _direction_confidence(confidence)
+    return Observation(
+        fps=evidence.fps,
+        R_w2c=evidence.R_w2c,
+        rays=rays,
+        ray_weight=trust[:, None] * confidence**2 * _keypoint_trust(length_trust),
+        directions=directions,
+        direction_weight=trust[:, None] * bone_confidence * length_trust * DIRECTION_TRUST,
+        R_landmark=evidence.R_w2c,
+        usable=usable,
+    )
+
+
+def _frame_trust(evidence: Evidence) -> Float[np.ndarray, "frames"]:
+    flags = evidence.flags
+    trust = np.where(flags & FrameFlag.INTERPOLATED, 0.7, 1.0)
+    trust *= np.where(flags & FrameFlag.LOW_CONFIDENCE, 0.5, 1.0)
+    return np.where(flags & FrameFlag.NO_PERSON, 0.0, trust)
+
+
+def _directions(
+    evidence: Evidence, usable: Bool[np.ndarray, "frames"]
+) -> tuple[Float[np.ndarray, "frames directions 3"], Float[np.ndarray, "frames directions"]]:
+    """Directions, and how well each bone keeps the length it has over the clip.
+
+    A bone that changes its length betrays a landmark that went astray; BlazePose's own confidence does not.
+    """
+    vectors = np.einsum("dp,tpa->tda", LANDMARK_DIFFERENCE, evidence.landmarks_w)
+    length = np.linalg.norm(vectors, axis=-1)
+    usual = np.maximum(np.median(length[usable], axis=0), 1e-6)
+    strain = (length / usual - 1.0) / _LENGTH_TOLERANCE
+    return vectors / np.maximum(length, 1e-9)[..., None], 1.0 / (1.0 + strain**4)
+
+
+def _ends_in_coco() -> list[list[int]]:
+    """Keypoints that each direction's confidence is read from; hands have none, their wrist answers."""
+    ends = []
+    for direction in DIRECTIONS:
+        side = direction.name.partition("_")[0]
+        named = [n for n in direction.start + direction.end if n in KEYPOINT_NAMES] or [f"{side}_wrist"]
+        ends.append([KEYPOINT_NAMES.index(n) for n in named])
+    return ends
+
+
+_DIRECTION_ENDS = _ends_in_coco()
+
+
+def _direction_confidence(confidence: Float[np.ndarray, "frames keypoints"]) -> Float[np.ndarray, "frames directions"]:
+    return np.stack([confidence[:, ends].min(axis=1) for ends in _DIRECTION_ENDS], axis=1)
+
+
+def _keypoint_trust(length_trust: Float[np.ndarray, "frames directions"]) -> Float[np.ndarray, "frames keypoints"]:
+    """A strained bone casts doubt on its far end in 2D too."""
+    trust = np.ones((len(length_trust), len(KEYPOINT_NAMES)))
+    for index, direction in enumerate(DIRECTIONS):
+        if len(direction.end) == 1 and direction.end[0].endswith(("elbow", "wrist", "knee", "ankle")):
+            keypoint = KEYPOINT_NAMES.index(direction.end[0])
+            trust[:, keypoint] = np.minimum(trust[:, keypoint], length_trust[:, index])
+    return trust
+
+
+assert len(BLAZEPOSE_NAMES) == 33

@@ -1,0 +1,160 @@
+"""Residuals of evidence and of habit: keypoints, directions, smoothness, pose, limits, camera motion."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.estimators.landmark import so3
+from pipeline.estimators.landmark.body_points import BODY_DIFFERENCE, KEYPOINTS
+from pipeline.estimators.landmark.config import LandmarkConfig
+from pipeline.estimators.landmark.joint_table import (
+    JOINT_LIVELINESS,
+    JOINT_LOWER,
+    JOINT_MEAN,
+    JOINT_SPREAD,
+    JOINT_UPPER,
+    MOVING_JOINTS,
+)
+from pipeline.estimators.landmark.normal_equations import BlockRows, Rows
+from pipeline.estimators.landmark.observation import Observation
+from pipeline.estimators.landmark.state import Placed
+
+
+def reprojection(placed: Placed, seen: Observation, depth: Float[np.ndarray, "frames"], config: LandmarkConfig) -> Rows:
+    """Distance between projected and seen keypoints, in metres at the person's depth.
+
+    Args:
+        placed: The body.
+        seen: The evidence.
+        depth: Depth of the person [m]; held fixed, or shrinking towards the camera would lower the cost.
+        config: Sizes of errors.
+    """
+    relative = placed.points[:, KEYPOINTS] - placed.state.camera_pos[:, None]
+    x, y, z = np.moveaxis(np.einsum("tij,tpj->tpi", seen.R_w2c, relative), -1, 0)
+    z = np.maximum(z, 0.1)
+    scale = depth[:, None, None] / config.keypoint_m
+    residual = (np.stack([x / z, y / z], axis=-1) - seen.rays) * scale
+    by_point = np.zeros((*x.shape, 2, 3))
+    by_point[..., 0, 0] = by_point[..., 1, 1] = 1.0 / z
+    by_point[..., 0, 2], by_point[..., 1, 2] = -x / z**2, -y / z**2
+    by_point = scale[..., None] * by_point @ seen.R_w2c[:, None]
+    jacobian = by_point @ placed.jacobian[:, KEYPOINTS]
+    if placed.unknowns.camera_moves:
+        block = placed.unknowns.camera_block
+        jacobian[..., 3 * block : 3 * block + 3] = -by_point
+    return Rows(
+        residual=residual,
+        jacobians=(jacobian,),
+        weight=seen.ray_weight,
+        kernel="geman_mcclure",
+        scale=config.outlier,
+    )
+
+
+def bone_directions(placed: Placed, seen: Observation, config: LandmarkConfig) -> Rows:
+    """Difference between directions on the body and in the 3D landmarks; depth counts less."""
+    vectors = np.einsum("dp,tpa->tda", BODY_DIFFERENCE, placed.points, optimize=True)
+    length = np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+    unit = vectors / length
+    whiten = 1.0 / np.array([config.direction_rad, config.direction_rad, config.depth_direction_rad])
+    turn = whiten[:, None] * seen.R_landmark
+    residual = np.einsum("tij,tdj->tdi", turn, unit) - whiten * seen.directions
+    frames, n_points, _, n = placed.jacobian.shape
+    moved = (BODY_DIFFERENCE @ placed.jacobian.reshape(frames, n_points, 3 * n)).reshape(frames, -1, 3, n)
+    tangent = (np.eye(3) - unit[..., :, None] * unit[..., None, :]) / length[..., None]
+    return Rows(
+        residual=residual,
+        jacobians=((turn[:, None] @ tangent) @ moved,),
+        weight=seen.direction_weight,
+        kernel="geman_mcclure",
+        scale=config.outlier,
+    )
+
+
+def joint_smoothness(placed: Placed, fps: float, config: LandmarkConfig) -> BlockRows:
+    """Angular acceleration of every joint; heavy-tailed, because strikes and landings are real."""
+    rotation = placed.state.rotation[:, list(MOVING_JOINTS)]
+    turn = so3.log(rotation[:-1].swapaxes(-1, -2) @ rotation[1:])
+    by_end = so3.right_jacobian_inverse(turn)
+    by_start = -by_end.swapaxes(-1, -2)  # the left Jacobian's inverse is the right one's transpose
+    scale = fps**2 / (config.liveliness * JOINT_LIVELINESS)[:, None]
+    unit = scale[..., None]
+    return BlockRows(
+        residual=scale * (turn[1:] - turn[:-1]),
+        jacobians=(-unit * by_start[:-1], unit * (by_start[1:] - by_end[:-1]), unit * by_end[1:]),
+        weight=np.ones((len(turn) - 1, len(MOVING_JOINTS))),
+        columns=placed.unknowns.joint_blocks,
+        kernel="cauchy",
+        scale=2.0,
+    )
+
+
+def _acceleration(
+    position: Float[np.ndarray, "frames 3"], fps: float, usual: float, block: int, kernel: str
+) -> BlockRows:
+    scale = fps**2 / usual
+    unit = np.broadcast_to(scale * np.eye(3), (len(position) - 2, 1, 3, 3))
+    return BlockRows(
+        residual=scale * (position[2:] - 2.0 * position[1:-1] + position[:-2])[:, None],
+        jacobians=(unit, -2.0 * unit, unit),
+        weight=np.ones((len(position) - 2, 1)),
+        columns=np.array([block]),
+        kernel=kernel,
+        scale=2.0,
+    )
+
+
+def root_smoothness(placed: Placed, fps: float, config: LandmarkConfig) -> BlockRows:
+    """Acceleration of the pelvis."""
+    return _acceleration(placed.state.root_pos, fps, config.root_acceleration, 0, "cauchy")
+
+
+def camera_motion(placed: Placed, fps: float, config: LandmarkConfig) -> tuple[BlockRows, ...]:
+    """Speed and acceleration of a camera that changes its place; nothing for one that does not."""
+    if not placed.unknowns.camera_moves:
+        return ()
+    position, block = placed.state.camera_pos, placed.unknowns.camera_block
+    scale = fps / config.camera_speed
+    unit = np.broadcast_to(scale * np.eye(3), (len(position) - 1, 1, 3, 3))
+    speed = BlockRows(
+        residual=scale * np.diff(position, axis=0)[:, None],
+        jacobians=(-unit, unit),
+        weight=np.ones((len(position) - 1, 1)),
+        columns=np.array([block]),
+        kernel="cauchy",
+    )
+    # The origin is free: hold the first frame's camera there.
+    anchor_weight = np.zeros((len(position), 1))
+    anchor_weight[0] = 1.0
+    anchor = BlockRows(
+        residual=position[:, None] / 1e-3,
+        jacobians=(np.broadcast_to(np.eye(3) / 1e-3, (len(position), 1, 3, 3)),),
+        weight=anchor_weight,
+        columns=np.array([block]),
+    )
+    return speed, anchor, _acceleration(position, fps, config.camera_acceleration, block, "quadratic")
+
+
+def pose_habit(placed: Placed, config: LandmarkConfig) -> BlockRows:
+    """Weak pull towards everyday poses; it decides what no evidence tells, such as how the spine shares a bend."""
+    spread = config.pose_prior * JOINT_SPREAD
+    residual = (placed.joint_rotvec - JOINT_MEAN) / spread
+    return BlockRows(
+        residual=residual,
+        jacobians=(so3.right_jacobian_inverse(placed.joint_rotvec) / spread[..., None],),
+        weight=np.ones(residual.shape[:2]),
+        columns=placed.unknowns.joint_blocks[1:],
+    )
+
+
+def joint_limits(placed: Placed, config: LandmarkConfig) -> BlockRows:
+    """Excess over the joints' limits; nothing within them."""
+    excess = placed.joint_rotvec - np.clip(placed.joint_rotvec, JOINT_LOWER, JOINT_UPPER)
+    active = (excess != 0.0) / config.limit_rad
+    return BlockRows(
+        residual=excess / config.limit_rad,
+        jacobians=(active[..., None] * so3.right_jacobian_inverse(placed.joint_rotvec),),
+        weight=np.ones(excess.shape[:2]),
+        columns=placed.unknowns.joint_blocks[1:],
+    )
