@@ -58,6 +58,20 @@ def qpos_in_order(robot: RobotModel, motion: RobotMotion) -> Float[np.ndarray, "
     return np.hstack([motion.root_pos_w, motion.root_quat_wxyz, motion.joint_pos[:, columns]])
 
 
+def link_poses(
+    robot: RobotModel, qpos: Float[np.ndarray, "frames 7+joints"]
+) -> tuple[Float[np.ndarray, "frames bodies 3"], Float[np.ndarray, "frames bodies 4"]]:
+    """Return world positions [m] and orientations (wxyz) of all links at generalised positions."""
+    model = robot.mj_model()
+    data = mujoco.MjData(model)
+    pos_w = np.empty((len(qpos), model.nbody - 1, 3))
+    quat_wxyz_w = np.empty((len(qpos), model.nbody - 1, 4))
+    for frame, data.qpos[:] in enumerate(qpos):
+        mujoco.mj_kinematics(model, data)
+        pos_w[frame], quat_wxyz_w[frame] = data.xpos[1:], data.xquat[1:]
+    return pos_w, quat_wxyz_w
+
+
 def generalised_velocities(
     model: mujoco.MjModel, qpos: Float[np.ndarray, "frames nq"], fps: float
 ) -> Float[np.ndarray, "frames nv"]:

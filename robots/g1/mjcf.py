@@ -9,28 +9,27 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from robots.g1.shapes import LOOKS, SHAPES, TOUCHING, Shape
+from robots.g1.shapes import LOOKS, Shape, Shapes
 from robots.g1.table import DAMPING_RATIO, FOOT_BODY_NAMES, FOOT_FRICTION, NATURAL_FREQUENCY, Hinge, Link
 
 TIMESTEP_S = 0.005
 """Of the simulation [s]; the position loops are stable at it."""
 
-Shapes = dict[str, tuple[Shape, ...]]
 
-
-def lock_joints(links: tuple[Link, ...], locked: Iterable[str]) -> tuple[tuple[Link, ...], Shapes]:
+def lock_joints(links: tuple[Link, ...], shapes: Shapes, locked: Iterable[str]) -> tuple[tuple[Link, ...], Shapes]:
     """Weld links to their parents at joint angle zero.
 
     Args:
         links: Depth first, parents before children.
+        shapes: Shapes of each link.
         locked: Names of the joints to take out; their links must not be turned against their parents.
 
     Returns:
-        The links that are left, with the welded masses added; the shapes of each link.
+        The links that are left, with the welded masses and shapes added.
     """
     locked = set(locked)
     kept: dict[str, Link] = {link.name: link for link in links}
-    shapes = dict(SHAPES)
+    shapes = dict(shapes)
     for link in reversed(links):  # children first, so that a chain folds up link by link
         hinge = link.hinge
         if hinge is None or hinge.name not in locked:
@@ -63,36 +62,28 @@ def _about(link: Link, arm: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
     return own + link.mass * (arm @ arm * np.eye(3) - np.outer(arm, arm))
 
 
-def write_mjcf(
-    name: str,
-    links: tuple[Link, ...],
-    shapes: Shapes,
-    default_qpos: Float[np.ndarray, "7+joints"],
-    mesh_geoms: dict[str, tuple[str, ...]] | None = None,
-    mesh_assets: Iterable[str] = (),
-) -> str:
+def write_mjcf(name: str, links: tuple[Link, ...], shapes: Shapes, default_qpos: Float[np.ndarray, "7+joints"]) -> str:
     """Write the model: bodies, floor, position actuators and the keyframe ``default``.
 
     Args:
         name: Of the model.
         links: Depth first, parents before children.
-        shapes: Primitives of each link.
+        shapes: Shapes of each link; where there are meshes, the primitives collide unseen.
         default_qpos: Generalised positions of the keyframe.
-        mesh_geoms: Ready ``<geom>`` elements of each link; with them the primitives collide unseen.
-        mesh_assets: Ready ``<mesh>`` elements.
     """
+    meshes = sorted(shape.name for row in shapes.values() for shape in row if shape.kind == "mesh")
     lines = [
         f'<mujoco model="{name}">',
         '  <compiler angle="radian" autolimits="true"/>',
         f'  <option timestep="{TIMESTEP_S}" integrator="implicitfast" iterations="10" ls_iterations="20"/>',
-        *_asset_lines(mesh_assets),
+        "  <asset>",
+        *(f'    <material name="{look}" rgba="{rgba}" specular="0.3"/>' for look, rgba in LOOKS.items()),
+        *(f'    <mesh name="{mesh}" file="{mesh}.STL"/>' for mesh in meshes),
+        "  </asset>",
         "  <worldbody>",
         '    <geom name="floor" type="plane" size="0 0 0.05" rgba="0.55 0.57 0.6 1" condim="3"/>',
-        *_body_lines(links[0], links, shapes, mesh_geoms, depth=2),
+        *_body_lines(links[0], links, shapes, hide_primitives=bool(meshes), depth=2),
         "  </worldbody>",
-        "  <contact>",
-        *(f'    <exclude body1="{first}" body2="{second}"/>' for first, second in TOUCHING),
-        "  </contact>",
         "  <actuator>",
         *(_actuator_line(link.hinge) for link in links if link.hinge is not None),
         "  </actuator>",
@@ -104,56 +95,53 @@ def write_mjcf(
     return "\n".join(lines) + "\n"
 
 
-def _asset_lines(mesh_assets: Iterable[str]) -> list[str]:
-    materials = [f'    <material name="{look}" rgba="{rgba}" specular="0.3"/>' for look, rgba in LOOKS.items()]
-    return ["  <asset>", *materials, *(f"    {mesh}" for mesh in mesh_assets), "  </asset>"]
-
-
 def _body_lines(
-    link: Link, links: tuple[Link, ...], shapes: Shapes, mesh_geoms: dict[str, tuple[str, ...]] | None, depth: int
+    link: Link, links: tuple[Link, ...], shapes: Shapes, *, hide_primitives: bool, depth: int
 ) -> Iterator[str]:
     """Write a link and everything that hangs on it."""
     indent = "  " * depth
-    hinge = link.hinge
-    if hinge is None:
-        yield f'{indent}<body name="{link.name}">'
-        yield f'{indent}  <freejoint name="floating_base_joint"/>'
-    else:
-        quat = Rotation.from_euler("xyz", hinge.rpy).as_quat(scalar_first=True)
-        yield f'{indent}<body name="{link.name}" pos="{_numbers(hinge.pos)}" quat="{_numbers(quat)}">'
-        axis = _numbers(np.eye(3)["xyz".index(hinge.axis)])
-        yield (
-            f'{indent}  <joint name="{hinge.name}" axis="{axis}" range="{_numbers(hinge.range)}" '
-            f'armature="{hinge.motor.armature:.9g}"/>'
-        )
+    yield from (indent + line for line in _frame_lines(link))
     inertia = _numbers(link.inertia)
     yield f'{indent}  <inertial pos="{_numbers(link.com)}" mass="{link.mass:.9g}" fullinertia="{inertia}"/>'
-    geoms = None if mesh_geoms is None else mesh_geoms.get(link.name, ())
-    yield from (f"{indent}  {geom}" for geom in geoms or ())
     for shape in shapes.get(link.name, ()):
-        if geoms is None or shape.solid:
-            yield f"{indent}  {_geom(shape, foot=link.name in FOOT_BODY_NAMES, seen=geoms is None)}"
+        if shape.kind == "mesh" or shape.solid or not hide_primitives:
+            yield f"{indent}  {_geom(shape, foot=link.name in FOOT_BODY_NAMES, hide=hide_primitives)}"
     for child in links:
         if child.hinge is not None and child.hinge.parent == link.name:
-            yield from _body_lines(child, links, shapes, mesh_geoms, depth + 1)
+            yield from _body_lines(child, links, shapes, hide_primitives=hide_primitives, depth=depth + 1)
     yield f"{indent}</body>"
 
 
-def _geom(shape: Shape, *, foot: bool, seen: bool) -> str:
-    """Write one primitive; group 3 is what MuJoCo's viewers hide."""
-    place = (
-        f'pos="{_numbers(shape.start)}"' if shape.end is None else f'fromto="{_numbers((*shape.start, *shape.end))}"'
+def _frame_lines(link: Link) -> Iterator[str]:
+    """Open a link's body and write the joint it hangs on."""
+    hinge = link.hinge
+    if hinge is None:
+        yield f'<body name="{link.name}">'
+        yield '  <freejoint name="floating_base_joint"/>'
+        return
+    quat = Rotation.from_euler("xyz", hinge.rpy).as_quat(scalar_first=True)
+    axis = np.eye(3)["xyz".index(hinge.axis)]
+    yield f'<body name="{link.name}" pos="{_numbers(hinge.pos)}" quat="{_numbers(quat)}">'
+    yield (
+        f'  <joint name="{hinge.name}" axis="{_numbers(axis)}" range="{_numbers(hinge.range)}" '
+        f'armature="{hinge.motor.armature:.9g}"/>'
     )
+
+
+def _geom(shape: Shape, *, foot: bool, hide: bool) -> str:
+    """Write one shape; group 3 is what MuJoCo's viewers do not show."""
+    if shape.end is None:
+        place = f'pos="{_numbers(shape.start)}"'
+    else:
+        place = f'fromto="{_numbers((*shape.start, *shape.end))}"'
+    what = f'mesh="{shape.name}"' if shape.kind == "mesh" else f'name="{shape.name}" size="{_numbers(shape.size)}"'
     if not shape.solid:
         touch = 'contype="0" conaffinity="0" group="2"'
     else:
-        # The sole decides friction against any floor; the rest of the robot touches without friction.
+        # The sole decides friction against any floor; the robot touches itself without friction.
         feet = f' priority="1" friction="{FOOT_FRICTION}"' if foot else ""
-        touch = f'condim="{3 if foot else 1}"{feet} group="{1 if seen else 3}"'
-    return (
-        f'<geom name="{shape.name}" type="{shape.kind}" {place} size="{_numbers(shape.size)}" '
-        f'material="{shape.look}" {touch}/>'
-    )
+        touch = f'condim="{3 if foot else 1}"{feet} group="{3 if hide else 1}"'
+    return f'<geom type="{shape.kind}" {what} {place} material="{shape.look}" {touch}/>'
 
 
 def _actuator_line(hinge: Hinge) -> str:

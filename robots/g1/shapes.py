@@ -1,4 +1,4 @@
-"""Turns the outlines of the G1's links into capsules and ellipsoids: what collides, what is seen without meshes.
+"""Turns the outlines of the G1's links into capsules and ellipsoids: what collides, and what is seen without meshes.
 
 Sizes were chosen by eye against the extents of Unitree's meshes (within about 1 cm), a little inside them, so that
 nothing touches at the zero pose or while standing. The soles are capsules lying on the flat part of the real ones.
@@ -14,7 +14,7 @@ from robots.g1.table import SOLE_CORNERS, SOLE_ENDS, SOLE_HEIGHT
 Point = tuple[float, float, float]
 Look = Literal["shell", "dark", "visor"]
 
-LOOKS: dict[Look, str] = {"shell": "0.82 0.83 0.85 1", "dark": "0.13 0.13 0.15 1", "visor": "0.35 0.75 0.95 1"}
+LOOKS: dict[Look, str] = {"shell": "0.82 0.83 0.85 1", "dark": "0.2 0.2 0.22 1", "visor": "0.35 0.75 0.95 1"}
 """Colours of the robot, RGBA."""
 
 SOLE_RADIUS = 0.01
@@ -26,15 +26,15 @@ class Shape:
     """One primitive in the frame of a link."""
 
     name: str
-    """Of the geom; unique in the robot."""
-    kind: Literal["capsule", "cylinder", "ellipsoid"]
+    """Of the geom, unique in the robot; of a mesh, its file without the ending."""
+    kind: Literal["capsule", "cylinder", "ellipsoid", "mesh"]
     """As MuJoCo calls it."""
     start: Point
     """Centre, or the first end of the axis [m]."""
     end: Point | None
     """Second end of the axis of a capsule or cylinder [m]."""
     size: tuple[float, ...]
-    """Radius, or the three half axes [m]."""
+    """Radius, or the three half axes [m]; nothing for a mesh."""
     look: Look
     """Key of :data:`LOOKS`."""
     solid: bool
@@ -57,6 +57,11 @@ def _add(point: Point, offset: Point) -> Point:
 
 def _mirror(point: Point) -> Point:
     return (point[0], -point[1], point[2])
+
+
+def mesh_shape(name: str, offset: Point = (0.0, 0.0, 0.0), look: Look = "shell") -> Shape:
+    """Return a mesh that is only seen."""
+    return Shape(name=name, kind="mesh", start=offset, end=None, size=(), look=look, solid=False)
 
 
 def _capsule(name: str, start: Point, end: Point, radius: float, look: Look = "shell", *, solid: bool = True) -> Shape:
@@ -91,10 +96,11 @@ _MIDDLE: dict[str, tuple[Shape, ...]] = {
     "torso_link": (
         _capsule("chest_left", (0.008, 0.022, 0.06), (0.01, 0.036, 0.228), 0.062),
         _capsule("chest_right", (0.008, -0.022, 0.06), (0.01, -0.036, 0.228), 0.062),
+        _capsule("chest_front", (0.01, 0, 0.065), (0.014, 0, 0.222), 0.065, solid=False),
         _capsule("neck", (0.002, 0, 0.27), (0.012, 0, 0.34), 0.036, "dark", solid=False),
         _ellipsoid("head", (0.006, 0, 0.43), (0.066, 0.056, 0.058), "dark"),
         _capsule("chin", (0.03, 0, 0.4), (0.032, 0, 0.352), 0.027, "dark", solid=False),
-        _ellipsoid("visor", (0.042, 0, 0.42), (0.035, 0.042, 0.036), "visor", solid=False),
+        _ellipsoid("visor", (0.046, 0, 0.418), (0.032, 0.043, 0.034), "visor", solid=False),
     ),
 }
 
@@ -114,9 +120,10 @@ _LEFT: dict[str, tuple[Shape, ...]] = {
     "left_ankle_roll_link": (
         *_sole(),
         _ellipsoid("left_heel", (-0.008, 0, -0.008), (0.05, 0.028, 0.026), "dark", solid=False),
-        _ellipsoid("left_instep", (0.042, 0, -0.018), (0.094, 0.034, 0.0165), "dark", solid=False),
+        _ellipsoid("left_instep", (0.034, 0, -0.014), (0.1, 0.035, 0.021), "dark", solid=False),
+        _capsule("left_toes", (0.108, -0.022, -0.023), (0.108, 0.022, -0.023), 0.012, "dark", solid=False),
     ),
-    "left_shoulder_pitch_link": (_capsule("left_shoulder", (0, 0.034, -0.006), (0, 0.04, -0.012), 0.036),),
+    "left_shoulder_pitch_link": (_capsule("left_shoulder", (0, 0.018, -0.002), (0, 0.04, -0.012), 0.036),),
     "left_shoulder_roll_link": (_capsule("left_upper_arm", (0, 0.005, -0.004), (0, 0.006, -0.075), 0.035),),
     "left_shoulder_yaw_link": (_capsule("left_arm", (0, 0, 0.0), (0.012, -0.006, -0.083), 0.031),),
     "left_elbow_link": (_capsule("left_forearm", (0.004, 0.003, 0), (0.076, 0.002, -0.01), 0.032),),
@@ -129,12 +136,12 @@ _LEFT: dict[str, tuple[Shape, ...]] = {
     ),
 }
 
-SHAPES: dict[str, tuple[Shape, ...]] = {
+Shapes = dict[str, tuple[Shape, ...]]
+"""Shapes by link."""
+
+SHAPES: Shapes = {
     **_MIDDLE,
     **_LEFT,
     **{link.replace("left", "right", 1): tuple(shape.mirrored() for shape in row) for link, row in _LEFT.items()},
 }
 """Primitives of every link that has some."""
-
-TOUCHING: tuple[tuple[str, str], ...] = ()
-"""Pairs of links that touch while standing, by construction; they are not checked for collision."""
