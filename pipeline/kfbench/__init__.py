@@ -1,0 +1,1 @@
+"""Demo videos whose truth is known, and how far the pipeline is from it."""

@@ -1,0 +1,1 @@
+"""Draws people and robots without a screen."""
