@@ -66,7 +66,8 @@ def link_poses(
     data = mujoco.MjData(model)
     pos_w = np.empty((len(qpos), model.nbody - 1, 3))
     quat_wxyz_w = np.empty((len(qpos), model.nbody - 1, 4))
-    for frame, data.qpos[:] in enumerate(qpos):
+    for frame in range(len(qpos)):
+        data.qpos[:] = qpos[frame]
         mujoco.mj_kinematics(model, data)
         pos_w[frame], quat_wxyz_w[frame] = data.xpos[1:], data.xquat[1:]
     return pos_w, quat_wxyz_w
