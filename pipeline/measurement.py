@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from robots.arrays import checked_array, freeze_fields
 from robots.exceptions import InvalidArray, UnknownName
 
 Span = tuple[int, int]
 """First frame, and the frame after the last."""
+
+STAGES = ("plausibility", "validation")
+"""Who measures: the human's motion, the robot's motion. Limits are grouped by the same names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,13 +52,29 @@ class Measurements:
     """All that one stage measured of one motion."""
 
     stage: str
-    """Who measured: ``plausibility`` or ``validation``."""
+    """Who measured: one of :data:`STAGES`."""
     fps: float
     """Rate of every ``series`` [1/s]."""
     n_frames: int
     """Length of the motion."""
     items: tuple[Measurement, ...]
     """The measurements, in the order a report shows them."""
+
+    def __post_init__(self) -> None:
+        """Check that names are unique and that every series and span lies inside the motion."""
+        if self.stage not in STAGES:
+            raise UnknownName("stage", self.stage, STAGES)
+        names = [item.name for item in self.items]
+        for item in self.items:
+            if names.count(item.name) > 1:
+                raise InvalidArray(f"measurement '{item.name}'", problem="was taken twice")
+            if item.series is not None and len(item.series) != self.n_frames:
+                raise InvalidArray(
+                    f"measurement '{item.name}'",
+                    problem=f"has a series of {len(item.series)} frames for a motion of {self.n_frames}",
+                )
+            if any(not 0 <= start < stop <= self.n_frames for start, stop in item.spans):
+                raise InvalidArray(f"measurement '{item.name}'", problem=f"has a span outside 0..{self.n_frames}")
 
     def __getitem__(self, name: str) -> Measurement:
         """Return the measurement of that name.
@@ -69,7 +88,7 @@ class Measurements:
         raise UnknownName("measurement", name, (item.name for item in self.items))
 
 
-def spans_where(mask: np.ndarray) -> tuple[Span, ...]:
+def spans_where(mask: Bool[np.ndarray, "frames"]) -> tuple[Span, ...]:
     """Return the runs of True in a boolean series as half-open spans."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(mask, dtype=bool), [False]]).astype(np.int8)))
     return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.exceptions import InvalidLimits
-from pipeline.measurement import Measurement, Measurements, Span, spans_where
-from robots.exceptions import UnknownName
+from pipeline.measurement import STAGES, Measurement, Measurements, Span, spans_where
+
+SEVERITIES = ("reject", "warn")
+"""What breaking a limit means: the clip is refused, or it is only said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """The range a measurement should keep."""
+    """The range a measurement of one stage should keep."""
 
+    stage: str
+    """Stage that takes the measurement, one of :data:`pipeline.measurement.STAGES`."""
     measurement: str
     """Name of the measurement it speaks of."""
     maximum: float | None = None
@@ -33,6 +38,7 @@ class Limit:
 class CheckResult:
     """One measurement held against one limit."""
 
+    stage: str
     measurement: str
     value: float
     unit: str
@@ -41,9 +47,9 @@ class CheckResult:
     passed: bool
     severity: str
     reason: str
-    """One sentence: what, by how much, where, what to do."""
+    """Sentences for the user: what, by how much, where, what to do."""
     spans: tuple[Span, ...] = ()
-    """Frames at which the series itself is beyond the bound."""
+    """Frames at which the series itself is beyond the bound; empty if it passed or has no series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,7 @@ class Verdict:
     tier: str
     """Name of the set of limits."""
     checks: tuple[CheckResult, ...]
+    """One for each limit of the stages that had measured, in the order of the limits."""
 
     @property
     def accepted(self) -> bool:
@@ -75,7 +82,7 @@ class Limits:
 
     @classmethod
     def load(cls, path: Path) -> Limits:
-        """Read limits from TOML: a ``tier`` and one table a measurement.
+        """Read limits from TOML: a ``tier``, and a table ``[stage.measurement]`` for each limit.
 
         Raises:
             InvalidLimits: The file is not such a table; the message names the entry.
@@ -84,67 +91,124 @@ class Limits:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise InvalidLimits(path, problem=str(error)) from error
-        tier = table.pop("tier", path.stem)
-        try:
-            items = tuple(Limit(measurement=name, **entry) for name, entry in table.items())
-        except TypeError as error:
-            raise InvalidLimits(path, problem=str(error)) from error
-        for item in items:
-            if item.severity not in ("reject", "warn"):
-                raise InvalidLimits(path, problem=f"{item.measurement}: severity must be 'reject' or 'warn'")
-            if item.maximum is None and item.minimum is None:
-                raise InvalidLimits(path, problem=f"{item.measurement}: needs a 'maximum' or a 'minimum'")
-        return cls(tier=str(tier), items=items)
+        tier = str(table.pop("tier", path.stem))
+        items: list[Limit] = []
+        for stage, entries in table.items():
+            if stage not in STAGES or not isinstance(entries, dict):
+                raise InvalidLimits(path, problem=f"'{stage}' is no table of limits; known: {', '.join(STAGES)}")
+            items += [_read_limit(path, stage, name, entry) for name, entry in entries.items()]
+        if not items:
+            raise InvalidLimits(path, problem="it holds no limit")
+        return cls(tier=tier, items=tuple(items))
 
 
 def judge(measurements: tuple[Measurements, ...], limits: Limits) -> Verdict:
-    """Hold every measurement that has a limit against it.
+    """Hold what the given stages measured against the limits of these stages.
+
+    The limits of a stage that has not measured (yet) are left out: the human's motion is judged
+    before a robot motion exists, both together afterwards.
 
     Raises:
-        UnknownName: A limit names a measurement that nobody took.
+        UnknownName: A limit names a measurement that its stage did not take.
     """
-    taken = {item.name: (item, group.fps) for group in measurements for item in group.items}
-    for limit in limits.items:
-        if limit.measurement not in taken:
-            raise UnknownName("measurement", limit.measurement, taken)
-    checks = (_check(*taken[limit.measurement], limit) for limit in limits.items)
+    taken = {group.stage: group for group in measurements}
+    checks = (
+        _check(taken[limit.stage][limit.measurement], limit, taken[limit.stage].fps, limits.tier)
+        for limit in limits.items
+        if limit.stage in taken
+    )
     return Verdict(tier=limits.tier, checks=tuple(checks))
 
 
-def _check(measurement: Measurement, fps: float, limit: Limit) -> CheckResult:
+def _read_limit(path: Path, stage: str, name: str, entry: Any) -> Limit:
+    """Check one table of the TOML and turn it into a limit."""
+    where = f"[{stage}.{name}]"
+    known = [field.name for field in fields(Limit) if field.name not in ("stage", "measurement")]
+    if not isinstance(entry, dict):
+        raise InvalidLimits(path, problem=f"{where} must be a table with {', '.join(known)}")
+    if unknown := sorted(set(entry) - set(known)):
+        raise InvalidLimits(path, problem=f"{where}: '{unknown[0]}' is unknown; known: {', '.join(known)}")
+    bounds = {key: entry[key] for key in ("minimum", "maximum") if key in entry}
+    if not bounds:
+        raise InvalidLimits(path, problem=f"{where} needs a 'maximum' or a 'minimum'")
+    for key, bound in bounds.items():
+        if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not np.isfinite(bound):
+            raise InvalidLimits(path, problem=f"{where}: '{key}' must be a finite number, got {bound!r}")
+    limit = Limit(stage=stage, measurement=name, **entry)
+    if limit.severity not in SEVERITIES:
+        raise InvalidLimits(path, problem=f"{where}: 'severity' must be 'reject' or 'warn', got {limit.severity!r}")
+    return limit
+
+
+def _check(measurement: Measurement, limit: Limit, fps: float, tier: str) -> CheckResult:
     above = limit.maximum is not None and measurement.value > limit.maximum
     below = limit.minimum is not None and measurement.value < limit.minimum
-    bound = limit.minimum if below or limit.maximum is None else limit.maximum
-    assert bound is not None  # Limits.load refuses a limit without a bound
+    bounds = [bound for bound in (limit.minimum, limit.maximum) if bound is not None]
+    bound = min(bounds, key=lambda b: abs(b - measurement.value))
     spans: tuple[Span, ...] = ()
     if measurement.series is not None and (above or below):
-        with np.errstate(invalid="ignore"):
-            spans = spans_where(measurement.series > bound if above else measurement.series < bound)
+        spans = spans_where(measurement.series > bound if above else measurement.series < bound)
     return CheckResult(
+        stage=limit.stage,
         measurement=measurement.name,
         value=measurement.value,
         unit=measurement.unit,
         limit=bound,
         passed=not (above or below),
         severity=limit.severity,
-        reason=_reason(measurement, limit, bound, spans, fps, failed=above or below),
+        reason=_reason(measurement, limit, bound, spans, fps, tier, failed=above or below),
         spans=spans,
     )
 
 
 def _reason(
-    measurement: Measurement, limit: Limit, bound: float, spans: tuple[Span, ...], fps: float, *, failed: bool
+    measurement: Measurement,
+    limit: Limit,
+    bound: float,
+    spans: tuple[Span, ...],
+    fps: float,
+    tier: str,
+    *,
+    failed: bool,
 ) -> str:
-    unit = "" if measurement.unit == "1" else f" {measurement.unit}"
-    sign = "<=" if bound == limit.maximum else ">="
+    """Say what was found, by how much, where, and what to do."""
+    found = _quantity(measurement.value, measurement.unit)
+    upper = bound == limit.maximum
+    allowed = f"{tier} allows at {'most' if upper else 'least'} {_quantity(bound, measurement.unit)}"
     if not failed:
-        return f"{measurement.name} {measurement.value:.3g}{unit} ({sign} {bound:.3g})"
-    where = ""
-    if spans:
-        longest = max(spans, key=lambda span: span[1] - span[0])
-        where = f", worst run frames {longest[0]}-{longest[1] - 1} ({longest[0] / fps:.1f}-{longest[1] / fps:.1f} s)"
-    advice = f" {limit.advice}" if limit.advice else ""
-    return (
-        f"{measurement.name} is {measurement.value:.3g}{unit}, allowed {sign} {bound:.3g}{unit}{where}: "
-        f"{measurement.meaning.rstrip('.')}.{advice}"
+        return f"{limit.stage}: {measurement.name} {found}; {allowed}."
+    sentences = [
+        f"{limit.stage}: {measurement.name} is {found}, {allowed}.",
+        f"{measurement.meaning.rstrip('.')}.",
+    ]
+    if spans and measurement.series is not None:
+        sentences.append(_where(measurement.series, measurement.unit, spans, fps, upper=upper))
+    if limit.advice:
+        sentences.append(limit.advice)
+    return " ".join(sentences)
+
+
+def _where(series: np.ndarray, unit: str, spans: tuple[Span, ...], fps: float, *, upper: bool) -> str:
+    """Name the worst frame and the longest spans beyond the bound."""
+    worst = int(np.nanargmax(series) if upper else np.nanargmin(series))
+    longest = sorted(sorted(spans, key=lambda span: span[0] - span[1])[:3])
+    named = ", ".join(
+        f"{start}-{stop - 1} ({start / fps:.2f}-{(stop - 1) / fps:.2f} s)"
+        if stop - start > 1
+        else f"{start} ({start / fps:.2f} s)"
+        for start, stop in longest
     )
+    n_more = len(spans) - len(longest)
+    more = f" and {n_more} more span{'s' * (n_more > 1)}" if n_more else ""
+    n_beyond = sum(stop - start for start, stop in spans)
+    at_worst = "" if unit == "1" else f"; worst at {worst} ({worst / fps:.2f} s): {_quantity(series[worst], unit)}"
+    return f"Beyond it: frame{'s' * (n_beyond > 1)} {named}{more}, {n_beyond} of {len(series)}{at_worst}."
+
+
+def _quantity(value: float, unit: str) -> str:
+    """Write a number with its unit; shares as per cent, small lengths in centimetres."""
+    if unit == "1":
+        return f"{100 * value:.3g} %"
+    if unit == "m" and abs(value) < 1:
+        return f"{100 * value:.3g} cm"
+    return f"{value:.3g} {unit}"

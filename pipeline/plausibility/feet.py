@@ -1,0 +1,136 @@
+"""Turns the skin of both feet into ground height, contact and skate.
+
+Contact is PBHC's rule (a foot is down while it is slow and low) in m/s and on the skin of the sole:
+PBHC compares the squared way of a joint per frame, which changes its meaning with the frame rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import sparse
+from scipy.spatial import ConvexHull
+
+from pipeline.body import SkinnedBody
+from pipeline.measurement import Measurement, spans_where
+from retarget.smpl_motion import SmplMotion
+from retarget.smpl_skeleton import SMPL_JOINT_NAMES
+from robots.differences import derivative
+
+SOLE_THICKNESS = 0.02
+"""Points this close to a foot's lowest one may carry it [m]: a sole is soft and lies on more than one point."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Feet:
+    """Height and slip of both feet, and the ground they show."""
+
+    fps: float
+    height: Float[np.ndarray, "frames 2"]
+    """World height of the lowest point of the left and right foot [m]."""
+    slip_speed: Float[np.ndarray, "frames 2"]
+    """Horizontal speed, this frame to the next, of the slowest of the points that may carry the foot [m/s]."""
+    ground: float
+    """World height of the floor [m]."""
+    contact: Bool[np.ndarray, "frames 2"]
+    """Where a foot is slow and low."""
+
+    @classmethod
+    def of(cls, motion: SmplMotion, body: SkinnedBody, *, slow: float, low: float) -> Feet:
+        """Pose the feet's skin and find ground and contact.
+
+        Args:
+            motion: A motion of this body.
+            body: Whose skin.
+            slow: A foot may bear weight below this slip speed [m/s] ...
+            low: ... and below this height over the ground [m].
+        """
+        height, slip_speed = np.empty((len(motion), 2)), np.empty((len(motion), 2))
+        for side, word in enumerate(("left", "right")):
+            points = body.points(motion, _picking(body, _foot_verts(body, motion.betas, word)))
+            height[:, side] = points[..., 2].min(axis=1)
+            speed = np.linalg.norm(derivative(points[..., :2], motion.fps), axis=-1)
+            may_carry = points[..., 2] < height[:, [side]] + SOLE_THICKNESS
+            slip_speed[:, side] = np.where(may_carry, speed, np.inf).min(axis=1)
+        ground = ground_height(height, slip_speed < slow)
+        contact = (slip_speed < slow) & (height - ground < low)
+        return cls(fps=motion.fps, height=height, slip_speed=slip_speed, ground=ground, contact=contact)
+
+    def skate(self) -> Float[np.ndarray, "frames 2"]:
+        """Slip speed in contact, NaN elsewhere [m/s]. The last frame has no next one."""
+        held = self.contact.copy()
+        held[:-1] &= self.contact[1:]
+        held[-1] = False
+        return np.where(held, self.slip_speed, np.nan)
+
+
+def ground_height(height: Float[np.ndarray, "frames 2"], slow: Bool[np.ndarray, "frames 2"]) -> float:
+    """Estimate the height of the floor: the median, over time, of the lowest foot that holds still.
+
+    Half of the standing frames may be wrong before it moves by more than their spread, whereas the minimum
+    over a clip follows its worst frame. Where no foot ever holds still, all frames are taken; such a clip
+    has no contact either, and its share of contact says so.
+    """
+    lowest_still = np.where(slow, height, np.inf).min(axis=1)
+    still = np.isfinite(lowest_still)
+    return float(np.median(lowest_still[still] if still.any() else height.min(axis=1)))
+
+
+def measure_feet(feet: Feet) -> tuple[Measurement, ...]:
+    """Measure contact, the offset of the ground, and skate."""
+    skate = feet.skate()
+    speeds = skate[~np.isnan(skate)]
+    held = np.array(~np.isnan(skate).all(axis=1))
+    series = np.where(held, np.where(np.isnan(skate), -np.inf, skate).max(axis=1), np.nan)
+    supported = feet.contact.any(axis=1)
+    return (
+        Measurement(
+            name="ground_offset",
+            value=feet.ground,
+            unit="m",
+            meaning="Height of the floor that the standing feet show, which should be zero: one shift repairs it",
+        ),
+        Measurement(
+            name="contact_share",
+            value=supported.mean(),
+            unit="1",
+            meaning="Share of frames with a foot that is slow and low; skate is measured in these only",
+            series=supported.astype(float),
+        ),
+        Measurement(
+            name="skate_mean",
+            value=speeds.mean() if len(speeds) else 0.0,
+            unit="m/s",
+            meaning="Mean horizontal speed of a foot on the floor, at its slowest point",
+            series=series,
+            spans=spans_where(held),
+        ),
+        Measurement(
+            name="skate_p95",
+            value=np.percentile(speeds, 95) if len(speeds) else 0.0,
+            unit="m/s",
+            meaning="Horizontal speed of a foot on the floor, at its slowest point, exceeded in 5 % of contact",
+            series=series,
+            spans=spans_where(held),
+        ),
+    )
+
+
+def _foot_verts(body: SkinnedBody, betas: Float[np.ndarray, "10"], side: str) -> Int[np.ndarray, "points"]:
+    """Vertices on the hulls of the foot and of its toes: no other can be the lowest while each keeps its shape."""
+    mover = np.asarray(body.skin_weights).argmax(axis=1)
+    rest = body.rest_verts(betas)
+    chosen = []
+    for joint in (f"{side}_ankle", f"{side}_foot"):
+        own = np.flatnonzero(mover == SMPL_JOINT_NAMES.index(joint))
+        chosen.append(own if len(own) < 5 else own[ConvexHull(rest[own], qhull_options="QJ").vertices])
+    return np.unique(np.concatenate(chosen))
+
+
+def _picking(body: SkinnedBody, verts: Int[np.ndarray, "points"]) -> sparse.csr_array:
+    """Regressor that returns single vertices."""
+    return sparse.csr_array(
+        (np.ones(len(verts)), (np.arange(len(verts)), verts)), shape=(len(verts), len(body.template_verts))
+    )

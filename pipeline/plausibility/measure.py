@@ -1,0 +1,86 @@
+"""Turns a human motion into measurements: balance, ground, feet and speeds of the body that it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy import sparse
+
+from pipeline.body import SkinnedBody
+from pipeline.measurement import Measurements
+from pipeline.plausibility.body_parts import body_parts
+from pipeline.plausibility.feet import Feet, measure_feet
+from pipeline.plausibility.ground import ballistic_frames, measure_heights
+from pipeline.plausibility.speeds import measure_speeds
+from pipeline.plausibility.stability import centre_of_pressure, measure_stability
+from retarget.smpl_motion import SmplMotion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlausibilityConfig:
+    """What the words "stable", "contact" and "flight" mean in the measurements of a human motion."""
+
+    stable_distance: float = 0.1
+    """A frame is stable while the centres of mass and pressure are closer than this [m] (PBHC)."""
+    contact_speed: float = 0.6
+    """A foot bears weight below this speed [m/s] (PBHC: 1.34 m/s, which a swinging foot keeps too) ..."""
+    contact_height: float = 0.05
+    """... and below this height of its sole over the ground [m]."""
+    airborne_height: float = 0.03
+    """The body is in the air when its lowest point is higher than this over the ground [m]."""
+    min_flight: float = 0.12
+    """Shorter times in the air are no flight [s]: in them a body rises by less than 2 cm."""
+    ballistic_tolerance: float = 2.5
+    """How far from g the fall of the centre of mass may be in flight [m/s^2]."""
+
+
+def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityConfig) -> Measurements:
+    """Measure balance, ground, penetration, floating, skate and speeds.
+
+    Heights are over the ground that the standing feet show; its own height is a measurement. Every series has
+    one value a frame; what is a difference of frames stands at the frame where it begins. No value changes if
+    the whole motion is turned about the vertical or moved horizontally; moved vertically, only the ground's height
+    does. The skin is posed some frames at a time: memory grows by a few kilobytes a frame.
+
+    Raises:
+        WrongBody: The motion belongs to another body.
+        StaleRestJoints: The motion's rest joints are not this body's.
+    """
+    parts = body_parts(body, motion.betas)
+    feet = Feet.of(motion, body, slow=config.contact_speed, low=config.contact_height)
+    area = parts.area.sum(axis=0)
+    lowest, pressure_pos = _skin_pass(motion, body, area, feet.ground)
+    centres = body.points(motion, sparse.csr_array(np.stack([parts.pressure_com_weights, parts.com_weights])))
+    ballistic = ballistic_frames(
+        centres[:, 1, 2],
+        lowest - feet.ground > config.airborne_height,
+        motion.fps,
+        min_flight=config.min_flight,
+        tolerance=config.ballistic_tolerance,
+    )
+    joint_pos_w, joint_rot_w = motion.joints()
+    distance = np.linalg.norm(centres[:, 0, :2] - pressure_pos, axis=1)
+    return Measurements(
+        stage="plausibility",
+        fps=motion.fps,
+        n_frames=len(motion),
+        items=(
+            *measure_stability(distance, motion.fps, config.stable_distance),
+            *measure_heights(lowest - feet.ground, ballistic),
+            *measure_feet(feet),
+            *measure_speeds(joint_pos_w, joint_rot_w[:, 0], motion.fps),
+        ),
+    )
+
+
+def _skin_pass(
+    motion: SmplMotion, body: SkinnedBody, area: Float[np.ndarray, "verts"], ground: float
+) -> tuple[Float[np.ndarray, "frames"], Float[np.ndarray, "frames 2"]]:
+    """Pose the whole skin once: its lowest height [m] and centre of pressure [m] in each frame."""
+    lowest, pressure_pos = [], []
+    for verts_w in body.iter_verts(motion):
+        lowest.append(verts_w[..., 2].min(axis=1))
+        pressure_pos.append(centre_of_pressure(verts_w, area, ground))
+    return np.concatenate(lowest), np.concatenate(pressure_pos)
