@@ -74,8 +74,8 @@ def _all_rows(
     rows: list[AnyRows] = [
         terms.reprojection(placed, seen, depth, config),
         terms.bone_directions(placed, seen, config),
-        terms.joint_smoothness(placed, fps, config),
-        terms.root_smoothness(placed, fps, config),
+        terms.joint_smoothness(placed, seen, config),
+        terms.root_smoothness(placed, seen, config),
         *terms.camera_motion(placed, fps, config),
         terms.pose_habit(placed, config),
         terms.joint_limits(placed, config),

@@ -28,7 +28,7 @@ class Rows:
     border: Float[np.ndarray, "frames groups rows 3"] | None = None
     """Derivative by the global unknowns."""
     kernel: str = "quadratic"
-    scale: float = 1.0
+    scale: float | Float[np.ndarray, "#frames #groups"] = 1.0
     """Standard deviations at which the kernel begins to doubt."""
 
 
@@ -42,11 +42,11 @@ class BlockRows:
     columns: Int[np.ndarray, "blocks"]
     """Which block of three unknowns each depends on."""
     kernel: str = "quadratic"
-    scale: float = 1.0
+    scale: float | Float[np.ndarray, "#frames #blocks"] = 1.0
 
 
 def robust(
-    squared: Float[np.ndarray, "*batch"], kernel: str, scale: float
+    squared: Float[np.ndarray, "*batch"], kernel: str, scale: float | np.ndarray
 ) -> tuple[Float[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
     """Return cost and weight (its derivative) of squared residuals under a robust kernel.
 

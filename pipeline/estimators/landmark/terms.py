@@ -20,6 +20,9 @@ from pipeline.estimators.landmark.normal_equations import BlockRows, Rows
 from pipeline.estimators.landmark.observation import Observation
 from pipeline.estimators.landmark.state import Placed
 
+_STRIKE = 2.0
+_NO_TAIL = 1e3
+
 
 def reprojection(placed: Placed, seen: Observation, depth: Float[np.ndarray, "frames"], config: LandmarkConfig) -> Rows:
     """Distance between projected and seen keypoints, in metres at the person's depth.
@@ -72,13 +75,23 @@ def bone_directions(placed: Placed, seen: Observation, config: LandmarkConfig) -
     )
 
 
-def joint_smoothness(placed: Placed, fps: float, config: LandmarkConfig) -> BlockRows:
+def _tail(seen: Observation) -> Float[np.ndarray, "frames 1"]:
+    """Standard deviations of acceleration beyond which it is a strike or a landing rather than noise.
+
+    Without evidence there is no strike to be seen: gaps are bridged with a quadratic cost, which spreads
+    acceleration evenly, where a heavy tail would put all of it into one frame.
+    """
+    unseen = ~seen.usable
+    return np.where(unseen[:-2] | unseen[1:-1] | unseen[2:], _NO_TAIL, _STRIKE)[:, None]
+
+
+def joint_smoothness(placed: Placed, seen: Observation, config: LandmarkConfig) -> BlockRows:
     """Angular acceleration of every joint; heavy-tailed, because strikes and landings are real."""
     rotation = placed.state.rotation[:, list(MOVING_JOINTS)]
     turn = so3.log(rotation[:-1].swapaxes(-1, -2) @ rotation[1:])
     by_end = so3.right_jacobian_inverse(turn)
     by_start = -by_end.swapaxes(-1, -2)  # the left Jacobian's inverse is the right one's transpose
-    scale = fps**2 / (config.liveliness * JOINT_LIVELINESS)[:, None]
+    scale = seen.fps**2 / (config.liveliness * JOINT_LIVELINESS)[:, None]
     unit = scale[..., None]
     return BlockRows(
         residual=scale * (turn[1:] - turn[:-1]),
@@ -86,12 +99,12 @@ def joint_smoothness(placed: Placed, fps: float, config: LandmarkConfig) -> Bloc
         weight=np.ones((len(turn) - 1, len(MOVING_JOINTS))),
         columns=placed.unknowns.joint_blocks,
         kernel="cauchy",
-        scale=2.0,
+        scale=_tail(seen),
     )
 
 
 def _acceleration(
-    position: Float[np.ndarray, "frames 3"], fps: float, usual: float, block: int, kernel: str
+    position: Float[np.ndarray, "frames 3"], fps: float, usual: float, block: int, tail: np.ndarray
 ) -> BlockRows:
     scale = fps**2 / usual
     unit = np.broadcast_to(scale * np.eye(3), (len(position) - 2, 1, 3, 3))
@@ -100,14 +113,14 @@ def _acceleration(
         jacobians=(unit, -2.0 * unit, unit),
         weight=np.ones((len(position) - 2, 1)),
         columns=np.array([block]),
-        kernel=kernel,
-        scale=2.0,
+        kernel="cauchy",
+        scale=tail,
     )
 
 
-def root_smoothness(placed: Placed, fps: float, config: LandmarkConfig) -> BlockRows:
+def root_smoothness(placed: Placed, seen: Observation, config: LandmarkConfig) -> BlockRows:
     """Acceleration of the pelvis."""
-    return _acceleration(placed.state.root_pos, fps, config.root_acceleration, 0, "cauchy")
+    return _acceleration(placed.state.root_pos, seen.fps, config.root_acceleration, 0, _tail(seen))
 
 
 def camera_motion(placed: Placed, fps: float, config: LandmarkConfig) -> tuple[BlockRows, ...]:
@@ -133,7 +146,7 @@ def camera_motion(placed: Placed, fps: float, config: LandmarkConfig) -> tuple[B
         weight=anchor_weight,
         columns=np.array([block]),
     )
-    return speed, anchor, _acceleration(position, fps, config.camera_acceleration, block, "quadratic")
+    return speed, anchor, _acceleration(position, fps, config.camera_acceleration, block, np.array([[_NO_TAIL]]))
 
 
 def pose_habit(placed: Placed, config: LandmarkConfig) -> BlockRows:
