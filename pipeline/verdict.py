@@ -211,4 +211,5 @@ def _quantity(value: float, unit: str) -> str:
         return f"{100 * value:.3g} %"
     if unit == "m" and abs(value) < 1:
         return f"{100 * value:.3g} cm"
-    return f"{value:.3g} {unit}"
+    number = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{number} {unit}"

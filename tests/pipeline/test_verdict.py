@@ -73,11 +73,13 @@ def test_a_reason_says_what_how_much_where_and_what_to_do():
     )
 
 
-def test_shares_read_as_per_cent_and_small_lengths_as_centimetres():
+def test_numbers_read_as_an_engineer_writes_them():
     share = judge((measured(0.357, unit="1"),), limits(limit(maximum=0.02))).reasons[0]
     length = judge((measured(0.051, unit="m"),), limits(limit(maximum=0.01))).reasons[0]
     assert share.startswith("validation: skate is 35.7 %, strict allows at most 2 %.")
+    large = judge((measured(12345.6),), limits(limit(maximum=400))).reasons[0]
     assert length.startswith("validation: skate is 5.1 cm, strict allows at most 1 cm.")
+    assert large.startswith("validation: skate is 12346 m/s, strict allows at most 400 m/s.")
 
 
 def test_limits_wait_for_the_stage_that_measures():

@@ -251,6 +251,34 @@ def test_standing_passes_the_clean_tier():
     assert verdict.reasons == ()
 
 
+def faulty(motion: SmplMotion) -> dict[str, SmplMotion]:
+    """What breaks in video estimates, applied to a good motion."""
+    n = len(motion)
+    t = np.arange(n)[:, None] / motion.fps
+    late = (np.arange(n) >= n // 2)[:, None]
+    middle = motion.joints()[0][:, 0].mean(axis=0)
+    back = turned(motion, Rotation.from_euler("z", 180, degrees=True), middle)
+    lean = turned(motion, Rotation.from_euler("x", 35, degrees=True), middle * [1, 1, 0])
+    return {
+        "teleport": moved(motion, late * np.array([0.15, 0, 0])),
+        "slide": moved(motion, 0.3 * t * [1, 0, 0]),
+        "gliding": moved(motion, 2.0 * t * [1, 0, 0]),
+        "height_drift": moved(motion, 0.06 * t * [0, 0, 1]),
+        "hover": moved(motion, np.where(t > 3.5, 0.2, 0.0) * [0, 0, 1]),
+        "front_back_flip": replace(motion, global_orient=np.where(late, back.global_orient, motion.global_orient)),
+        "world_tilt": lean,
+        "upside_down": turned(motion, Rotation.from_euler("x", 180, degrees=True), middle),
+    }
+
+
+def test_faults_of_video_estimates_are_refused_and_told():
+    assert judge((measure(standing(150)),), find_limits("trainable")).reasons == ()
+    for fault, broken in faulty(standing(150)).items():
+        verdict = judge((measure(broken),), find_limits("trainable"))
+        assert not verdict.accepted, fault
+        assert all(reason.startswith("plausibility: ") for reason in verdict.reasons)
+
+
 def test_memory_does_not_hold_the_skin_of_every_frame():
     """10 000 frames of skin would be 3 GB; a motion may be that long."""
     motion = standing(2000)
