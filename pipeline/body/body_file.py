@@ -8,6 +8,7 @@ for the joints of each vertex that have any.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,9 @@ from robots.exceptions import InvalidArray
 
 FORMAT = 1
 """Version of the layout; a reader refuses what it does not know."""
+
+ARCHIVE_ERRORS = (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises on a damaged ``.npz``."""
 
 
 def write_body(body: SkinnedBody, path: Path, *, compact: bool = False) -> None:
@@ -38,8 +42,8 @@ def write_body(body: SkinnedBody, path: Path, *, compact: bool = False) -> None:
         "name": np.array(body.name),
         "licence": np.array(body.licence),
         "template_verts": body.template_verts.astype(np.float32),
-        "template_joints": body.template_joints,
-        "joint_shape_dirs": body.joint_shape_dirs,
+        "template_joints": body.template_joints.round(9),  # to a nanometre: below that, bytes depend on the machine
+        "joint_shape_dirs": body.joint_shape_dirs.round(9),
         "faces": body.faces.astype(np.uint16 if len(body.template_verts) <= 2**16 else np.int32),
         "weight_joints": joints.astype(np.uint8),
         "weight_values": np.take_along_axis(weights, joints, axis=1),
@@ -50,7 +54,7 @@ def write_body(body: SkinnedBody, path: Path, *, compact: bool = False) -> None:
         "keypoint_starts": body.keypoint_regressor.indptr.astype(np.int32),
     }
     if compact:
-        scale = np.abs(body.shape_dirs).max(axis=(0, 1)) / np.iinfo(np.int16).max
+        scale = (np.abs(body.shape_dirs).max(axis=(0, 1)) / np.iinfo(np.int16).max).astype(np.float32)
         arrays["shape_dirs"] = np.round(body.shape_dirs / scale).astype(np.int16)
         arrays["shape_dirs_scale"] = scale
         arrays["weight_values"] = np.round(arrays["weight_values"] * np.iinfo(np.uint16).max).astype(np.uint16)
@@ -69,9 +73,9 @@ def read_body(path: Path) -> SkinnedBody:
         UnreadableBody: The file is missing, damaged, of another format, or its arrays do not fit together.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except ARCHIVE_ERRORS as error:
         raise UnreadableBody(path, problem=str(error)) from error
     if arrays.get("format") != FORMAT:
         raise UnreadableBody(path, problem=f"format {arrays.get('format')}, this version reads {FORMAT}")
@@ -110,4 +114,5 @@ def _dense_weights(joints: np.ndarray, values: np.ndarray) -> Float[np.ndarray, 
     """Spread the stored weights over 24 columns; rows sum to one again after rounding."""
     weights = np.zeros((len(joints), 24), dtype=np.float64)
     np.put_along_axis(weights, joints.astype(np.intp), values.astype(np.float64), axis=1)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    sums = weights.sum(axis=1, keepdims=True)
+    return (weights / np.where(sums > 0, sums, 1.0)).astype(np.float32)

@@ -37,7 +37,7 @@ def load_body(name_or_path: str | Path = OPEN_BODY, search_dir: Path | None = No
 
 def body_names(search_dir: Path | None = None) -> tuple[str, ...]:
     """Names that :func:`load_body` knows."""
-    imported = [] if search_dir is None else sorted(path.stem for path in search_dir.glob("*.npz"))
+    imported = [] if search_dir is None else sorted(path.stem for path in search_dir.glob("[!.]*.npz"))
     return (OPEN_BODY, *imported)
 
 
