@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Foot = Literal["left", "right"]
+FEET: tuple[Foot, Foot] = ("left", "right")
 Vector = tuple[float, float, float]
 
 

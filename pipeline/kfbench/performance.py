@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from pipeline.body import SkinnedBody
 from pipeline.kfbench.arms import ARM_JOINTS, arm_rotations
 from pipeline.kfbench.balance import balanced_com, centre_of_mass
-from pipeline.kfbench.choreography import Choreography, Key
+from pipeline.kfbench.choreography import FEET, Choreography, Foot, Key
 from pipeline.kfbench.footwork import SMPL_TO_WORLD, FootPath, foot_path, solve_leg
 from pipeline.kfbench.tracks import rotation_track, value_track
 from retarget.smpl_motion import SmplMotion
@@ -89,11 +89,11 @@ def _leg_length(rest: np.ndarray) -> float:
     return float(np.linalg.norm(thigh) + np.linalg.norm(shin))
 
 
-def _foot_paths(piece: Choreography, rest: np.ndarray, sole: Sole, times: np.ndarray) -> dict[str, FootPath]:
+def _foot_paths(piece: Choreography, rest: np.ndarray, sole: Sole, times: np.ndarray) -> dict[Foot, FootPath]:
     unit = _leg_length(rest)
     return {
         foot: foot_path(piece, foot, times, leg_length=unit, ankle_height=sole.ankle_height)
-        for foot in ("left", "right")
+        for foot in FEET
     }
 
 
@@ -109,7 +109,7 @@ def _upper_body(piece: Choreography, times: np.ndarray) -> Float[np.ndarray, "sa
         whole = rotation_track(key_times, _posture(*np.radians(np.array(angles)).T), times)
         share = Rotation.from_rotvec(Rotation.from_matrix(whole).as_rotvec() / len(joints)).as_matrix()
         local[:, [_JOINT[name] for name in joints]] = share[:, None]
-    for side in ("left", "right"):
+    for side in FEET:
         key_times, arms = _keyed(piece, side)
         rotations = arm_rotations(key_times, arms, times, side=side, lag_s=piece.arm_lag)
         local[:, [_JOINT[f"{side}_{name}"] for name in ARM_JOINTS]] = rotations
@@ -132,7 +132,7 @@ def _balance(
     sole: Sole,
     times: np.ndarray,
     local: np.ndarray,
-    paths: dict[str, FootPath],
+    paths: dict[Foot, FootPath],
 ) -> Float[np.ndarray, "samples 3"]:
     """Place the pelvis so that the centre of mass is where the weight wants it; fills the legs into ``local``."""
     weight = value_track(*_weight_keys(piece), times, smoothing_s=_WEIGHT_SMOOTHING_S)[:, None]
@@ -163,7 +163,7 @@ def _weight_keys(piece: Choreography) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _place(
-    rest: np.ndarray, times: np.ndarray, local: np.ndarray, paths: dict[str, FootPath], pelvis: np.ndarray
+    rest: np.ndarray, times: np.ndarray, local: np.ndarray, paths: dict[Foot, FootPath], pelvis: np.ndarray
 ) -> Float[np.ndarray, "samples 24 3"]:
     """Solve both legs for this pelvis path and return all joints."""
     for foot, path in paths.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pipeline.exceptions import PipelineError
 
-DEBIAN_PACKAGES = ("libegl1", "libegl-mesa0", "libgl1", "libgl1-mesa-dri", "libgles2", "libosmesa6")
+RENDERER_PACKAGES = "libegl1 libegl-mesa0 libgl1 libgl1-mesa-dri libgles2 libosmesa6"
 """What gives a machine without a screen both EGL and OSMesa; the names hold for Debian 12, Ubuntu 22.04 and 24.04."""
 
 
@@ -16,9 +16,10 @@ class MissingRenderer(PipelineError):
     def __init__(self, tried: Iterable[str], *, asked: str = "") -> None:
         self.tried = tuple(tried)
         self.asked = asked
-        because = f" (MUJOCO_GL={asked})" if asked else ""
-        what = " or ".join(self.tried) or "no backend"
-        super().__init__(
-            f"Pictures cannot be drawn here, {what} gives no OpenGL context{because}: run "
-            f"`apt-get install {' '.join(DEBIAN_PACKAGES)}`; everything but pictures still runs."
-        )
+        where = f" (MUJOCO_GL={asked})" if asked else ""
+        if self.tried:
+            problem = f"{' and '.join(self.tried)} gave no OpenGL context{where}"
+            remedy = f"run `apt-get install {RENDERER_PACKAGES}`"
+        else:
+            problem, remedy = f"drawing is switched off{where}", "unset it"
+        super().__init__(f"Pictures cannot be drawn here, {problem}: {remedy}; everything but pictures still runs.")

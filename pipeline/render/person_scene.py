@@ -6,7 +6,7 @@ before a background full of corners. Hence the trouble taken here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import mujoco
@@ -17,26 +17,10 @@ from pipeline.body import SkinnedBody
 from pipeline.camera import CameraPath
 from pipeline.render import textures
 from pipeline.render.gl import Renderer
-from pipeline.render.skin import PersonMesh, add_person, add_texture
+from pipeline.render.skin import DEFAULT_COLOURS, PersonMesh, add_person, add_texture
 from pipeline.render.textures import Colour
 from retarget.smpl_motion import SmplMotion
 from robots.exceptions import InvalidArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outfit:
-    """Colours of a person and their clothes, RGB 0 to 255."""
-
-    skin: Colour = (222, 172, 140)
-    shirt: Colour = (44, 84, 168)
-    pants: Colour = (52, 52, 60)
-    shoes: Colour = (225, 225, 222)
-    hair: Colour = (48, 32, 22)
-    eye: Colour = (240, 240, 240)
-
-    def colours(self) -> dict[str, Colour]:
-        """Colour by material name of :class:`SkinnedBody`."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +35,8 @@ class FilmConfig:
     """Draw the shadow of the person, which also tells the eye where the feet are."""
     samples: int = 4
     """Samples a pixel against stair-stepped edges; 0 turns them off."""
-    outfit: Outfit = field(default_factory=Outfit)
-    """What the person wears."""
+    colours: Mapping[str, Colour] = field(default_factory=lambda: dict(DEFAULT_COLOURS))
+    """Colour of each material of the body, RGB 0 to 255."""
     seed: int = 0
     """Which textures the set is painted with."""
 
@@ -104,7 +88,7 @@ def _training_hall(body: SkinnedBody, config: FilmConfig) -> mujoco.MjModel:
     rng = np.random.default_rng(config.seed)
     _build_room(spec, rng)
     _furnish(spec, rng)
-    add_person(spec, body, config.outfit.colours())
+    add_person(spec, body, config.colours)
     world = spec.worldbody
     world.add_light(
         pos=[3.0, 2.0, 5.0],

@@ -14,6 +14,16 @@ from pipeline.render.gl import Renderer
 from pipeline.render.textures import Colour
 from robots.exceptions import UnknownName
 
+DEFAULT_COLOURS: Mapping[str, Colour] = {
+    "skin": (222, 172, 140),
+    "shirt": (44, 84, 168),
+    "pants": (52, 52, 60),
+    "shoes": (225, 225, 222),
+    "hair": (48, 32, 22),
+    "eye": (240, 240, 240),
+}
+"""Colour of everything that a body of this project may be made of."""
+
 _MESH = "person"
 
 
@@ -86,6 +96,8 @@ class PersonMesh:
         mujoco.mju_quat2Mat(rotation, model.mesh_quat[self._mesh_id])
         self._rotation = rotation.reshape(3, 3)
         self._origin = model.mesh_pos[self._mesh_id].copy()
+        if count != len(body.template_verts) or model.mesh_vertnum[self._mesh_id] != count:
+            raise RuntimeError(f"MuJoCo made {count} vertices of the {len(body.template_verts)} of body {body.name}")
         corners = body.faces.ravel()
         self._face_of_vertex = sparse.csr_array(
             (np.ones(len(corners)), (corners, np.repeat(np.arange(len(body.faces)), 3))),
