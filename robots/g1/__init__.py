@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from robots.exceptions import UnknownName
-from robots.g1.meshes import fetch_g1_meshes, mesh_shapes
+from robots.g1.meshes import mesh_shapes
 from robots.g1.mjcf import lock_joints, write_mjcf
 from robots.g1.shapes import SHAPES
 from robots.g1.table import (
@@ -28,7 +28,7 @@ from robots.model import RobotModel
 
 Variant = Literal["29dof", "23dof"]
 
-__all__ = ["Variant", "fetch_g1_meshes", "load_g1"]
+__all__ = ["Variant", "load_g1"]
 
 
 @cache
@@ -37,7 +37,7 @@ def load_g1(variant: Variant = "29dof", mesh_dir: Path | None = None) -> RobotMo
 
     Args:
         variant: ``29dof``, or ``23dof`` with the wrists welded at zero (their mass stays).
-        mesh_dir: Folder that :func:`fetch_g1_meshes` filled; None for primitives.
+        mesh_dir: Folder that :func:`robots.meshes.fetch_g1_meshes` filled; None for primitives.
 
     Raises:
         UnknownName: There is no such variant.

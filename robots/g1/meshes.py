@@ -1,4 +1,4 @@
-"""Brings Unitree's meshes of the G1 to this machine; they are looks only, mass and collision never need them."""
+"""Hangs Unitree's mesh files on the links of the G1; they are looks only, mass and collision never need them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from pathlib import Path
 from robots.exceptions import MeshesMissing
 from robots.g1.shapes import Look, Point, Shapes, mesh_shape
 from robots.g1.table import LINKS
-from robots.wheel_files import fetch_wheel_members
-
-# Where they are published small (14 MB) and by hash. The meshes themselves are Unitree's, BSD-3-Clause.
-_REQUIREMENT = "mjlab==1.6.0"
-_WHEEL_SHA256 = "03d003854e2f44c48330c6dcf4c2253ff7641bb569747846825a21b9efa8540b"
-_FOLDER = "mjlab/asset_zoo/robots/unitree_g1/xmls/assets"
 
 _RENAMED = {name: f"{name}_rev_1_0" for name in ("waist_yaw_link", "waist_roll_link", "torso_link")}
 _DARK = ("pelvis", "left_hip_pitch_link", "right_hip_pitch_link", "left_ankle_roll_link", "right_ankle_roll_link")
@@ -26,27 +20,9 @@ _ATTACHED: tuple[tuple[str, str, Point, Look], ...] = (
 )
 
 
-def fetch_g1_meshes(cache_dir: Path) -> Path:
-    """Download the meshes, unless they are there already.
-
-    Args:
-        cache_dir: A folder of the user's; the meshes get one of their own in it.
-
-    Returns:
-        The folder to give to :func:`robots.g1.load_g1`.
-
-    Raises:
-        WheelNotFetched: No network, no pip, or another file than expected.
-    """
-    mesh_dir = g1_mesh_dir(cache_dir)
-    members = {f"{_FOLDER}/{shape.name}.STL": None for row in _all_shapes().values() for shape in row}
-    fetch_wheel_members(_REQUIREMENT, _WHEEL_SHA256, members, mesh_dir)
-    return mesh_dir
-
-
-def g1_mesh_dir(cache_dir: Path) -> Path:
-    """Return where :func:`fetch_g1_meshes` puts them; the folder need not exist."""
-    return cache_dir / "g1_meshes"
+def mesh_files() -> tuple[str, ...]:
+    """Return the names of all mesh files."""
+    return tuple(f"{shape.name}.STL" for row in _all_shapes().values() for shape in row)
 
 
 def mesh_shapes(mesh_dir: Path) -> Shapes:
@@ -55,12 +31,10 @@ def mesh_shapes(mesh_dir: Path) -> Shapes:
     Raises:
         MeshesMissing: Some are not.
     """
-    shapes = _all_shapes()
-    files = [f"{shape.name}.STL" for row in shapes.values() for shape in row]
-    missing = [file for file in files if not (mesh_dir / file).is_file()]
+    missing = [file for file in mesh_files() if not (mesh_dir / file).is_file()]
     if missing:
         raise MeshesMissing(mesh_dir, missing=missing)
-    return shapes
+    return _all_shapes()
 
 
 def _all_shapes() -> Shapes:
