@@ -191,9 +191,15 @@ class SkinnedBody:
         return np.concatenate(list(self._iter_points(motion, sparse.csr_array(regressor), 256)))
 
     def keypoints(self, verts_w: Float[np.ndarray, "frames verts 3"]) -> Float[np.ndarray, "frames 21 3"]:
-        """COCO-17 keypoints, then heels and toes, of posed vertices [m]."""
-        verts = checked_array("verts_w", verts_w, ("frames", len(self.template_verts), 3))
-        return np.stack([self.keypoint_regressor @ frame for frame in verts])
+        """COCO-17 keypoints, then heels and toes, of posed vertices [m].
+
+        Raises:
+            InvalidArray: These are not vertices of this body.
+        """
+        if np.ndim(verts_w) != 3 or np.shape(verts_w)[1:] != self.template_verts.shape:
+            wanted = f"(frames, {len(self.template_verts)}, 3)"
+            raise InvalidArray("verts_w", problem=f"has shape {np.shape(verts_w)}, expected {wanted}")
+        return np.array([self.keypoint_regressor @ frame for frame in verts_w]).reshape(-1, len(KEYPOINT_NAMES), 3)
 
     def motion_keypoints(self, motion: SmplMotion) -> Float[np.ndarray, "frames 21 3"]:
         """Same as :meth:`keypoints` of :meth:`verts`, without posing all of the skin."""

@@ -138,6 +138,12 @@ def test_keypoints_without_the_skin_are_those_of_the_skin(which, request, random
     assert np.abs(body.motion_keypoints(motion) - body.keypoints(body.verts(motion))).max() < 1e-6
 
 
+def test_keypoints_of_another_mesh_are_refused(made_up_body):
+    with pytest.raises(InvalidArray, match=r"verts_w: has shape \(2, 149, 3\), expected \(frames, 150, 3\)"):
+        made_up_body.keypoints(np.zeros((2, 149, 3)))
+    assert made_up_body.keypoints(np.zeros((0, 150, 3))).shape == (0, 21, 3)
+
+
 def test_a_point_on_no_vertex_is_the_origin(made_up_body, random_motion):
     empty = sparse.csr_array((1, len(made_up_body.template_verts)))
     assert not made_up_body.points(random_motion(made_up_body, 2), empty).any()
