@@ -68,11 +68,15 @@ class Evidence:
     """Bits of :class:`FrameFlag`."""
     gravity_c0: Float[np.ndarray, "3"] | None = None
     """Unit vector of gravity in the first frame's camera axes, where something told it."""
+    undecoded_s: float = 0.0
+    """How much of the video its container promises but could not be decoded, as in a file cut off [s]."""
 
     def __post_init__(self) -> None:
         """Check shapes and finiteness."""
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise InvalidArray("fps", problem=f"must be positive, got {self.fps}")
+        if not (np.isfinite(self.undecoded_s) and self.undecoded_s >= 0):
+            raise InvalidArray("undecoded_s", problem=f"must be zero or more, got {self.undecoded_s}")
         dims: dict[str, int] = {}
         shapes = {
             "timestamps": ("frames",),

