@@ -7,6 +7,7 @@ rest pose; position offsets and scales follow from the bones of the subject and 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -88,9 +89,18 @@ class Correspondence:
         for human in self.feet.values():
             if human not in seen or self.bodies[self.index(human)].placement != "world":
                 raise self._invalid(f"the foot '{human}' is not a body placed in the world")
+            if not any(body.placement == "rigid" for body in self._ancestors(human)):
+                raise self._invalid(f"the foot '{human}' hangs from no body that is fixed to the trunk")
 
     def _invalid(self, problem: str) -> InvalidCorrespondence:
         return InvalidCorrespondence(self.name, problem=problem)
+
+    def _ancestors(self, human: str) -> Iterator[BodyMatch]:
+        parent = self.bodies[self.index(human)].parent
+        while parent is not None:
+            body = self.bodies[self.index(parent)]
+            yield body
+            parent = body.parent
 
     def index(self, human: str) -> int:
         """Return the position of a human body among ``bodies``."""

@@ -27,13 +27,13 @@ class IkConfig:
 
     sole_weight: float = 1000.0
     """Price of a sole point under the floor, and of a planted foot off the floor [1/m]."""
-    posture_weight: float = 0.3
+    posture_weight: float = 0.5
     """Price of a joint away from the robot's default pose [1/rad]; decides what the targets do not."""
-    reference_weight: float = 1.0
+    reference_weight: float = 2.0
     """Price of a joint away from the reference, the frame before [1/rad]; calms the motion, costs some lag."""
     damping: float = 1e-2
     """Smallest Levenberg-Marquardt damping, in units of squared weights."""
-    max_iterations: int = 8
+    max_iterations: int = 20
     """Gauss-Newton steps a frame, from a warm start."""
     tolerance: float = 1e-4
     """A frame is done when no joint, and no base coordinate, moves more than this in a step [rad, m]."""

@@ -23,10 +23,16 @@ class PlantingConfig:
 
     anchor_weight: float = 1000.0
     """Price of horizontal distance from the anchor while a foot stands [1/m]."""
+    flat_weight: float = 40.0
+    """Price of tilt and heading of a standing foot [1/rad]; a preference, for not every stance can be flat."""
     blend_s: float = 0.15
     """Time before and after a stance in which its correction fades [s]."""
-    feasible_m: float = 0.02
-    """A stance whose anchor stays farther away than this is reported infeasible and let go [m]."""
+    reach_m: float = 0.02
+    """A stance whose foot stays farther than this from its anchor or the floor is let go [m]."""
+    slide_m: float = 0.1
+    """A stance in which the human's foot strays farther than this from its middle is let go [m], robot size."""
+    lift_m: float = 0.12
+    """A stance in which the human's ankle is higher than this above flat standing is let go [m], robot size."""
     steady_heading: float = 0.35
     """A foot that turns less than this during a stance keeps one heading [rad]; more is a pivot and is followed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -23,8 +24,19 @@ class InfeasibleStance:
     """First frame."""
     stop: int
     """Frame after the last."""
+    reason: Literal["slid", "in the air", "out of reach"]
+    """``slid``, ``in the air``: so the human's own foot was. ``out of reach``: the robot's foot could not stay."""
     error_m: float
-    """How far the planted foot was from its anchor or the floor at worst, before it was let go [m]."""
+    """How far, at worst, the foot was from its anchor or the floor, in the robot's size [m]."""
+
+    def __str__(self) -> str:
+        """Return one sentence."""
+        cause = {
+            "slid": "the human's foot slid",
+            "in the air": "the human's foot was in the air",
+            "out of reach": "the robot's foot could not stay there",
+        }[self.reason]
+        return f"foot {self.foot} was let go in frames {self.start} to {self.stop - 1}: {cause} ({self.error_m:.3f} m)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

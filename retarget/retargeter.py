@@ -23,7 +23,7 @@ from retarget.ik import FrameTarget, FrameTask, IkConfig, InverseKinematics, Sol
 from retarget.planting import FootTargets, PlantingConfig, plant_feet
 from retarget.result import InfeasibleStance, RetargetResult
 from retarget.rotations import rotation_log
-from retarget.targets import BodyTargets, build_targets, human_points, leg_lengths, robot_rest
+from retarget.targets import BodyTargets, build_targets, human_points, human_rest, leg_lengths, robot_rest
 from robots.motion import RobotMotion
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Retargeter:
 
     def _check_human(self, pos: np.ndarray, rot: np.ndarray) -> None:
         """Refuse a human of the wrong unit or the wrong up axis."""
-        leg = float(leg_lengths(pos, self.correspondence).mean())
+        leg = float(leg_lengths(human_rest(pos, rot, self.correspondence), self.correspondence).mean())
         if not PLAUSIBLE_LEG_M[0] <= leg <= PLAUSIBLE_LEG_M[1]:
             raise ImplausibleLegLength(leg, plausible_m=PLAUSIBLE_LEG_M)
         if not self.config.check_up_axis:
@@ -147,7 +147,7 @@ class Retargeter:
         progress: Callable[[int, int | None], None],
     ) -> tuple[np.ndarray, tuple[InfeasibleStance, ...]]:
         """Solve with all stances planted, then, if some cannot be held, without those."""
-        let_go: tuple[InfeasibleStance, ...] = ()
+        let_go = self._doubtful_stances(targets, spans)
         while True:
             gone = {(s.foot, s.start) for s in let_go}
             held = [[s for s in stances if (foot, s[0]) not in gone] for foot, stances in enumerate(spans)]
@@ -160,7 +160,7 @@ class Retargeter:
                 config=self.config.planting,
             )
             q = self.solver.solve(self._frame_targets(targets, feet), fps, progress)
-            broken = self._broken_stances(q, feet, held)
+            broken = self._unheld_stances(q, feet, held)
             if not broken:
                 return q, tuple(sorted(let_go, key=lambda s: (s.start, s.foot)))
             let_go += broken
@@ -172,27 +172,51 @@ class Retargeter:
         pos, rot = targets.pos_w.copy(), targets.rot_w.copy()
         pos[:, self._feet], rot[:, self._feet] = feet.pos_w, feet.rot_w
         weight_pos = np.tile(np.array([b.position_weight for b in bodies])[None, :, None], (n_frames, 1, 3))
-        weight_rot = np.array([b.rotation_weight for b in bodies])
-        anchor = self.config.planting.anchor_weight
+        weight_rot = np.tile(np.array([b.rotation_weight for b in bodies]), (n_frames, 1))
+        planting = self.config.planting
         for foot, body in enumerate(self._feet):
             # In between, weights rise geometrically: they span an order of magnitude.
-            free = max(bodies[body].position_weight, 1e-3)
-            weight_pos[:, body, :2] = (free * (anchor / free) ** feet.grip[:, foot])[:, None]
-        return [FrameTarget(pos[i], rot[i], weight_pos[i], weight_rot, feet.planted[i]) for i in range(n_frames)]
+            grip = feet.grip[:, foot]
+            weight_pos[:, body, :2] = _geometric(bodies[body].position_weight, planting.anchor_weight, grip)[:, None]
+            weight_rot[:, body] = _geometric(bodies[body].rotation_weight, planting.flat_weight, grip)
+        return [FrameTarget(pos[i], rot[i], weight_pos[i], weight_rot[i], feet.planted[i]) for i in range(n_frames)]
 
-    def _broken_stances(
+    def _doubtful_stances(self, targets: BodyTargets, spans: Sequence[Sequence[Span]]) -> tuple[InfeasibleStance, ...]:
+        """Stances that the human's own foot belies: an anchor would hold the whole robot back."""
+        planting = self.config.planting
+        found = []
+        for foot, stances in enumerate(spans):
+            for start, stop in stances:
+                place = targets.pos_w[start:stop, self._feet[foot]]
+                slid = float(np.linalg.norm((place - np.median(place, axis=0))[:, :2], axis=1).max())
+                lifted = float((place[:, 2] - self._ankle_height).max())
+                span = {"foot": foot, "start": start, "stop": stop}
+                if slid > planting.slide_m:
+                    found.append(InfeasibleStance(**span, reason="slid", error_m=slid))
+                elif lifted > planting.lift_m:
+                    found.append(InfeasibleStance(**span, reason="in the air", error_m=lifted))
+        return tuple(found)
+
+    def _unheld_stances(
         self, q: np.ndarray, feet: FootTargets, spans: Sequence[Sequence[Span]]
     ) -> tuple[InfeasibleStance, ...]:
-        """Stances whose foot left its anchor or the floor by more than is allowed."""
+        """Stances whose foot left its anchor or the floor by more than is allowed; the worst at each time."""
         pos, _ = self.solver.task_poses(q)
         off_anchor = np.linalg.norm((pos[:, self._feet] - feet.pos_w)[..., :2], axis=-1)
         off_floor = np.abs(self.solver.corner_heights(q).min(axis=-1))
         error = np.maximum(off_anchor, off_floor)
-        return tuple(
-            InfeasibleStance(foot=foot, start=start, stop=stop, error_m=float(error[start:stop, foot].max()))
+        limit = self.config.planting.reach_m
+        unheld = [
+            InfeasibleStance(foot=foot, start=start, stop=stop, reason="out of reach", error_m=float(far))
             for foot, stances in enumerate(spans)
             for start, stop in stances
-            if error[start:stop, foot].max() > self.config.planting.feasible_m
+            if (far := error[start:stop, foot].max()) > limit
+        ]
+        # One foot that cannot stay may drag others along: only the worst of those at the same time is to blame.
+        return tuple(
+            s
+            for s in unheld
+            if not any(o.error_m > s.error_m and o.start < s.stop and s.start < o.stop for o in unheld)
         )
 
     def _result(
@@ -227,3 +251,9 @@ class Retargeter:
             stance_spans=spans,
             infeasible_stances=let_go,
         )
+
+
+def _geometric(low: float, high: float, share: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames"]:
+    """Go from ``low`` to ``high`` by equal ratios."""
+    low = max(low, 1e-3)
+    return low * (high / low) ** share

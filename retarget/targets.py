@@ -94,14 +94,35 @@ def human_points(
     return pos, rot.reshape(*quat.shape[:2], 3, 3)
 
 
-def leg_lengths(pos: Float[np.ndarray, "frames bodies 3"], correspondence: Correspondence) -> Float[np.ndarray, "legs"]:
-    """Length of the chain of bones from each foot up to the first body fixed to the trunk [m], median over frames."""
-    return np.array(
-        [
-            sum(float(np.median(np.linalg.norm(pos[:, a] - pos[:, b], axis=-1))) for a, b in chain)
-            for chain in _leg_chains(correspondence)
-        ]
-    )
+def human_rest(
+    pos: Float[np.ndarray, "frames bodies 3"],
+    rot: Float[np.ndarray, "frames bodies 3 3"],
+    correspondence: Correspondence,
+) -> Float[np.ndarray, "bodies 3"]:
+    """The subject's points in its rest pose, facing +x, relative to the root's point [m].
+
+    A trajectory has no rest pose, but a bone is constant in the frame of its parent, and at rest all frames
+    agree: the rest pose is the sum of the bones so read, median over frames.
+    """
+    turned = rot @ correspondence.rest_axes.T
+    rest = np.zeros((len(correspondence.bodies), 3))
+    for i, body in enumerate(correspondence.bodies):
+        if body.parent is not None:
+            parent = correspondence.index(body.parent)
+            bone = np.einsum("fji,fj->fi", turned[:, parent], pos[:, i] - pos[:, parent])
+            rest[i] = rest[parent] + np.median(bone, axis=0)
+    return rest
+
+
+def leg_lengths(rest_pos: Float[np.ndarray, "bodies 3"], correspondence: Correspondence) -> Float[np.ndarray, "legs"]:
+    """Distance at rest from each foot to the body fixed to the trunk that its leg hangs from [m]."""
+    lengths = []
+    for foot in correspondence.feet.values():
+        top = index = correspondence.index(foot)
+        while top == index or correspondence.bodies[top].placement != "rigid":
+            top = correspondence.index(str(correspondence.bodies[top].parent))
+        lengths.append(np.linalg.norm(rest_pos[index] - rest_pos[top]))
+    return np.array(lengths)
 
 
 def build_targets(
@@ -124,13 +145,17 @@ def build_targets(
         robot_ankle_height: Height of the robot's foot point when the sole lies on the floor [m].
     """
     turned = human_rot @ correspondence.rest_axes.T  # how far each body has turned away from rest
-    legs_robot = leg_lengths(rest.pos[None], correspondence)
-    scale = float(np.mean(legs_robot / leg_lengths(human_pos, correspondence)))
-    world = scale * (human_pos - [0.0, 0.0, human_ankle_height]) + [0.0, 0.0, robot_ankle_height]
+    subject = human_rest(human_pos, human_rot, correspondence)
+    scale = float(np.mean(leg_lengths(rest.pos, correspondence) / leg_lengths(subject, correspondence)))
+    start = human_pos[0, 0] * [1.0, 1.0, 0.0]  # the world shrinks about where the human begins
+    world = scale * (human_pos - start - [0.0, 0.0, human_ankle_height]) + start + [0.0, 0.0, robot_ankle_height]
     pos = np.empty_like(human_pos)
     for i, body in enumerate(correspondence.bodies):
         if body.placement == "world":
-            pos[:, i] = world[:, i] + turned[:, i] @ _hip_widening(i, human_pos, turned, correspondence, rest, scale)
+            # Robots have wider hips. Feet keep the difference at rest, in their own frames, so that legs keep the
+            # human's angles and a foot that stands still has a target that stands still, whatever the pelvis does.
+            wider = rest.pos[i] - rest.pos[0] - scale * subject[i]
+            pos[:, i] = world[:, i] + turned[:, i] @ wider
             continue
         parent = correspondence.index(str(body.parent))
         bone = rest.pos[i] - rest.pos[parent]
@@ -141,39 +166,3 @@ def build_targets(
             length = float(np.median(np.linalg.norm(human_bone, axis=-1)))
             pos[:, i] = pos[:, parent] + np.linalg.norm(bone) / length * human_bone
     return BodyTargets(pos_w=pos, rot_w=turned @ rest.rot, scale=scale)
-
-
-def _leg_chains(correspondence: Correspondence) -> list[list[tuple[int, int]]]:
-    """Bones (child, parent) from each body placed in the world up to a body fixed to the trunk."""
-    chains = []
-    for i, body in enumerate(correspondence.bodies):
-        if body.placement != "world" or body.parent is None:
-            continue
-        chain = []
-        while body.parent is not None and body.placement != "rigid":
-            parent = correspondence.index(body.parent)
-            chain.append((i, parent))
-            i, body = parent, correspondence.bodies[parent]
-        chains.append(chain)
-    return chains
-
-
-def _hip_widening(
-    index: int,
-    human_pos: np.ndarray,
-    turned: np.ndarray,
-    correspondence: Correspondence,
-    rest: RobotRest,
-    scale: float,
-) -> Float[np.ndarray, "3"]:
-    """How much farther from the middle the robot's leg begins than the scaled human's [m], in axes of the rest pose.
-
-    Feet keep that distance, so legs keep the human's angles. It is carried in the foot's own frame: a foot
-    that stands still has a target that stands still, however the pelvis turns above it.
-    """
-    for chain in _leg_chains(correspondence):
-        if chain[0][0] == index:
-            hip = chain[-1][1]
-            human = np.einsum("fji,fj->fi", turned[:, 0], human_pos[:, hip] - human_pos[:, 0])
-            return rest.pos[hip] - rest.pos[0] - scale * np.median(human, axis=0)
-    return np.zeros(3)

@@ -1,0 +1,103 @@
+import numpy as np
+import pinocchio as pin
+import pytest
+from scipy.spatial.transform import Rotation
+
+from retarget.correspondence import CORRESPONDENCE_DIR, load_correspondence
+from retarget.exceptions import InvalidCorrespondence
+from robots.kinematics import body_states
+
+SHIPPED = (CORRESPONDENCE_DIR / "smpl_to_g1.toml").read_text()
+
+
+def links(robot, result):
+    """World positions by link name in the first frame."""
+    states = body_states(robot, result.motion)
+    return dict(zip(states.body_names, states.pos_w[0], strict=True))
+
+
+def test_a_t_pose_holds_the_robots_arms_out_level(robot, retargeter, walker):
+    """The mapping's zero: arms straight and level, left is left, the robot faces where the human faces."""
+    result = retargeter.retarget(walker.smpl_motion({}).body_trajectory())
+    at = links(robot, result)
+    for side, sign in (("left", 1), ("right", -1)):
+        shoulder, elbow, wrist = (at[f"{side}_{part}_link"] for part in ("shoulder_roll", "elbow", "wrist_yaw"))
+        arm = wrist - shoulder
+        assert sign * arm[1] / np.linalg.norm(arm) > np.cos(np.deg2rad(10))
+        assert abs(arm[2]) / np.linalg.norm(arm) < np.sin(np.deg2rad(6))
+        assert np.linalg.norm(arm) > 0.97 * (np.linalg.norm(elbow - shoulder) + np.linalg.norm(wrist - elbow))
+    heading = Rotation.from_quat(result.motion.root_quat_wxyz[0], scalar_first=True).apply([1, 0, 0])
+    assert heading[0] > np.cos(np.deg2rad(3))
+
+
+def test_arms_down_hang_down_and_a_punch_goes_forward(robot, retargeter, walker):
+    down = walker.smpl_motion({"left_shoulder": [0, 0, -1.45], "right_shoulder": [0, np.pi / 2, 0]})
+    at = links(robot, retargeter.retarget(down.body_trajectory()))
+    hanging = at["left_wrist_yaw_link"] - at["left_shoulder_roll_link"]
+    assert hanging[2] / np.linalg.norm(hanging) < -np.cos(np.deg2rad(15))
+    punch = at["right_wrist_yaw_link"] - at["right_shoulder_roll_link"]
+    assert punch[0] / np.linalg.norm(punch) > np.cos(np.deg2rad(15))
+
+
+def test_standing_straight_stands_straight_on_flat_soles(robot, retargeter, walker):
+    """A person at rest is the robot at rest: straight legs, level pelvis, soles on the floor."""
+    result = retargeter.retarget(walker.smpl_motion({}, n_frames=10).body_trajectory())
+    joints = dict(zip(result.motion.joint_names, result.motion.joint_pos[5], strict=True))
+    assert abs(joints["left_knee_joint"]) < np.deg2rad(12)
+    states = body_states(robot, result.motion)
+    for foot in robot.foot_body_names:
+        i = states.body_names.index(foot)
+        turn = Rotation.from_quat(states.quat_wxyz_w[5, i], scalar_first=True).as_matrix()
+        heights = (robot.sole_points_b @ turn.T + states.pos_w[5, i])[:, 2]
+        assert np.abs(heights).max() < 1e-3
+    lean = Rotation.from_quat(result.motion.root_quat_wxyz[5], scalar_first=True).apply([0, 0, 1])
+    assert lean[2] > np.cos(np.deg2rad(3))
+
+
+def test_the_table_puts_the_robot_in_the_humans_rest_pose(robot, retargeter):
+    """The rest pose in the table is within the robot's limits, and its palms face down like SMPL's."""
+    correspondence = retargeter.correspondence
+    model = robot.pin_model()
+    q = pin.neutral(model)
+    for name, angle in correspondence.robot_rest_pose.items():
+        i = robot.joint_names.index(name)
+        assert robot.joint_lower[i] <= angle <= robot.joint_upper[i]
+        q[7 + i] = angle
+    data = model.createData()
+    pin.framesForwardKinematics(model, data, q)
+    for side, sign in (("left", 1), ("right", -1)):
+        hand = data.oMf[model.getFrameId(f"{side}_wrist_yaw_link", pin.FrameType.BODY)].rotation
+        np.testing.assert_allclose(hand @ [1, 0, 0], [0, sign, 0], atol=1e-3)  # fingers outward
+        np.testing.assert_allclose(hand @ [0, 1, 0], [0, 0, sign], atol=1e-3)  # the back of the hand up
+
+
+def test_rest_axes_carry_forward_to_x_and_up_to_z(retargeter):
+    correspondence = retargeter.correspondence
+    axes = correspondence.rest_axes
+    np.testing.assert_allclose(axes @ correspondence.human_forward, [1, 0, 0])
+    np.testing.assert_allclose(axes @ correspondence.human_up, [0, 0, 1])
+    assert np.linalg.det(axes) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('parent = "left_knee"', 'parent = "left_toe"', "'left_ankle' hangs from 'left_toe'"),
+        ('parent = "pelvis"', "", "the first body, and no other, has no parent"),
+        ("position_weight = 100.0", "position_weight = -1.0", "negative weight"),
+        ('left_foot = "left_ankle"', 'left_foot = "left_knee"', "foot 'left_knee' is not a body placed in the world"),
+        ('placement = "rigid"', 'placement = "floating"', "placement"),
+        ("rotation_weight", "rotation_wieght", "rotation_wieght"),
+        ("[feet]", "[feet", "not a usable correspondence"),
+    ],
+)
+def test_a_broken_table_says_what_is_wrong(tmp_path, old, new, message):
+    path = tmp_path / "table.toml"
+    path.write_text(SHIPPED.replace(old, new, 1))
+    with pytest.raises(InvalidCorrespondence, match=message):
+        load_correspondence(path)
+
+
+def test_a_missing_table_lists_the_known_ones():
+    with pytest.raises(InvalidCorrespondence, match=r"no such file; known tables: .*smpl_to_g1"):
+        load_correspondence("smpl_to_atlas")
