@@ -1,0 +1,40 @@
+"""Errors of the hand-off: files of other projects that cannot be read, motions that cannot be handed off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.exceptions import PipelineError
+
+
+class UnreadableHandoff(PipelineError):
+    """A hand-off file is not what its format promises."""
+
+    def __init__(self, path: Path, *, format_name: str, problem: str) -> None:
+        self.path = path
+        self.format_name = format_name
+        self.problem = problem
+        super().__init__(
+            f"{path}: not a usable '{format_name}' motion ({problem}). Export it again, or name its format."
+        )
+
+
+class UnsafePickle(PipelineError):
+    """A pickle asks for more than arrays and containers; loading it freely could run anything."""
+
+    def __init__(self, path: Path, *, wanted: str) -> None:
+        self.path = path
+        self.wanted = wanted
+        super().__init__(
+            f"{path}: asks for '{wanted}', but only NumPy arrays, numbers and text are read from a pickle; nothing "
+            "of it was run. Save the motion again as plain arrays."
+        )
+
+
+class MotionTooShort(PipelineError):
+    """A trainer needs at least two frames to see any speed."""
+
+    def __init__(self, path: Path, *, n_frames: int) -> None:
+        self.path = path
+        self.n_frames = n_frames
+        super().__init__(f"{path}: a motion of {n_frames} frame cannot be handed off. Give it at least two.")

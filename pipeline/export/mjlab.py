@@ -1,0 +1,97 @@
+"""Turns a motion into the ``.npz`` that mjlab's motion tracking task plays: link states at exactly 50 Hz.
+
+mjlab shows frame k at step k of 20 ms whatever the file's ``fps`` says, and picks links by their column, so the rate
+must be 50 and the world must not be among the bodies. BeyondMimic's ``.npz`` has the same keys and shapes but another
+order of joints and bodies: hand that project the CSV instead.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from pipeline.export.exceptions import UnreadableHandoff
+from pipeline.export.handoff import UNKNOWN_CONTACT, Handoff, prepare
+from pipeline.store import atomic_path
+from robots.arrays import checked_array
+from robots.exceptions import InvalidArray
+from robots.g1 import Variant, load_g1
+from robots.kinematics import body_states
+from robots.model import RobotModel
+from robots.motion import RobotMotion
+
+
+# What NumPy raises of a file that is no archive, is cut short, or holds something else.
+_DAMAGE = (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
+
+
+class MjlabFormat:
+    """mjlab's tracking motion."""
+
+    suffix: ClassVar[str] = ".npz"
+    fps: ClassVar[int] = 50
+    variant: ClassVar[Variant] = "29dof"
+
+    def write(self, motion: RobotMotion, robot: RobotModel, path: Path) -> Handoff:
+        """See :meth:`pipeline.export.HandoffFormat.write`; velocities are those of MuJoCo's kinematics."""
+        prepared, notes = prepare(motion, robot, self, path)
+        states = body_states(load_g1(self.variant), prepared)
+        arrays = {
+            "joint_pos": prepared.joint_pos,
+            "joint_vel": states.joint_vel,
+            "body_pos_w": states.pos_w,
+            "body_quat_w": states.quat_wxyz_w,
+            "body_lin_vel_w": states.lin_vel_w,
+            "body_ang_vel_w": states.ang_vel_w,
+        }
+        single: dict[str, Any] = {name: array.astype(np.float32) for name, array in arrays.items()}
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, fps=np.array([self.fps]), **single)
+        return Handoff(path=path, n_frames=len(prepared), fps=self.fps, notes=notes)
+
+    def read(self, path: Path) -> RobotMotion:
+        """See :meth:`pipeline.export.HandoffFormat.read`."""
+        arrays = self._load(path)
+        try:
+            return RobotMotion(
+                fps=self.fps,
+                joint_names=load_g1(self.variant).joint_names,
+                root_pos_w=arrays["body_pos_w"][:, 0],
+                root_quat_wxyz=arrays["body_quat_w"][:, 0],
+                joint_pos=arrays["joint_pos"],
+                foot_contact=np.full((len(arrays["joint_pos"]), 2), UNKNOWN_CONTACT),
+            )
+        except InvalidArray as error:
+            raise UnreadableHandoff(path, format_name="mjlab", problem=str(error)) from error
+
+    def link_positions(self, path: Path) -> Float[np.ndarray, "frames bodies 3"]:
+        """Return the positions that the file states."""
+        return self._load(path)["body_pos_w"]
+
+    def _load(self, path: Path) -> dict[str, np.ndarray]:
+        """Return the checked arrays."""
+        g1 = load_g1(self.variant)
+        dims = {"joints": len(g1.joint_names), "bodies": len(g1.body_names)}
+        shapes: dict[str, tuple[int | str, ...]] = {
+            "joint_pos": ("frames", "joints"),
+            "joint_vel": ("frames", "joints"),
+            "body_pos_w": ("frames", "bodies", 3),
+            "body_quat_w": ("frames", "bodies", 4),
+            "body_lin_vel_w": ("frames", "bodies", 3),
+            "body_ang_vel_w": ("frames", "bodies", 3),
+        }
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                fps = checked_array("fps", archive["fps"], (1,))
+                arrays = {name: checked_array(name, archive[name], shape, dims) for name, shape in shapes.items()}
+        except (*_DAMAGE, InvalidArray) as error:
+            raise UnreadableHandoff(path, format_name="mjlab", problem=str(error)) from error
+        if fps[0] != self.fps:
+            problem = f"it was made at {fps[0]:g} fps, which mjlab would play at {self.fps}"
+            raise UnreadableHandoff(path, format_name="mjlab", problem=problem)
+        return arrays
