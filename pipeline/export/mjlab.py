@@ -25,7 +25,6 @@ from robots.kinematics import body_states
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
-
 # What NumPy raises of a file that is no archive, is cut short, or holds something else.
 _DAMAGE = (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
 
@@ -86,7 +85,8 @@ class MjlabFormat:
             "body_ang_vel_w": ("frames", "bodies", 3),
         }
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            # NumPy leaves a file open that it opened itself and could not read.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 fps = checked_array("fps", archive["fps"], (1,))
                 arrays = {name: checked_array(name, archive[name], shape, dims) for name, shape in shapes.items()}
         except (*_DAMAGE, InvalidArray) as error:

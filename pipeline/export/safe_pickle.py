@@ -38,7 +38,8 @@ def load_arrays(path: Path, *, format_name: str) -> Any:
     except UnsafePickle:
         raise
     except Exception as error:  # a broken pickle can fail in any way at all
-        problem = f"no pickle of plain arrays, cut short, or compressed: {error}"
+        reason = " ".join(str(error).split()).rstrip(".")
+        problem = f"no pickle of plain arrays, cut short, or compressed: {reason}"
         raise UnreadableHandoff(path, format_name=format_name, problem=problem) from error
 
 
