@@ -27,8 +27,9 @@ _STILL_PX = 0.25
 _MAX_SHIFT_SHARE = 0.25
 _MAX_PICTURES = 30
 _TURNED_PX = 1.0
-_ONLY_TURNED_PX = 0.3
-_ONLY_TURNED_SHARE = 0.9
+_ONLY_TURNED_PX = 0.25
+_STILL_MOVING_PX = 0.1
+_MOVED_SHARE = 0.63
 _EXPLAINED_PX = 2.0
 _MIN_EXPLAINED = 15
 _MIN_EXPLAINED_SHARE = 0.4
@@ -77,6 +78,7 @@ class CameraRotationTracker:
         self._keyframe: _Keyframe | None = None
         self._R_w2c: list[np.ndarray] = []
         self._measured: list[bool] = []
+        self._is_moving = False
 
     def update(self, gray: UInt8[np.ndarray, "height width"], person_boxes: Sequence[Float[np.ndarray, "4"]]) -> None:
         """Take the next picture.
@@ -122,7 +124,9 @@ class CameraRotationTracker:
             return
         seen = np.stack([points for points, _ in keyframe.history])
         visible = np.stack([alive for _, alive in keyframe.history])
-        R, measured = _fit_window(keyframe.corners, seen, visible, self._K, self._rng)
+        # A camera that just moved is likely to go on: less is asked to believe it again, as in a short last window.
+        tolerance = _STILL_MOVING_PX if self._is_moving else _ONLY_TURNED_PX
+        R, measured, self._is_moving = _fit_window(keyframe.corners, seen, visible, self._K, tolerance, self._rng)
         R_keyframe = self._R_w2c[keyframe.index]
         for i, index in enumerate(keyframe.indices):
             self._R_w2c[index] = R[i] @ R_keyframe if measured[i] else self._R_w2c[index - 1]
@@ -142,11 +146,13 @@ def _fit_window(
     seen: Float[np.ndarray, "frames points 2"],
     visible: Bool[np.ndarray, "frames points"],
     K: Float[np.ndarray, "3 3"],
+    tolerance_px: float,
     rng: np.random.Generator,
-) -> tuple[Float[np.ndarray, "frames 3 3"], Bool[np.ndarray, "frames"]]:
-    """Rotations from the keyframe's axes, and whether enough points agree with each.
+) -> tuple[Float[np.ndarray, "frames 3 3"], Bool[np.ndarray, "frames"], bool]:
+    """Rotations from the keyframe's axes, whether enough points agree with each, and whether the camera moved too.
 
-    A camera that only turned is fitted as such: with translation as a free unknown, noise would be read as both.
+    A camera that only turned is fitted as such, and one that also moved only where that explains the points much
+    better: on a far wall both look alike, and with translation as a free unknown noise would be read as half of each.
     """
     focal = K[0, 0]
     before, after = _on_unit_plane(corners, K), _on_unit_plane(seen, K)
@@ -156,15 +162,22 @@ def _fit_window(
         a, b = _unit_rays(before), _unit_rays(after[i])
         R[i], _ = fit_rotation(a[alive], b[alive], _TURNED_PX / focal, rng)
         error[i] = focal * np.linalg.norm(a @ R[i].T - b, axis=1)
-    small = (error < _TURNED_PX) & visible
-    only_turned = (
-        small.sum() >= _ONLY_TURNED_SHARE * visible.sum()
-        and float(np.sqrt(np.mean(error[small] ** 2))) < _ONLY_TURNED_PX
-    )
-    if not only_turned:
-        R, error = adjust_rotations(before, after, visible, focal, R)
+    turned_px = _typical_error(error[visible])
+    moved = False
+    if turned_px > tolerance_px:
+        R_moved, error_moved = adjust_rotations(before, after, visible, focal, R)
+        moved = _typical_error(error_moved[visible]) < _MOVED_SHARE * turned_px
+        if moved:
+            R, error = R_moved, error_moved
     n_explained = ((error < _EXPLAINED_PX) & visible).sum(axis=1)
-    return R, (n_explained >= _MIN_EXPLAINED) & (n_explained >= _MIN_EXPLAINED_SHARE * visible.sum(axis=1))
+    enough = (n_explained >= _MIN_EXPLAINED) & (n_explained >= _MIN_EXPLAINED_SHARE * visible.sum(axis=1))
+    return R, enough, moved
+
+
+def _typical_error(error: Float[np.ndarray, "points"]) -> float:
+    """Root mean square of the smaller four fifths [px]: a model must not win by what it makes of wrong matches."""
+    n_kept = max(1, int(0.8 * len(error)))
+    return float(np.sqrt(np.mean(np.partition(error, n_kept - 1)[:n_kept] ** 2)))
 
 
 def _on_unit_plane(points: Float[np.ndarray, "*n 2"], K: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "*n 2"]:
