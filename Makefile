@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-slow check format deploy clean help
+.PHONY: demo test test-slow check format server deploy worker clean help
 
 help:
 	@echo "make demo       install, render two clips with known truth, run the whole chain on them"
 	@echo "make test       the default tests"
 	@echo "make test-slow  the slow tier: whole chain, Prefect worker"
 	@echo "make check      ruff, pyright, import-linter"
+	@echo "make server     Prefect server; then make deploy, make worker"
 
 # A stamp for each set of extras: a changed pyproject or constraints file installs again.
 $(VENV)/.run-stamp: pyproject.toml constraints.txt
@@ -41,6 +42,21 @@ check: $(VENV)/.dev-stamp
 format: $(VENV)/.dev-stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Prefect on this machine: `make server` in one terminal, then `make deploy`, then `make worker`.
+server: export DO_NOT_TRACK = 1
+server: $(VENV)/.run-stamp
+	$(BIN)/prefect server start --host 127.0.0.1
+
+deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+deploy worker: export DO_NOT_TRACK = 1
+
+deploy: $(VENV)/.run-stamp
+	$(BIN)/prefect work-pool create wushu --type process --overwrite
+	$(BIN)/prefect --no-prompt deploy --all
+
+worker: $(VENV)/.run-stamp
+	$(BIN)/prefect worker start --pool wushu
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache

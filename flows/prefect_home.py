@@ -1,4 +1,7 @@
-"""Prefect's surroundings for this project: its own folder, a local server, no telemetry. Set before Prefect is imported."""
+"""Prefect's surroundings for the demo: a folder of its own, a server in the process, no telemetry.
+
+To be called before Prefect is imported, which reads them once.
+"""
 
 from __future__ import annotations
 

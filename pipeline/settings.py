@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retarget.retargeter import RetargetConfig
+from cattrs import transform_error
 
 from pipeline.estimators import LandmarkConfig
 from pipeline.exceptions import InvalidSettings
@@ -15,16 +15,7 @@ from pipeline.record_codec import from_plain
 from pipeline.review import PlaybackConfig
 from pipeline.validation import ValidationConfig
 from pipeline.video import VideoConfig
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BodySettings:
-    """Whose body is in the video."""
-
-    name: str = "open"
-    """``open``, or the name under which ``wushu body import`` stored a licensed body."""
-    height_m: float | None = None
-    """Stature of the person [m]; None = the body model's mean. Everything scales with it."""
+from retarget.retargeter import RetargetConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +24,12 @@ class Settings:
 
     video: VideoConfig = field(default_factory=VideoConfig)
     """Decoding, keypoints, camera."""
-    body: BodySettings = field(default_factory=BodySettings)
-    """The person."""
+    body: str = "open"
+    """Body model: ``open``, or the name under which ``wushu body import`` stored a licensed one."""
     estimator: str = "landmark"
     """Which estimator turns evidence into human motion."""
     landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
-    """The estimator ``landmark``."""
+    """The estimator ``landmark``; the height of the person is set here."""
     plausibility: PlausibilityConfig = field(default_factory=PlausibilityConfig)
     """What is measured on the human."""
     retarget: RetargetConfig = field(default_factory=RetargetConfig)

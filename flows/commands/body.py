@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from flows.console import console
-from pipeline.body import import_smpl_file
+from pipeline.body.smpl_file import import_smpl_file
 from pipeline.home import Home
 
 
@@ -23,7 +23,7 @@ class BodyImport:
     def __call__(self) -> int:
         """Convert and say under which name the body can be used."""
         body = import_smpl_file(self.file, Home.of_user().bodies_dir)
-        console.print(f"imported as '{body.name}' ({body.licence}). Use it with `wushu run --body.name {body.name}`.")
+        console.print(f"imported as '{body.name}' ({body.licence}). Use it with `wushu run --body {body.name}`.")
         return 0
 
 

@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rich.table import Table
-from robots.meshes import find_g1_meshes
 
 from flows.console import console
 from pipeline.body import load_body
@@ -20,6 +19,7 @@ from pipeline.home import Home
 from pipeline.render import RENDERER_PACKAGES, available_renderer
 from pipeline.video import find_models
 from robots.exceptions import WushuError
+from robots.meshes import find_g1_meshes
 
 _SHOWN_PACKAGES = ("numpy", "scipy", "pin", "mujoco", "ai-edge-litert", "av", "opencv-python-headless", "prefect")
 

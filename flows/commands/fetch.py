@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
-from robots.meshes import fetch_g1_meshes
 
 from flows.console import console
 from pipeline.home import Home
 from pipeline.video import fetch_models
+from robots.meshes import fetch_g1_meshes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from retarget.retargeter import RetargetResult
 
 from flows.exceptions import NoMotion
 from pipeline.manifest import find_row
 from pipeline.review import play_on_desktop
 from pipeline.store import Dataset
+from retarget.retargeter import RetargetResult
 from robots.g1 import load_g1
 
 

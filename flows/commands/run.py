@@ -16,6 +16,7 @@ from pipeline.process_clip import process_clip
 from pipeline.settings import Settings
 from pipeline.stages import build_stages
 from pipeline.store import Dataset
+from pipeline.video import find_videos
 from robots.exceptions import WushuError
 
 
@@ -24,7 +25,7 @@ class Run:
     """Turn videos into judged robot motions. Run it again: what is finished is not done twice."""
 
     videos: tyro.conf.Positional[tuple[Path, ...]]
-    """Video files."""
+    """Video files; a folder stands for every video below it."""
     dataset: Path = Path("wushu_dataset")
     """Folder of the results; made if it is not there."""
     licence: str = UNKNOWN_LICENCE
@@ -44,7 +45,7 @@ class Run:
         rows: dict[str, ManifestRow] = {}
         unreadable = 0
         with progress_bars() as bars:
-            for video in self.videos:
+            for video in find_videos(self.videos):
                 try:
                     clip = Clip.from_video(video, licence=self.licence)
                 except WushuError as error:

@@ -7,8 +7,6 @@ import sys
 import time
 from dataclasses import dataclass
 
-import mujoco
-
 from pipeline.exceptions import PipelineError
 from robots.model import RobotModel
 from robots.motion import RobotMotion

@@ -35,7 +35,9 @@ def a_motion(seed: int = 0, n_frames: int = 5) -> SmplMotion:
 def some_measurements() -> Measurements:
     series = np.array([0.1, np.nan, 0.3])
     items = (
-        Measurement(name="skate", value=0.3, unit="m/s", meaning="A foot slides", series=series, spans=((0, 1), (2, 3))),
+        Measurement(
+            name="skate", value=0.3, unit="m/s", meaning="A foot slides", series=series, spans=((0, 1), (2, 3))
+        ),
         Measurement(name="height", value=1.7, unit="m", meaning="A height"),
     )
     return Measurements(stage="plausibility", fps=29.97, n_frames=3, items=items)

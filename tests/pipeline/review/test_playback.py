@@ -1,0 +1,73 @@
+"""Views stay in step in the written video, whatever their sizes; the playhead obeys its keys."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.review import NoDesktop, PlaybackConfig, play_on_desktop, render_playback
+from pipeline.review.desktop import Playhead
+from robots.exceptions import InvalidArray
+
+
+def brightness_of(path, n_views):
+    """Mean brightness of each third (or half) of each frame of a video, away from the labels."""
+    values = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            picture = frame.to_ndarray(format="rgb24")[100:-60]
+            values.append([part.mean() for part in np.array_split(picture, n_views, axis=1)])
+    return np.array(values)
+
+
+@pytest.mark.parametrize(("fps", "expected_frames"), [(30.0, 40), (60.0, 20), (24.0, 40)])
+def test_every_frame_shows_all_views_at_one_time(tmp_path, fps, expected_frames):
+    """Each view is a grey ramp in time: in the video they must be equally far along in every frame."""
+    path = tmp_path / "playback.mp4"
+    ramp = [np.full((240, 240, 3), 20 + 5 * i, dtype=np.uint8) for i in range(40)]
+    views = ((np.repeat(np.repeat(p, 2, 0), 2, 1), p, p) for p in ramp)
+    seen = []
+    render_playback(
+        path,
+        views,
+        titles=("a", "b", "c"),
+        fps=fps,
+        n_frames=40,
+        config=PlaybackConfig(height_px=240),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    shown = brightness_of(path, 3)
+    assert len(shown) == expected_frames
+    assert np.abs(shown - shown[:, :1]).max() < 3.0
+    assert (np.diff(shown[:, 0]) > 2.0).all()
+    assert seen[-1] == (40, 40)
+
+
+@pytest.mark.parametrize(("field", "value"), [("height_px", 63), ("height_px", 101), ("fps", 0.0), ("crf", 99)])
+def test_settings_that_no_encoder_takes_are_refused(field, value):
+    """The encoder's own message would name neither the setting nor its range."""
+    with pytest.raises(InvalidArray, match=field):
+        PlaybackConfig(**{field: value})
+
+
+def test_the_playhead_pauses_steps_and_goes_round():
+    """Space pauses, an arrow steps and pauses, and the motion starts again at its end."""
+    playhead = Playhead(n_frames=10)
+    assert playhead.advance(9.5) == 9
+    assert playhead.advance(1.0) == 0
+    playhead.on_key(32)
+    assert playhead.advance(5.0) == 0
+    playhead.on_key(263)
+    assert playhead.advance(5.0) == 9
+    playhead.on_key(262)
+    assert playhead.advance(5.0) == 0
+
+
+def test_without_a_screen_the_viewer_says_what_to_watch_instead(monkeypatch):
+    """A server has no window; the sentence names the file that is there for it."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(NoDesktop, match=r"playback\.mp4"):
+        play_on_desktop(None, None)  # type: ignore[arg-type]
