@@ -91,10 +91,7 @@ def _leg_length(rest: np.ndarray) -> float:
 
 def _foot_paths(piece: Choreography, rest: np.ndarray, sole: Sole, times: np.ndarray) -> dict[Foot, FootPath]:
     unit = _leg_length(rest)
-    return {
-        foot: foot_path(piece, foot, times, leg_length=unit, ankle_height=sole.ankle_height)
-        for foot in FEET
-    }
+    return {foot: foot_path(piece, foot, times, leg_length=unit, ankle_height=sole.ankle_height) for foot in FEET}
 
 
 def _upper_body(piece: Choreography, times: np.ndarray) -> Float[np.ndarray, "samples 24 3 3"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def load_truth(path: Path) -> Truth:
         InvalidTruth: The file is missing, damaged or of another kind.
     """
     try:
-        with np.load(path, allow_pickle=False) as npz:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as npz:
             arrays = dict(npz)
         return decode(Truth, json.loads(str(arrays.pop(_DOCUMENT))), arrays)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, ExceptionGroup) as error:

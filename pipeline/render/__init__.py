@@ -3,6 +3,7 @@
 from pipeline.render.body_view import body_frames
 from pipeline.render.exceptions import RENDERER_PACKAGES, MissingRenderer
 from pipeline.render.gl import Renderer, available_renderer
+from pipeline.render.overlay import draw_evidence
 from pipeline.render.person_scene import FilmConfig, film_person
 from pipeline.render.robot_scene import robot_frames
 from pipeline.render.stage import ViewConfig, follow_camera
@@ -15,6 +16,7 @@ __all__ = [
     "ViewConfig",
     "available_renderer",
     "body_frames",
+    "draw_evidence",
     "film_person",
     "follow_camera",
     "robot_frames",

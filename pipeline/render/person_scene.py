@@ -78,7 +78,7 @@ def _training_hall(body: SkinnedBody, config: FilmConfig) -> mujoco.MjModel:
     spec = mujoco.MjSpec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = config.width, config.height
     spec.visual.quality.offsamples = config.samples
-    spec.visual.quality.shadowsize = 2048
+    spec.visual.quality.shadowsize = 1024
     spec.visual.map.znear, spec.visual.map.zfar = 0.02, 40.0
     spec.visual.map.shadowclip = 1.0
     spec.stat.extent, spec.stat.center = 3.0, [0.0, 0.0, 1.0]
@@ -148,8 +148,10 @@ def _furnish(spec: mujoco.MjSpec, rng: np.random.Generator) -> None:
         _geom(spec, mujoco.mjtGeom.mjGEOM_BOX, pos=(x, y, z), size=(half, half, half), material="crate")
     for y in (-4.2, 4.2):
         _geom(spec, mujoco.mjtGeom.mjGEOM_CYLINDER, pos=(-2.8, y, 2.0), size=(0.14, 2.0, 0), rgba=(0.42, 0.12, 0.1, 1))
-    for y, rgba in ((-0.55, (0.75, 0.6, 0.2, 1)), (0.1, (0.2, 0.4, 0.3, 1)), (1.3, (0.6, 0.25, 0.2, 1))):
-        _geom(spec, mujoco.mjtGeom.mjGEOM_SPHERE, pos=(-2.85, y, 0.2), size=(0.2, 0, 0), rgba=rgba)
+    for y in (-0.35, 1.2):  # low benches along the wall
+        _geom(spec, mujoco.mjtGeom.mjGEOM_BOX, pos=(-2.8, y, 0.36), size=(0.2, 0.6, 0.04), material="crate")
+        for end in (-0.5, 0.5):
+            _geom(spec, mujoco.mjtGeom.mjGEOM_BOX, pos=(-2.8, y + end, 0.16), size=(0.16, 0.04, 0.16), material="crate")
 
 
 _FACING = {  # quaternions (wxyz) that turn a panel's +z to this direction, with its own y upright

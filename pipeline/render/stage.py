@@ -55,7 +55,7 @@ def set_stage(spec: mujoco.MjSpec, config: ViewConfig) -> None:
     """Give a model the stage's floor, light and sky."""
     spec.visual.global_.offwidth, spec.visual.global_.offheight = config.width, config.height
     spec.visual.quality.offsamples = config.samples
-    spec.visual.quality.shadowsize = 2048
+    spec.visual.quality.shadowsize = 1024
     spec.visual.map.znear, spec.visual.map.zfar = 0.01, 40.0
     spec.visual.map.shadowclip = 1.0
     spec.stat.extent, spec.stat.center = 3.0, [0.0, 0.0, 0.7]
