@@ -1,8 +1,14 @@
-"""Turns targets for every frame of a clip into configurations: cold start, then frame by frame within the limits."""
+"""Turns targets for every frame of a clip into configurations: cold start, then frame by frame within the limits.
+
+A robot's arm reaches most places in several ways, and a solver that follows one frame after the other keeps the way
+it came, even where that has become a contortion. So frames that went badly are asked again from a cold start;
+where that is far better, the clip is led over to the better way in time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +18,27 @@ from retarget.ik import FrameTarget, InverseKinematics
 
 _COLD_ITERATIONS = 60
 """Steps allowed where there is no frame before to start from."""
+
+_MERGED_RAD = 1e-3
+"""Two ways have become one when no joint differs by more [rad]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RescueConfig:
+    """When a clip leaves the way it came."""
+
+    doubtful_cost: float = 20.0
+    """Frames that cost more are asked again from a cold start."""
+    ratio: float = 0.5
+    """A cold start is far better if it costs less than this share."""
+    every_s: float = 0.15
+    """Time between the frames that are looked at [s]."""
+    bridge_s: float = 0.4
+    """Time in which joints are led over [s]."""
+    bridge_weight: float = 100.0
+    """Price of a joint that is led over away from its path [1/rad]."""
+    changed_rad: float = 0.3
+    """Joints that differ by more than this between the two ways are led over [rad]; the others just follow."""
 
 
 class ClipSolver:
@@ -23,9 +50,10 @@ class ClipSolver:
         joint_lower: Float[np.ndarray, "joints"],
         joint_upper: Float[np.ndarray, "joints"],
         joint_speed: Float[np.ndarray, "joints"],
+        rescue: RescueConfig | None = None,
     ) -> None:
         """Take the solver of single frames and the robot's limits [rad], [rad/s]."""
-        self._ik = ik
+        self._ik, self._rescue = ik, rescue or RescueConfig()
         self._lower, self._upper, self._speed = np.array(joint_lower), np.array(joint_upper), np.array(joint_speed)
 
     def solve(
@@ -44,14 +72,10 @@ class ClipSolver:
         q = np.empty((len(targets), self._ik.model.nq))
         q[0] = self.cold_start(targets[0])
         progress(1, len(targets))
-        reach = self._speed / fps
         for i in range(1, len(targets)):
-            before = q[i - 1, 7:]
-            lower = np.maximum(self._lower, before - reach)
-            upper = np.minimum(self._upper, before + reach)
-            q[i], _ = self._ik.solve(q[i - 1], targets[i], lower, upper, before)
+            q[i] = self._step(q[i - 1], targets[i], fps)
             progress(i + 1, len(targets))
-        return q
+        return self._rescued(q, targets, fps)
 
     def cold_start(self, target: FrameTarget) -> Float[np.ndarray, "nq"]:
         """Solve a frame that has no frame before it.
@@ -81,3 +105,60 @@ class ClipSolver:
     def corner_heights(self, q: Float[np.ndarray, "frames nq"]) -> Float[np.ndarray, "frames soles points"]:
         """Heights of the sole points above the floor [m] in every frame."""
         return np.array([self._ik.corner_heights(row) for row in q])
+
+    def _step(
+        self,
+        before: np.ndarray,
+        target: FrameTarget,
+        fps: float,
+        reference: np.ndarray | None = None,
+        weight: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Solve the frame after ``before``, near ``before`` unless another reference is given."""
+        joints, reach = before[7:], self._speed / fps
+        lower, upper = np.maximum(self._lower, joints - reach), np.minimum(self._upper, joints + reach)
+        reference = joints if reference is None else reference
+        return self._ik.solve(before, target, lower, upper, reference, reference_weight=weight)[0]
+
+    def _rescued(self, q: np.ndarray, targets: Sequence[FrameTarget], fps: float) -> np.ndarray:
+        """Lead the clip over to better ways where there are any."""
+        cost = self._costs(q, targets)
+        stride = max(1, round(self._rescue.every_s * fps))
+        for frame in range(stride, len(targets), stride):
+            if cost[frame] < self._rescue.doubtful_cost:
+                continue
+            better = self.cold_start(targets[frame])
+            if self._cost(better, targets[frame]) > self._rescue.ratio * cost[frame]:
+                continue
+            start, way = self._bridged(q, targets, frame, better, fps)
+            changed = slice(start, start + len(way))
+            way_cost = self._costs(way, targets[changed])
+            if way_cost.sum() < cost[changed].sum():
+                q[changed], cost[changed] = way, way_cost
+        return q
+
+    def _bridged(
+        self, q: np.ndarray, targets: Sequence[FrameTarget], frame: int, better: np.ndarray, fps: float
+    ) -> tuple[int, np.ndarray]:
+        """Leave the way before ``frame``, be at ``better`` there, go on until both ways meet: first frame, frames."""
+        start = max(0, frame - max(1, round(self._rescue.bridge_s * fps)))
+        begin, end = q[start, 7:], better[7:]
+        weight = np.where(np.abs(end - begin) > self._rescue.changed_rad, self._rescue.bridge_weight, 0.0)
+        weight = np.maximum(weight, self._ik.config.reference_weight)
+        way = [q[start]]
+        for i in range(start + 1, len(q)):
+            if i <= frame:
+                reference = begin + (end - begin) * (i - start) / (frame - start)
+                way.append(self._step(way[-1], targets[i], fps, reference, weight))
+            else:
+                way.append(self._step(way[-1], targets[i], fps))
+                if np.abs(way[-1][7:] - q[i, 7:]).max() < _MERGED_RAD:
+                    way.pop()
+                    break
+        return start, np.array(way)
+
+    def _cost(self, q: np.ndarray, target: FrameTarget) -> float:
+        return self._ik.linearise(q, target).cost
+
+    def _costs(self, q: np.ndarray, targets: Sequence[FrameTarget]) -> np.ndarray:
+        return np.array([self._cost(row, target) for row, target in zip(q, targets, strict=True)])

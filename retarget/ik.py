@@ -31,8 +31,10 @@ class IkConfig:
     """Price of a joint away from the robot's default pose [1/rad]; decides what the targets do not."""
     reference_weight: float = 2.0
     """Price of a joint away from the reference, the frame before [1/rad]; calms the motion, costs some lag."""
-    damping: float = 1e-2
-    """Smallest Levenberg-Marquardt damping, in units of squared weights."""
+    damping: float = 0.1
+    """Resistance of every coordinate to a step, the square root of a weight [1/m, 1/rad]; keeps steps unique."""
+    trust: float = 0.3
+    """Longest step of a coordinate [m, rad]; shrinks where the linear model fails, as on legs about to be straight."""
     max_iterations: int = 20
     """Gauss-Newton steps a frame, from a warm start."""
     tolerance: float = 1e-4
@@ -101,25 +103,28 @@ class InverseKinematics:
         """
         self.model, self.data, self.config = model, model.createData(), config
         self.posture = posture[7:]
-        self._task_joint, self._task_rot, self._task_point = _attach(model, tasks)
         corners = [FrameTask(sole.link, point) for sole in soles for point in sole.points_b]
-        self._corner_joint, _, self._corner_point = _attach(model, corners)
+        task_joint, self._task_rot, self._task_point = _attach(model, tasks)
+        corner_joint, _, self._corner_point = _attach(model, corners)
+        self._joints = sorted({*task_joint, *corner_joint})
+        self._task_row = np.array([self._joints.index(joint) for joint in task_joint])
+        self._corner_row = np.array([self._joints.index(joint) for joint in corner_joint], dtype=int)
         self._n_soles = len(soles)
-        self._task_mask = _support_mask(model, self._task_joint)[:, None, :]
-        self._corner_mask = _support_mask(model, self._corner_joint)
+        self._task_mask = _support_mask(model, task_joint)[:, None, :]
+        self._corner_mask = _support_mask(model, corner_joint)
 
     def task_poses(
         self, q: Float[np.ndarray, "nq"]
     ) -> tuple[Float[np.ndarray, "tasks 3"], Float[np.ndarray, "tasks 3 3"]]:
         """World positions [m] of the task points and world rotations of their links."""
         pin.forwardKinematics(self.model, self.data, q)
-        pos, rot = self._placed(self._task_joint, self._task_point)
-        return pos, rot @ self._task_rot
+        pos, rot = self._placements()
+        return _carried(pos, rot, self._task_row, self._task_point), rot[self._task_row] @ self._task_rot
 
     def corner_heights(self, q: Float[np.ndarray, "nq"]) -> Float[np.ndarray, "soles points"]:
         """Heights of the sole points above the floor [m]."""
         pin.forwardKinematics(self.model, self.data, q)
-        return self._placed(self._corner_joint, self._corner_point)[0][:, 2].reshape(self._n_soles, -1)
+        return _carried(*self._placements(), self._corner_row, self._corner_point)[:, 2].reshape(self._n_soles, -1)
 
     def linearise(self, q: Float[np.ndarray, "nq"], target: FrameTarget) -> Linearisation:
         """Weighted residuals of tasks and soles at ``q``, with their Jacobian in the tangent space.
@@ -129,12 +134,14 @@ class InverseKinematics:
         """
         pin.computeJointJacobians(self.model, self.data, q)
         columns = self.data.J
-        pos, rot = self._placed(self._task_joint, self._task_point)
+        joint_pos, joint_rot = self._placements()
+        pos, rot = _carried(joint_pos, joint_rot, self._task_row, self._task_point), joint_rot[self._task_row]
         angular = columns[3:] * self._task_mask
         linear = columns[:3] * self._task_mask - _skew(pos) @ angular
         residual_pos = pos - target.pos_w
         residual_rot = rotation_log(rot @ self._task_rot @ target.rot_w.transpose(0, 2, 1))
-        heights, height_rows = self._sole_rows(columns, target.planted)
+        corners = _carried(joint_pos, joint_rot, self._corner_row, self._corner_point)
+        heights, height_rows = self._sole_rows(corners, columns, target.planted)
         nv, weight_rot = self.model.nv, target.rotation_weight[:, None]
         jacobian = np.concatenate(
             [
@@ -156,6 +163,7 @@ class InverseKinematics:
         upper: Float[np.ndarray, "joints"],
         reference: Float[np.ndarray, "joints"],
         *,
+        reference_weight: Float[np.ndarray, "joints"] | None = None,
         max_iterations: int | None = None,
     ) -> tuple[Float[np.ndarray, "nq"], float]:
         """Return the configuration near ``q`` that meets ``target`` best with all joints in ``[lower, upper]``.
@@ -166,54 +174,55 @@ class InverseKinematics:
             lower: Smallest joint angles allowed [rad].
             upper: Largest joint angles allowed [rad].
             reference: Joint angles to stay near [rad].
+            reference_weight: Price of each joint away from the reference, other than the configured one [1/rad].
             max_iterations: Other than the configured number of steps.
 
         Returns:
             The configuration and its cost, regularisation included.
         """
         q = np.concatenate([q[:7], np.clip(q[7:], lower, upper)])
-        cost, hessian, gradient = self._normal_equations(q, target, reference)
-        damping, free_base = self.config.damping, np.full(6, np.inf)
+        weight = np.full(len(lower), self.config.reference_weight) if reference_weight is None else reference_weight
+        cost, hessian, gradient = self._normal_equations(q, target, reference, weight)
+        trust, free_base = self.config.trust, np.full(6, np.inf)
         for _ in range(max_iterations or self.config.max_iterations):
             low, high = np.concatenate([-free_base, lower - q[7:]]), np.concatenate([free_base, upper - q[7:]])
-            step = solve_box_qp(hessian + damping * np.eye(len(gradient)), gradient, low, high)
+            step = solve_box_qp(hessian, gradient, low, high)
+            step *= min(1.0, trust / max(np.abs(step).max(), 1e-12))
             trial = pin.integrate(self.model, q, step)
             np.clip(trial[7:], lower, upper, out=trial[7:])
-            trial_cost, trial_hessian, trial_gradient = self._normal_equations(trial, target, reference)
-            if trial_cost > cost * (1 + 1e-12):
-                damping = max(10.0 * damping, 1.0)
-                if np.abs(step).max() < self.config.tolerance:
-                    break
-                continue
-            q, cost, hessian, gradient = trial, trial_cost, trial_hessian, trial_gradient
-            damping = max(0.1 * damping, self.config.damping)
-            if np.abs(step).max() < self.config.tolerance:
+            length = np.abs(step).max()
+            trial_cost, trial_hessian, trial_gradient = self._normal_equations(trial, target, reference, weight)
+            if trial_cost <= cost * (1 + 1e-12):
+                q, cost, hessian, gradient = trial, trial_cost, trial_hessian, trial_gradient
+                trust = min(2.0 * trust, self.config.trust)
+            else:
+                trust = 0.25 * length
+            if length < self.config.tolerance:
                 break
         return q, cost
 
     def _normal_equations(
-        self, q: np.ndarray, target: FrameTarget, reference: np.ndarray
+        self, q: np.ndarray, target: FrameTarget, reference: np.ndarray, reference_weight: np.ndarray
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Cost, Gauss-Newton Hessian and gradient (both halved) with regularisation."""
         cost, residual, jacobian = self.linearise(q, target)
         hessian, gradient = jacobian.T @ jacobian, jacobian.T @ residual
-        for weight, wanted in ((self.config.posture_weight, self.posture), (self.config.reference_weight, reference)):
-            away = q[7:] - wanted
-            cost += weight**2 * float(away @ away)
-            gradient[6:] += weight**2 * away
-        np.einsum("ii->i", hessian)[6:] += self.config.posture_weight**2 + self.config.reference_weight**2
+        diagonal = np.einsum("ii->i", hessian)  # a view
+        diagonal += self.config.damping**2
+        for weight, wanted in ((self.config.posture_weight, self.posture), (reference_weight, reference)):
+            away, squared = q[7:] - wanted, weight**2
+            cost += float(away @ (squared * away))
+            gradient[6:] += squared * away
+            diagonal[6:] += squared
         return cost, hessian, gradient
 
-    def _placed(self, joints: Sequence[int], points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """World positions of points fixed to joints, and the joints' world rotations."""
-        placements = [self.data.oMi[joint] for joint in joints]
-        rot = np.array([placement.rotation for placement in placements])
-        pos = np.array([placement.translation for placement in placements])
-        return pos + np.einsum("pij,pj->pi", rot, points), rot
+    def _placements(self) -> tuple[np.ndarray, np.ndarray]:
+        """World positions and rotations of the joints that carry tasks or soles."""
+        placements = [self.data.oMi[joint] for joint in self._joints]
+        return np.array([p.translation for p in placements]), np.array([p.rotation for p in placements])
 
-    def _sole_rows(self, columns: np.ndarray, planted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _sole_rows(self, points: np.ndarray, columns: np.ndarray, planted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weighted heights of the sole points that count now, and their Jacobian."""
-        points, _ = self._placed(self._corner_joint, self._corner_point)
         height = points[:, 2].reshape(self._n_soles, -1)
         counts = height < 0
         feet = np.flatnonzero(planted)
@@ -236,6 +245,11 @@ def _attach(model: pin.Model, tasks: Sequence[FrameTask]) -> tuple[list[int], np
         rotations.append(frame.placement.rotation)
         points.append(frame.placement.act(np.asarray(task.point_b, dtype=float)))
     return joints, np.array(rotations), np.array(points)
+
+
+def _carried(pos: np.ndarray, rot: np.ndarray, row: np.ndarray, points: np.ndarray) -> Float[np.ndarray, "points 3"]:
+    """World positions of points fixed to joints."""
+    return pos[row] + (rot[row] @ points[:, :, None])[:, :, 0]
 
 
 def _support_mask(model: pin.Model, joints: Sequence[int]) -> Float[np.ndarray, "points nv"]:

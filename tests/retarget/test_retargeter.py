@@ -206,3 +206,21 @@ def test_a_missing_body_is_named_with_the_ones_there_are(retargeter, walked):
     renamed = BodyTrajectory(fps=t.fps, names=names, pos_w=t.pos_w, quat_wxyz_w=t.quat_wxyz_w)
     with pytest.raises(UnknownName, match=r"unknown human body 'left_ankle'.*Known: pelvis"):
         retargeter.retarget(renamed)
+
+
+def test_a_clip_does_not_stay_contorted(robot, retargeter, walker):
+    """Windmilling arms wind shoulders up to their stops; arms that hang afterwards must hang as from a cold start."""
+    turns = np.concatenate([np.linspace(0, 2 * np.pi, 45), np.full(45, 2 * np.pi)])
+    pose = {}
+    for side, sign in (("left", 1), ("right", -1)):
+        hanging = Rotation.from_rotvec([0, 0, -1.3 * sign])
+        swings = Rotation.from_rotvec(turns[:, None] * np.array([[-1.0, 0, 0]]))
+        pose[f"{side}_shoulder"] = (swings * hanging).as_rotvec()
+    windmill = walker.smpl_motion(pose, 90).body_trajectory()
+    last = BodyTrajectory(
+        fps=30.0, names=windmill.names, pos_w=windmill.pos_w[-1:], quat_wxyz_w=windmill.quat_wxyz_w[-1:]
+    )
+    result, cold = retargeter.retarget(windmill), retargeter.retarget(last)
+    assert result.pos_residual_m[-1].max() < cold.pos_residual_m[0].max() + 5e-3
+    steps = np.abs(np.diff(result.motion.joint_pos, axis=0))
+    assert (steps <= robot.velocity_limit_soft / 30.0 + 1e-9).all()
