@@ -101,7 +101,5 @@ class Choreography:
     """Key poses in the order of time; the first pins everything."""
     holds: tuple[tuple[float, float], ...]
     """Spans of time in which a pose is held: there the piece is in static balance."""
-    pelvis_lead: float = 0.0
-    """How far the pelvis runs ahead of the keys [s]."""
     arm_lag: float = 0.0
     """How far forearms and hands trail the keys, as in any unhurried movement [s]."""

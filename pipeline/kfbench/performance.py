@@ -99,7 +99,7 @@ def _upper_body(piece: Choreography, times: np.ndarray) -> Float[np.ndarray, "sa
     local = np.tile(np.eye(3), (len(times), 24, 1, 1))
     pelvis_keys, pelvis = _keyed(piece, "pelvis")
     # A whole turn has to go round, so yaw is interpolated as a number and not as a rotation.
-    yaw, pitch, lean = np.radians(value_track(pelvis_keys - piece.pelvis_lead, np.array(pelvis), times)).T
+    yaw, pitch, lean = np.radians(value_track(pelvis_keys, np.array(pelvis), times)).T
     local[:, 0] = SMPL_TO_WORLD @ _posture(yaw, pitch, lean)
     for part, joints in (("spine", ("spine1", "spine2", "spine3")), ("head", ("neck", "head"))):
         key_times, angles = _keyed(piece, part)

@@ -59,6 +59,7 @@ def set_stage(spec: mujoco.MjSpec, config: ViewConfig) -> None:
     spec.visual.map.znear, spec.visual.map.zfar = 0.01, 40.0
     spec.visual.map.shadowclip = 1.0
     spec.stat.extent, spec.stat.center = 3.0, [0.0, 0.0, 0.7]
+    spec.visual.rgba.haze = [0.66, 0.71, 0.77, 1.0]  # between floor and sky, or the horizon glows
     spec.visual.headlight.ambient = [0.42] * 3
     spec.visual.headlight.diffuse = [0.3] * 3
     spec.visual.headlight.specular = [0.0] * 3
