@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from retarget.ik import FrameTarget, InverseKinematics
 
-_COLD_ITERATIONS = 60
+_COLD_ITERATIONS = 40
 """Steps allowed where there is no frame before to start from."""
 
 _MERGED_RAD = 1e-3
@@ -31,7 +31,7 @@ class RescueConfig:
     """Frames that cost more are asked again from a cold start."""
     ratio: float = 0.5
     """A cold start is far better if it costs less than this share."""
-    every_s: float = 0.15
+    every_s: float = 0.2
     """Time between the frames that are looked at [s]."""
     bridge_s: float = 0.4
     """Time in which joints are led over [s]."""
@@ -80,19 +80,33 @@ class ClipSolver:
     def cold_start(self, target: FrameTarget) -> Float[np.ndarray, "nq"]:
         """Solve a frame that has no frame before it.
 
-        The base is set on its target and the joints begin at the default pose. Orientations are met first and
-        positions after, because a limb that is pulled by its end alone may fold the wrong way.
+        The base is set on its target and the joints begin in the middle of their ranges, farthest from all stops.
+        Orientations are met first and positions after, because a limb that is pulled by its end alone may
+        fold the wrong way. In the end the joints become their own reference, as in a clip that stands still.
         """
-        posture = self._ik.posture
-        q = np.concatenate([target.pos_w[0], Rotation.from_matrix(target.rot_w[0]).as_quat(), posture])
+        q = self._from_middle(target)
+        for _ in range(3):
+            q, _ = self._ik.solve(q, target, self._lower, self._upper, q[7:], max_iterations=_COLD_ITERATIONS)
+        return q
+
+    def _from_middle(self, target: FrameTarget) -> np.ndarray:
+        """Solve a frame from the middle of the joints' ranges."""
+        middle = (self._lower + self._upper) / 2
+        q = np.concatenate([target.pos_w[0], Rotation.from_matrix(target.rot_w[0]).as_quat(), middle])
         first = np.zeros_like(target.position_weight)
         first[0] = target.position_weight[0]
         turned = target._replace(position_weight=first, planted=np.zeros_like(target.planted))
+        no_reference = np.zeros(len(middle))
         for goal in (turned, target):
-            q, _ = self._ik.solve(q, goal, self._lower, self._upper, posture, max_iterations=_COLD_ITERATIONS)
-        # Settle: at rest the frame before the first is the first itself, as it is for all that follow.
-        for _ in range(3):
-            q, _ = self._ik.solve(q, target, self._lower, self._upper, q[7:], max_iterations=_COLD_ITERATIONS)
+            q, _ = self._ik.solve(
+                q,
+                goal,
+                self._lower,
+                self._upper,
+                middle,
+                reference_weight=no_reference,
+                max_iterations=_COLD_ITERATIONS,
+            )
         return q
 
     def task_poses(
@@ -127,7 +141,7 @@ class ClipSolver:
         for frame in range(stride, len(targets), stride):
             if cost[frame] < self._rescue.doubtful_cost:
                 continue
-            better = self.cold_start(targets[frame])
+            better = self._from_middle(targets[frame])
             if self._cost(better, targets[frame]) > self._rescue.ratio * cost[frame]:
                 continue
             start, way = self._bridged(q, targets, frame, better, fps)
@@ -141,21 +155,32 @@ class ClipSolver:
         self, q: np.ndarray, targets: Sequence[FrameTarget], frame: int, better: np.ndarray, fps: float
     ) -> tuple[int, np.ndarray]:
         """Leave the way before ``frame``, be at ``better`` there, go on until both ways meet: first frame, frames."""
-        start = max(0, frame - max(1, round(self._rescue.bridge_s * fps)))
-        begin, end = q[start, 7:], better[7:]
-        weight = np.where(np.abs(end - begin) > self._rescue.changed_rad, self._rescue.bridge_weight, 0.0)
-        weight = np.maximum(weight, self._ik.config.reference_weight)
-        way = [q[start]]
-        for i in range(start + 1, len(q)):
-            if i <= frame:
-                reference = begin + (end - begin) * (i - start) / (frame - start)
-                way.append(self._step(way[-1], targets[i], fps, reference, weight))
-            else:
-                way.append(self._step(way[-1], targets[i], fps))
-                if np.abs(way[-1][7:] - q[i, 7:]).max() < _MERGED_RAD:
-                    way.pop()
-                    break
+        start = frame - max(1, round(self._rescue.bridge_s * fps))
+        if start <= 0:  # nothing before is worth keeping: begin on the better way, solved backwards in time
+            start, way = 0, [better]
+            for i in range(frame - 1, -1, -1):
+                way.insert(0, self._step(way[0], targets[i], fps))
+        else:
+            way = self._lead_over(q[start], better, targets[start : frame + 1], fps)
+        for i in range(frame + 1, len(q)):
+            way.append(self._step(way[-1], targets[i], fps))
+            if np.abs(way[-1][7:] - q[i, 7:]).max() < _MERGED_RAD:
+                way.pop()
+                break
         return start, np.array(way)
+
+    def _lead_over(
+        self, begin: np.ndarray, end: np.ndarray, targets: Sequence[FrameTarget], fps: float
+    ) -> list[np.ndarray]:
+        """Frames from ``begin`` on, whose joints are drawn along a straight path to ``end``."""
+        change = end[7:] - begin[7:]
+        drawn = np.abs(change) > self._rescue.changed_rad
+        weight = np.where(drawn, self._rescue.bridge_weight, self._ik.config.reference_weight)
+        way = [begin]
+        for i, target in enumerate(targets[1:], start=1):
+            share = i / (len(targets) - 1)
+            way.append(self._step(way[-1], target, fps, begin[7:] + share * change, weight))
+        return way
 
     def _cost(self, q: np.ndarray, target: FrameTarget) -> float:
         return self._ik.linearise(q, target).cost

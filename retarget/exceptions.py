@@ -33,6 +33,17 @@ class ImplausibleLegLength(RetargetError):
         )
 
 
+class CollapsedBone(RetargetError):
+    """Two bodies that are joined by a bone lie in one place."""
+
+    def __init__(self, parent: str, child: str) -> None:
+        self.parent = parent
+        self.child = child
+        super().__init__(
+            f"the human's '{parent}' and '{child}' lie in one place: the motion lacks a bone between them."
+        )
+
+
 class NotZUp(RetargetError):
     """The human stands along an axis other than z."""
 

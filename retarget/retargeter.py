@@ -102,6 +102,7 @@ class Retargeter:
             UnknownName: The trajectory lacks a body that the correspondence reads.
             ImplausibleLegLength: The human is far from a person's size.
             NotZUp: The human stands along another axis than z.
+            CollapsedBone: Two joined bodies lie in one place.
         """
         human_pos, human_rot = human_points(trajectory, self.correspondence)
         self._check_human(human_pos, human_rot)

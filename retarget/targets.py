@@ -16,7 +16,11 @@ from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.correspondence import Correspondence
+from retarget.exceptions import CollapsedBone
 from robots.exceptions import UnknownName
+
+_SHORTEST_BONE_M = 0.02
+"""No limb of a person has a shorter bone [m]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,6 +147,9 @@ def build_targets(
         rest: The robot in the human's rest pose.
         human_ankle_height: Height of the human's foot point when the foot stands flat [m].
         robot_ankle_height: Height of the robot's foot point when the sole lies on the floor [m].
+
+    Raises:
+        CollapsedBone: A human bone has no length.
     """
     turned = human_rot @ correspondence.rest_axes.T  # how far each body has turned away from rest
     subject = human_rest(human_pos, human_rot, correspondence)
@@ -164,5 +171,7 @@ def build_targets(
         else:
             human_bone = human_pos[:, i] - human_pos[:, parent]
             length = float(np.median(np.linalg.norm(human_bone, axis=-1)))
+            if length < _SHORTEST_BONE_M:
+                raise CollapsedBone(str(body.parent), body.human)
             pos[:, i] = pos[:, parent] + np.linalg.norm(bone) / length * human_bone
     return BodyTargets(pos_w=pos, rot_w=turned @ rest.rot, scale=scale)

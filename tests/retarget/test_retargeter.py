@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
-from retarget.exceptions import ImplausibleLegLength, NotZUp
+from retarget.exceptions import CollapsedBone, ImplausibleLegLength, NotZUp
 from retarget.retargeter import RetargetConfig, Retargeter
 from robots.exceptions import UnknownName
 from robots.kinematics import body_states
@@ -224,3 +224,20 @@ def test_a_clip_does_not_stay_contorted(robot, retargeter, walker):
     assert result.pos_residual_m[-1].max() < cold.pos_residual_m[0].max() + 5e-3
     steps = np.abs(np.diff(result.motion.joint_pos, axis=0))
     assert (steps <= robot.velocity_limit_soft / 30.0 + 1e-9).all()
+
+
+def test_a_motion_without_forearms_is_refused(retargeter, walked):
+    t = walked.trajectory
+    pos = t.pos_w.copy()
+    pos[:, t.names.index("left_wrist")] = pos[:, t.names.index("left_elbow")]
+    handless = BodyTrajectory(fps=t.fps, names=t.names, pos_w=pos, quat_wxyz_w=t.quat_wxyz_w)
+    with pytest.raises(CollapsedBone, match="'left_elbow' and 'left_wrist' lie in one place"):
+        retargeter.retarget(handless)
+
+
+@pytest.mark.parametrize("fps", [1.0, 500.0])
+def test_absurd_frame_rates_keep_the_limits(robot, retargeter, walker, fps):
+    """At 1 fps anything is slow, at 500 fps nothing can be followed; the limits hold in both."""
+    result = retargeter.retarget(wild_trajectory(walker, seed=1, fps=fps))
+    steps = np.abs(np.diff(result.motion.joint_pos, axis=0))
+    assert (steps <= robot.velocity_limit_soft / fps + 1e-9).all()
