@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from retarget.body_trajectory import BodyTrajectory
-from retarget.clip_solver import ClipSolver
+from retarget.clip_solver import ClipSolver, RescueConfig
 from retarget.contacts import ContactConfig, Span, stance_probability, stance_spans, standing_height
 from retarget.correspondence import load_correspondence
 from retarget.exceptions import ImplausibleLegLength, NotZUp
@@ -49,6 +49,8 @@ class RetargetConfig:
     """How feet come to stand."""
     ik: IkConfig = field(default_factory=IkConfig)
     """Solver settings."""
+    rescue: RescueConfig = field(default_factory=RescueConfig)
+    """When a contorted motion is led over to a better way."""
 
 
 def _silent(done: int, total: int | None) -> None:
@@ -83,7 +85,7 @@ class Retargeter:
         posture = np.concatenate([np.zeros(6), [1.0], robot.default_joint_pos])
         ik = InverseKinematics(model, tasks, soles, posture, self.config.ik)
         speed = robot.velocity_limit_soft if self.config.speed_tier == "soft" else robot.velocity_limit
-        self.solver = ClipSolver(ik, robot.joint_lower, robot.joint_upper, speed)
+        self.solver = ClipSolver(ik, robot.joint_lower, robot.joint_upper, speed, self.config.rescue)
 
     def retarget(
         self, trajectory: BodyTrajectory, progress: Callable[[int, int | None], None] = _silent
