@@ -22,6 +22,9 @@ from jaxtyping import UInt8
 
 from pipeline.exceptions import UnreadableVideo
 
+DURATION_ROUNDING_S = 0.25
+"""A stated duration this much longer than the pictures last does not mean that any are missing [s]."""
+
 _CONVERT = "Open it in a player to see whether it is whole, then convert it: `ffmpeg -i INPUT -an OUTPUT.mp4`."
 _GET_AGAIN = "Copy or download it again."
 _TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
@@ -70,10 +73,11 @@ def probe(path: Path) -> VideoInfo:
             _refuse_undecodable(path, error)
         if first is None:
             raise UnreadableVideo(path, problem="the video stream holds no pictures", remedy=_GET_AGAIN)
+        width, height = _square_pixel_size(first, stream)
         turned = _quarter_turns(first) % 2 == 1
         return VideoInfo(
-            width=first.height if turned else first.width,
-            height=first.width if turned else first.height,
+            width=height if turned else width,
+            height=width if turned else height,
             mean_fps=float(stream.average_rate or 0.0),
             duration_s=_stated_duration(container, stream),
             n_frames=_stated_frames(container, stream),
@@ -99,21 +103,22 @@ def decode_frames(
         UnreadableVideo: The file cannot be opened, or breaks off before ``min_length_s``.
     """
     with _opened(path) as (container, stream):
-        mean_step = 1.0 / float(stream.average_rate) if stream.average_rate else 1.0 / 30.0
-        start: float | None = None
-        last = -np.inf
+        step = 1.0 / float(stream.average_rate) if stream.average_rate else 1.0 / 30.0
+        start, last, damage = None, -np.inf, None
         try:
             for frame in container.decode(stream):
                 time = frame.time
                 if time is None:
-                    time = 0.0 if start is None else start + last + mean_step
+                    time = 0.0 if start is None else start + last + step
                 start = time if start is None else start
                 if time - start > last:
                     last = time - start
-                    yield _upright_rgb(frame, last, max_side_px)
+                    yield _upright_rgb(frame, stream, last, max_side_px)
         except av.error.FFmpegError as error:
-            if last < min_length_s:
-                _refuse_undecodable(path, error)
+            damage = error
+        is_cut_off = damage is not None or _stated_duration(container, stream) > last + step + DURATION_ROUNDING_S
+        if is_cut_off and last < min_length_s:
+            _refuse_undecodable(path, damage)
         if start is None:
             raise UnreadableVideo(path, problem="the video stream holds no pictures", remedy=_GET_AGAIN)
 
@@ -147,8 +152,8 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, stream
 
 
-def _refuse_undecodable(path: Path, error: Exception) -> NoReturn:
-    problem = "its first second cannot be decoded (damaged or cut off)"
+def _refuse_undecodable(path: Path, error: Exception | None) -> NoReturn:
+    problem = "its first pictures cannot be decoded (damaged or cut off)"
     raise UnreadableVideo(path, problem=problem, remedy=f"{_GET_AGAIN} {_CONVERT}") from error
 
 
@@ -159,15 +164,26 @@ def _stated_frames(container: InputContainer, stream: VideoStream) -> int:
 
 
 def _stated_duration(container: InputContainer, stream: VideoStream) -> float:
-    """Longest of what stream, container and frame count promise: a cut-off AVI only tells by its frame count."""
+    """Longest of what the container says of its pictures: a cut-off AVI only tells by its frame count."""
     stated = [0.0]
     if stream.duration is not None and stream.time_base is not None:
         stated.append(float(stream.duration * stream.time_base))
-    elif container.duration is not None:
-        stated.append(container.duration / av.time_base)
+    elif "DURATION" in stream.metadata:
+        stated.append(_seconds(stream.metadata["DURATION"]))  # Matroska
+    elif container.duration is not None and not container.streams.audio:
+        stated.append(container.duration / av.time_base)  # else it may be the sound that lasts so long
     if stream.frames and stream.average_rate:
         stated.append(stream.frames / float(stream.average_rate))
     return max(stated)
+
+
+def _seconds(clock: str) -> float:
+    """Read 00:00:02.500000000; 0 where it is no such time."""
+    try:
+        hours, minutes, seconds = clock.split(":")
+        return 3600.0 * int(hours) + 60.0 * int(minutes) + float(seconds)
+    except ValueError:
+        return 0.0
 
 
 def _quarter_turns(frame: VideoFrame) -> int:
@@ -175,13 +191,19 @@ def _quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / 90.0) % 4
 
 
-def _upright_rgb(frame: VideoFrame, time_s: float, max_side_px: int | None) -> VideoFrameRgb:
+def _square_pixel_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Width and height of the decoded picture once its pixels are square; those of DV and DVD are not."""
+    aspect = float(stream.sample_aspect_ratio or 1.0)
+    return (round(frame.width * aspect) if 0.1 < aspect < 10.0 else frame.width), frame.height
+
+
+def _upright_rgb(frame: VideoFrame, stream: VideoStream, time_s: float, max_side_px: int | None) -> VideoFrameRgb:
     rgb = frame.to_ndarray(format="rgb24")
-    scale = 1.0
-    if max_side_px is not None and max(rgb.shape[:2]) > max_side_px:
-        scale = max_side_px / max(rgb.shape[:2])
-        height, width = (max(1, round(side * scale)) for side in rgb.shape[:2])
-        rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+    width, height = _square_pixel_size(frame, stream)
+    scale = 1.0 if max_side_px is None else min(1.0, max_side_px / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size != (frame.width, frame.height):
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     turns = _quarter_turns(frame)
     if turns:
         rgb = cv2.rotate(rgb, _TURNS[turns])

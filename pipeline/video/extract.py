@@ -14,7 +14,7 @@ from pipeline.exceptions import NoPersonFound
 from pipeline.progress import Progress, silent
 from pipeline.video.blazepose import Pose
 from pipeline.video.config import VideoConfig
-from pipeline.video.decode import VideoInfo, probe
+from pipeline.video.decode import DURATION_ROUNDING_S, VideoInfo, probe
 from pipeline.video.keypoints import coco17, foot_points
 from pipeline.video.models import BlazePoseModels
 from pipeline.video.people import main_person
@@ -30,7 +30,6 @@ from pipeline.video.watch import WatchedVideo, watch_video
 
 _LONGEST_CURVE_STEPS = 2.5
 _LOW_CONFIDENCE = 0.5
-_UNDECODED_TOLERANCE_S = 0.25
 
 
 def extract_evidence(path: Path, config: VideoConfig, models: BlazePoseModels, progress: Progress = silent) -> Evidence:
@@ -137,4 +136,4 @@ def _from_first(R_w2c: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "fr
 def _undecoded(times: Float[np.ndarray, "native"], step: float, info: VideoInfo) -> float:
     """How much of the stated duration is missing at the end [s]; small differences are the container's rounding."""
     missing = info.duration_s - float(times[-1]) - step
-    return missing if missing > _UNDECODED_TOLERANCE_S else 0.0
+    return missing if missing > DURATION_ROUNDING_S else 0.0
