@@ -82,7 +82,7 @@ def _residual(
     Float[np.ndarray, "frames points 2"], Float[np.ndarray, "frames points 3"], Float[np.ndarray, "frames points"]
 ]:
     """Reprojection residual [px], the turned ray, and the depth it lands at (in units of its own depth)."""
-    ray = np.einsum("fij,pj->fpi", state.R, homogeneous)
+    ray = homogeneous @ np.swapaxes(state.R, 1, 2)
     moved = ray + state.inverse_depth[None, :, None] * state.t[:, None]
     depth = np.maximum(moved[..., 2], 1e-3)
     return focal_px * (moved[..., :2] / depth[..., None] - seen), ray, depth
@@ -116,15 +116,17 @@ def _solve(
     J_pose = np.empty((n_frames, n_points, 2, 6))
     J_pose[..., :3] = np.cross(ray[:, :, None, :], to_image)  # row . (w x ray) = w . (ray x row)
     J_pose[..., 3:] = to_image * state.inverse_depth[None, :, None, None]
-    J_depth = np.einsum("fpij,fj->fpi", to_image, state.t)
+    J_depth = (to_image @ state.t[:, None, :, None])[..., 0]
 
     weighted = J_pose * weight[..., None, None]
-    A = np.einsum("fpik,fpil->fkl", weighted, J_pose)
-    B = np.einsum("fpik,fpi->fkp", weighted, J_depth)
-    C = np.einsum("fpi,fpi,fp->p", J_depth, J_depth, weight) + _DEPTH_PRIOR_PX**2
-    g_pose = np.einsum("fpik,fpi->fk", weighted, residual)
+    rows = n_frames, 2 * n_points
+    transposed = np.swapaxes(weighted.reshape(*rows, 6), 1, 2)
+    A = transposed @ J_pose.reshape(*rows, 6)
+    B = np.swapaxes((weighted * J_depth[..., None]).sum(axis=2), 1, 2)
+    C = (weight * (J_depth**2).sum(axis=2)).sum(axis=0) + _DEPTH_PRIOR_PX**2
+    g_pose = (transposed @ residual.reshape(*rows, 1))[..., 0]
     g_pose[:, 3:] += _STAY_PRIOR_PX**2 * state.t
-    g_depth = np.einsum("fpi,fpi,fp->p", J_depth, residual, weight)
+    g_depth = (weight * (J_depth * residual).sum(axis=2)).sum(axis=0)
     g_depth += _DEPTH_PRIOR_PX**2 * (state.inverse_depth - 1.0)
     diagonal = np.arange(6)
     A[:, diagonal[3:], diagonal[3:]] += _STAY_PRIOR_PX**2

@@ -28,8 +28,8 @@ def fit_rotation(
         rng: Draws the samples.
     """
     sample = _distinct_pairs(len(a), rng)
-    hypotheses = np.einsum("hij,hkj->hik", _frames(b[sample]), _frames(a[sample]))
-    distance = np.linalg.norm(np.einsum("hij,pj->hpi", hypotheses, a) - b, axis=2)
+    hypotheses = _frames(b[sample]) @ np.swapaxes(_frames(a[sample]), 1, 2)
+    distance = np.linalg.norm(a @ np.swapaxes(hypotheses, 1, 2) - b, axis=2)
     # Truncated distance rather than a count: among hypotheses with the same inliers the closest wins.
     best = int(np.minimum(distance, max_distance).sum(axis=1).argmin())
     R, inliers = hypotheses[best], distance[best] < max_distance
