@@ -21,6 +21,7 @@ _HUBER_PX = 0.5
 # parallax to see, keep noise from being read as motion. One unit off costs as much as a residual of so many pixels.
 _DEPTH_PRIOR_PX = 0.3
 _STAY_PRIOR_PX = 1.0
+_STAY_IF_BLIND = 1e-3  # a picture that sees no points stays where it is; next to any points this is nothing
 
 
 @dataclass(slots=True, eq=False)
@@ -130,7 +131,7 @@ def _solve(
     g_depth += _DEPTH_PRIOR_PX**2 * (state.inverse_depth - 1.0)
     diagonal = np.arange(6)
     A[:, diagonal[3:], diagonal[3:]] += _STAY_PRIOR_PX**2
-    A[:, diagonal, diagonal] *= 1.0 + damping
+    A[:, diagonal, diagonal] = A[:, diagonal, diagonal] * (1.0 + damping) + _STAY_IF_BLIND
     C = C * (1.0 + damping)
 
     B = B.reshape(n_frames * 6, n_points)

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-MAKES_VIDEO = Callable[..., Path]
+WritesVideo = Callable[..., Path]
 
 
-@pytest.fixture
-def write_video(tmp_path) -> MAKES_VIDEO:
+@pytest.fixture(scope="session")
+def write_video(tmp_path_factory) -> WritesVideo:
     """Encode RGB pictures, losslessly enough to recognise them, at times in milliseconds."""
 
     def write(
@@ -28,7 +28,7 @@ def write_video(tmp_path) -> MAKES_VIDEO:
         codec: str = "libx264",
         options: dict[str, str] | None = None,
     ) -> Path:
-        path = tmp_path / name
+        path = tmp_path_factory.mktemp("video") / name
         times_ms = [40 * i for i in range(len(pictures))] if times_ms is None else times_ms
         with av.open(str(path), "w", options=options or {}) as container:
             stream = container.add_stream(codec, rate=25)

@@ -23,7 +23,7 @@ def _heatmaps(peaks, cells=64, width=1.2):
 def test_a_point_moves_to_the_peak_of_its_heat_map():
     """The regressed coordinate is coarse; the heat map knows better, to a fraction of its 4 px cells."""
     peaks = np.array([[100.0, 60.0], [131.0, 200.0]])
-    refined = refine_on_heatmaps(peaks + [[3.0, -2.0], [-3.0, 3.0]], _heatmaps(peaks))
+    refined = refine_on_heatmaps(peaks + np.array([[3.0, -2.0], [-3.0, 3.0]]), _heatmaps(peaks))
     assert refined == pytest.approx(peaks, abs=0.6)
 
 

@@ -40,7 +40,10 @@ def test_frames_of_a_variable_rate_keep_their_times(write_video):
     assert [frame.time_s for frame in decode_frames(path)] == pytest.approx(np.array(times_ms) / 1000, abs=1e-4)
 
 
-@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"), ("a.avi", "mpeg4"), ("a.webm", "libvpx")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.ts", "libx264"), ("a.avi", "mpeg4"), ("a.webm", "libvpx")],
+)
 def test_every_container_starts_at_zero(write_video, name, codec):
     """A transport stream's clock starts anywhere; evidence is on the clock that begins with the first picture."""
     path = write_video(_gray_levels([30] * 30), name=name, codec=codec)
