@@ -61,9 +61,10 @@ def draw_evidence(
     cv2.rectangle(canvas, corners[0], corners[1], _BOX_UNSEEN if FrameFlag.NO_PERSON in flags else _BOX_SEEN, 1)
     if flags:
         text = ", ".join(flag.name.lower().replace("_", " ") for flag in FrameFlag if flag in flags and flag.name)
-        origin = (10, picture.shape[0] - 32)
-        cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (20, 20, 20), 3, cv2.LINE_AA)
-        cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.5, _MIDDLE, 1, cv2.LINE_AA)
+        size = picture.shape[0] / 960  # the same share of a picture of any size
+        origin = (round(20 * size), picture.shape[0] - round(64 * size))
+        for color, width in (((20, 20, 20), 3 * thick), (_MIDDLE, thick)):
+            cv2.putText(canvas, text, origin, cv2.FONT_HERSHEY_SIMPLEX, size, color, width, cv2.LINE_AA)
     return canvas
 
 

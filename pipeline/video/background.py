@@ -26,7 +26,7 @@ _STILL_PX = 0.25
 _MAX_SHIFT_SHARE = 0.25
 _MAX_PICTURES = 60
 _LK = {
-    "winSize": (21, 21),
+    "winSize": (15, 15),
     "maxLevel": 3,
     "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01),
     "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
