@@ -7,32 +7,35 @@ faults of the infrastructure fail a task.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.states import Completed, Failed, State
-from prefect.task_runners import ProcessPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from pipeline.clip import UNKNOWN_LICENCE, Clip
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow, Outcome
 from pipeline.process_clip import StageReport, conclude, run_stage
+from pipeline.record_codec import from_plain, plain
 from pipeline.settings import Settings, load_settings
 from pipeline.stages import Stage, build_stages
 from pipeline.store import Dataset
 from pipeline.video import find_videos
 from robots.exceptions import WushuError
 
-ClipFutures = list[PrefectFuture[StageReport]]
+# Prefect's annotation of flow() admits no runner with futures of its own kind.
+_PROCESSES = cast("TaskRunner[PrefectFuture[Any]]", ProcessPoolTaskRunner())
 
 
-@flow(name="build-dataset", task_runner=ProcessPoolTaskRunner())
+@flow(name="build-dataset", task_runner=_PROCESSES)
 def build_dataset(
     videos: list[str],
     dataset: str = "wushu_dataset",
@@ -50,31 +53,32 @@ def build_dataset(
         max_broken_share: The run fails if more than this share of the videos could not be used.
     """
     settings = Settings() if preset is None else load_settings(Path(preset))
-    target = Dataset.open_or_create(Path(dataset))
+    target = Dataset.open_or_create(Path(dataset).resolve())
     stages = build_stages(settings, Home.of_user())
     clips, unreadable = _identify(find_videos([Path(video) for video in videos]), licence)
     for clip in clips:
         target.add_clip(clip)
-    chains = [_submit_chain(clip, stages, target, settings) for clip in clips]
-    _follow([future for chain in chains for future in chain])
-    rows = [
-        conclude(clip, stages, target, [future.result() for future in chain])
-        for clip, chain in zip(clips, chains, strict=True)
-    ]
+    reports = _run_stages(clips, stages, target, json.dumps(plain(settings), sort_keys=True))
+    rows = [conclude(clip, stages, target, reports[clip.id]) for clip in clips]
     _publish(rows, unreadable)
     return _final_state(rows, unreadable, max_broken_share)
 
 
-@task(name="stage", task_run_name="{clip.name}: {stage_name}", cache_policy=NO_CACHE)
-def stage_task(
-    stage_name: str, clip: Clip, dataset: Dataset, settings: Settings, previous: StageReport | None
-) -> State[StageReport]:
-    """Run one stage of one clip; a clip that broke before passes its report on."""
-    if previous is not None and previous.error is not None:
-        return Completed(name="Skipped", data=previous)
+@task(name="stage", task_run_name="{clip_name}: {stage_name}", cache_policy=NO_CACHE)
+def stage_task(stage_name: str, clip_id: str, clip_name: str, dataset: str, settings: str) -> State[StageReport]:
+    """Run one stage of one clip whose earlier stages are done; parameters are plain, so that any worker can read them.
+
+    Args:
+        stage_name: Which of ``pipeline.stages``.
+        clip_id: Clip of the dataset.
+        clip_name: For people.
+        dataset: Path of the dataset.
+        settings: ``pipeline.settings.Settings`` as JSON.
+    """
     stages = _stages(settings)
     stage = next(stage for stage in stages if stage.name == stage_name)
-    report = run_stage(stage, clip, stages, dataset)
+    target = Dataset.open(Path(dataset))
+    report = run_stage(stage, target.clip(clip_id), stages, target)
     if report.error is not None:
         get_run_logger().warning("%s: %s", stage_name, report.error)
         return Completed(name="Broken", data=report, message=report.error)
@@ -82,17 +86,39 @@ def stage_task(
 
 
 @lru_cache(maxsize=4)
-def _stages(settings: Settings) -> tuple[Stage, ...]:
+def _stages(settings: str) -> tuple[Stage, ...]:
     """Build the stages once a process: loading the body and the robot costs a second."""
-    return build_stages(settings, Home.of_user())
+    return build_stages(from_plain(Settings, json.loads(settings)), Home.of_user())
 
 
-def _submit_chain(clip: Clip, stages: Sequence[Stage], dataset: Dataset, settings: Settings) -> ClipFutures:
-    chain: ClipFutures = []
-    for stage in stages:
-        previous = chain[-1] if chain else None
-        chain.append(stage_task.submit(stage.name, clip, dataset, settings, previous))
-    return chain
+def _run_stages(
+    clips: Sequence[Clip], stages: Sequence[Stage], dataset: Dataset, settings: str
+) -> dict[str, list[StageReport]]:
+    """Take every clip from stage to stage, all clips side by side; a broken clip stops, the others go on.
+
+    The next stage is submitted when the one before is done. Handing Prefect the whole chain of futures at once would
+    let waiting tasks hold the threads that resolve futures, and clips would queue behind each other.
+    """
+    reports: dict[str, list[StageReport]] = {clip.id: [] for clip in clips}
+    running: dict[PrefectFuture[Any], Clip] = {}
+    total = len(clips) * len(stages)
+    progress: Any = create_progress_artifact(progress=0.0, key="stages", description="stages finished")
+
+    def submit(clip: Clip) -> None:
+        stage = stages[len(reports[clip.id])]
+        running[stage_task.submit(stage.name, clip.id, clip.name, str(dataset.root), settings)] = clip
+
+    for clip in clips:
+        submit(clip)
+    while running:
+        future = next(iter(as_completed(list(running))))
+        clip = running.pop(future)
+        reports[clip.id].append(future.result())
+        if reports[clip.id][-1].error is None and len(reports[clip.id]) < len(stages):
+            submit(clip)
+        done = sum(len(stages) if r and r[-1].error is not None else len(r) for r in reports.values())
+        update_progress_artifact(artifact_id=progress, progress=100.0 * done / total)
+    return reports
 
 
 def _identify(videos: Sequence[Path], licence: str) -> tuple[list[Clip], list[str]]:
@@ -108,15 +134,6 @@ def _identify(videos: Sequence[Path], licence: str) -> tuple[list[Clip], list[st
             continue
         clips.setdefault(clip.id, clip)
     return list(clips.values()), unreadable
-
-
-def _follow(futures: ClipFutures) -> None:
-    """Show the share of finished stages on the run's page."""
-    if not futures:
-        return
-    progress: Any = create_progress_artifact(progress=0.0, key="stages", description="stages finished")
-    for done, _ in enumerate(as_completed(futures), start=1):
-        update_progress_artifact(artifact_id=progress, progress=100.0 * done / len(futures))
 
 
 def _publish(rows: Sequence[ManifestRow], unreadable: Sequence[str]) -> None:

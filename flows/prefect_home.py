@@ -6,6 +6,8 @@ To be called before Prefect is imported, which reads them once.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PREFECT_DEFAULTS = {
@@ -21,3 +23,24 @@ def use_project_home(folder: Path) -> None:
     os.environ.setdefault("PREFECT_HOME", str(folder.resolve() / ".prefect"))
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
+
+
+@contextmanager
+def local_server() -> Iterator[None]:
+    """Run a temporary Prefect server for the block, unless the user has named one.
+
+    A flow would start its own, but members of its process pool do not know of that one and would start more.
+    """
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    if PREFECT_API_URL.value():
+        yield
+        return
+    server = SubprocessASGIServer()
+    server.start()
+    try:
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield
+    finally:
+        server.stop()

@@ -18,6 +18,7 @@ from pipeline.body import SkinnedBody, load_body
 from pipeline.clip import Clip, file_sha256
 from pipeline.estimators import ESTIMATORS
 from pipeline.evidence import Evidence
+from pipeline.export import find_format
 from pipeline.home import Home
 from pipeline.limits import find_limits
 from pipeline.measurement import Measurements
@@ -208,7 +209,7 @@ def _handoff_stage(settings: Settings, robot: RobotModel) -> Stage:
         if not verdict.accepted:
             shutil.rmtree(folder, ignore_errors=True)
             return WrittenFiles(sha256={}, notes=("not handed off: the clip was refused",))
-        files = [f.write(result.motion, robot, folder / f"{name}{f.suffix}") for name, f in formats.items()]
+        files = [f.write(result.motion, robot, folder / f"{context.clip.id}.{name}{f.suffix}") for name, f in formats.items()]
         notes = tuple(f"{file.path.name}: {note}" for file in files for note in file.notes)
         return WrittenFiles.of(context.clip_dir, [file.path for file in files], notes)
 

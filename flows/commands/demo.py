@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.table import Table
 
 from flows.console import bar, console, progress_bars, show_rows
 from flows.exceptions import DemoFailed
-from flows.prefect_home import use_project_home
+from flows.prefect_home import local_server, use_project_home
 from pipeline.body import SkinnedBody, load_body
 from pipeline.evidence import Evidence
 from pipeline.exceptions import MissingModelFile
@@ -30,8 +31,6 @@ class DemoScore:
     name: str
     evidence: EvidenceScore
     motion: MotionScore
-    stance_agreement: float
-    """Share of frames and feet for which estimated and true contact agree."""
     robot_residual_mm: float
     """Median distance between the robot's links and where the human's bodies asked them to be [mm]."""
 
@@ -78,7 +77,8 @@ def run_flow(clips: Sequence[DemoClip], out: Path) -> Dataset:
     from flows.build_dataset import build_dataset  # Prefect takes two seconds to import
 
     videos = [str(clip.video) for clip in clips]
-    state = build_dataset(videos=videos, dataset=str(out / "dataset"), licence="Apache-2.0", return_state=True)
+    with local_server():
+        state = build_dataset(videos=videos, dataset=str(out / "dataset"), licence="Apache-2.0", return_state=True)
     if not state.is_completed():
         raise DemoFailed(problem=state.message or str(state.name))
     return Dataset.open(out / "dataset")
@@ -101,7 +101,6 @@ def score_clip(clip: DemoClip, rows: Sequence[ManifestRow], dataset: Dataset, bo
         name=clip.name,
         evidence=score_evidence(evidence, truth, body),
         motion=score_motion(motion, truth, start_s=float(evidence.timestamps[0])),
-        stance_agreement=stance_agreement(motion, truth.motion, start_s=float(evidence.timestamps[0])),
         robot_residual_mm=1e3 * float(np.median(result.pos_residual_m)),
     )
 
@@ -115,7 +114,6 @@ def score_table(scores: Sequence[DemoScore]) -> Table:
         ("video: camera rotation, worst", lambda s: f"{s.evidence.camera_deg:.2f} deg"),
         ("body: pose (PA-MPJPE)", lambda s: f"{s.motion.pa_mpjpe_mm:.0f} mm"),
         ("body: in the world (WA-MPJPE)", lambda s: f"{s.motion.wa_mpjpe_mm:.0f} mm"),
-        ("body: foot contact right", lambda s: f"{s.stance_agreement:.0%}"),
         ("robot: from the body it follows, median", lambda s: f"{s.robot_residual_mm:.0f} mm"),
     )
     for name, show in rows:
