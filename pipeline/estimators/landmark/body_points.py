@@ -20,7 +20,7 @@ SOLE_NAMES = tuple(f"{side}_sole_{corner}" for side in ("left", "right") for cor
 """Corners of the soles, four a foot: what may touch the floor."""
 POINT_NAMES = KEYPOINT_NAMES + _HAND_POINTS + SOLE_NAMES
 KEYPOINTS = slice(0, len(KEYPOINT_NAMES))
-SOLES = slice(len(POINT_NAMES) - len(SOLE_NAMES), len(POINT_NAMES))
+SOLES = slice(len(KEYPOINT_NAMES) + len(_HAND_POINTS), len(POINT_NAMES))
 
 BLAZEPOSE_NAMES = (
     "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
@@ -52,7 +52,7 @@ def _limb(side: str) -> tuple[Direction, ...]:
     wrist, knuckles = (f"{side}_wrist",), (f"{side}_knuckles",)
     return (
         *long,
-        Direction(name=f"{side}_foot", start=(f"{side}_heel",), end=(f"{side}_toe",), trust=0.6),
+        Direction(name=f"{side}_foot", start=(f"{side}_heel",), end=(f"{side}_toe",), trust=0.2),
         Direction(name=f"{side}_hand", start=wrist, end=knuckles, trust=0.15,
                   landmark_end=(f"{side}_index", f"{side}_pinky")),
         Direction(name=f"{side}_palm", start=knuckles, end=(f"{side}_index_side",), trust=0.1,

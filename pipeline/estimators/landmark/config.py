@@ -21,9 +21,9 @@ class LandmarkConfig:
 
     keypoint_m: float = 0.02
     """Error of a 2D keypoint, measured at the person's depth [m]."""
-    direction_rad: float = 0.12
+    direction_rad: float = 0.2
     """Error of a bone's direction in the 3D landmarks, within the image plane [rad]."""
-    depth_direction_rad: float = 0.25
+    depth_direction_rad: float = 0.35
     """The same towards and away from the camera, BlazePose's weak axis [rad]."""
     outlier: float = 3.0
     """Standard deviations beyond which keypoints and directions are doubted rather than followed."""
@@ -32,12 +32,12 @@ class LandmarkConfig:
     """Scale of the angular accelerations called normal, 1 = as tabled per joint; smaller is smoother."""
     root_acceleration: float = 12.0
     """Acceleration of the pelvis called normal [m/s^2]."""
-    pose_prior: float = 3.0
+    pose_prior: float = 2.0
     """Standard deviations of everyday poses that one frame's evidence outweighs; larger = weaker prior."""
     limit_rad: float = 0.03
     """Excess over a joint limit that costs as much as one standard deviation of evidence [rad]."""
 
-    camera_pitch_deg: float = 10.0
+    camera_pitch_deg: float = 12.0
     """How far a camera usually looks up or down [deg]."""
     camera_roll_deg: float = 2.0
     """How far a camera usually leans sideways [deg]."""
@@ -46,9 +46,9 @@ class LandmarkConfig:
     camera_acceleration: float = 1.0
     """Acceleration of a moving camera called normal [m/s^2]."""
 
-    contact_height_m: float = 0.06
+    contact_height_m: float = 0.03
     """Height of a sole over the floor at which contact becomes as likely as not [m]."""
-    contact_speed: float = 0.45
+    contact_speed: float = 0.25
     """Speed of a sole at which contact becomes as likely as not [m/s]."""
     lock_speed: float = 0.03
     """Speed of a sole in contact that costs one standard deviation [m/s]."""

@@ -79,7 +79,7 @@ def _all_rows(
         *terms.camera_motion(placed, fps, config),
         terms.pose_habit(placed, config),
         terms.joint_limits(placed, config),
-        ground_terms.camera_level(placed, problem.up_prior, problem.tilt_rad),
+        ground_terms.camera_level(placed, problem.up_prior, problem.tilt_rad, fps),
     ]
     if contact is not None:
         rows += [

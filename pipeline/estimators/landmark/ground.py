@@ -8,23 +8,34 @@ from scipy.ndimage import gaussian_filter1d, median_filter
 from scipy.special import expit
 
 from pipeline.estimators.landmark.config import LandmarkConfig
+from pipeline.estimators.landmark.ground_terms import SECONDS_PER_SAMPLE
 from pipeline.estimators.landmark.state import ClipState, camera_axes
 
 _GROUND_STEPS = 12
 _PLANE_SPREAD_M = 0.02
 """Unevenness of soles that stand on one floor, as the first fit sees them [m]."""
-_SECONDS_PER_SAMPLE = 0.5
-"""Time after which errors of a foot's position count as new ones [s]."""
 
 
 def contact_probability(
-    soles: Float[np.ndarray, "frames soles 3"], state: ClipState, fps: float, config: LandmarkConfig
+    soles: Float[np.ndarray, "frames soles 3"],
+    state: ClipState,
+    fps: float,
+    config: LandmarkConfig,
+    tolerance: float = 1.0,
 ) -> Float[np.ndarray, "frames soles"]:
-    """Probability that each sole corner bears weight: low and slow. Independent of the frame rate."""
+    """Probability that each sole corner bears weight: low and slow. Independent of the frame rate.
+
+    Args:
+        soles: Sole corners in the frame of ``state`` [m].
+        state: Where up and the floor are.
+        fps: Frames per second [1/s].
+        config: Heights and speeds of contact.
+        tolerance: Scale of both; more than one while the fit is still rough.
+    """
     height = soles @ state.up - state.floor
     speed = np.linalg.norm(np.gradient(soles, axis=0), axis=-1) * fps
-    low = expit((config.contact_height_m - height) / (0.25 * config.contact_height_m))
-    slow = expit((config.contact_speed - speed) / (0.2 * config.contact_speed))
+    low = expit(4.0 * (1.0 - height / (tolerance * config.contact_height_m)))
+    slow = expit(5.0 * (1.0 - speed / (tolerance * config.contact_speed)))
     return low * slow
 
 
@@ -67,13 +78,13 @@ def fit_ground(
         fps: Frames per second [1/s].
         config: Sizes of errors.
     """
-    independent = 1.0 / (_SECONDS_PER_SAMPLE * fps)
+    independent = 1.0 / (SECONDS_PER_SAMPLE * fps)
     state = state.with_ground(up_prior, 0.0)
     for step in range(_GROUND_STEPS):
         height = soles @ state.up
         state = state.with_ground(state.up, float(np.median(height.min(axis=1))))
         excess = height - state.floor
-        reach = config.contact_height_m * max(1.0, 3.0 - 0.5 * step)
+        reach = config.contact_height_m * max(2.0, 6.0 - step)
         weight = independent * np.exp(-0.5 * (excess / reach) ** 2) / _PLANE_SPREAD_M**2
         axes = state.horizontal()
         jac = np.concatenate([soles @ axes.T, -np.ones((*excess.shape, 1))], axis=-1)

@@ -10,6 +10,9 @@ from pipeline.estimators.landmark.config import LandmarkConfig
 from pipeline.estimators.landmark.normal_equations import Rows
 from pipeline.estimators.landmark.state import Placed, camera_axes
 
+SECONDS_PER_SAMPLE = 0.5
+"""Time after which errors of a foot's position count as new ones [s]."""
+_CORNERS_PER_FOOT = 4
 _HIPS = tuple(POINT_NAMES.index(f"{side}_hip") for side in ("left", "right"))
 
 
@@ -78,8 +81,12 @@ def balance(placed: Placed, contact: Float[np.ndarray, "frames soles"], config: 
     )
 
 
-def camera_level(placed: Placed, up_prior: Float[np.ndarray, "3"], tilt_rad: tuple[float, float]) -> Rows:
-    """How far ``up`` is from where the camera suggests, by roll and by pitch."""
+def camera_level(placed: Placed, up_prior: Float[np.ndarray, "3"], tilt_rad: tuple[float, float], fps: float) -> Rows:
+    """How far ``up`` is from where the camera suggests, by roll and by pitch.
+
+    The soles of many frames speak of the same two angles with the same errors; the camera's word is weighed
+    against one of them for every ``SECONDS_PER_SAMPLE``, not against each.
+    """
     state = placed.state
     axes = camera_axes(up_prior) / np.array(tilt_rad)[:, None]
     by_ground = np.zeros((1, 1, 2, 3))
@@ -87,6 +94,6 @@ def camera_level(placed: Placed, up_prior: Float[np.ndarray, "3"], tilt_rad: tup
     return Rows(
         residual=(axes @ state.up)[None, None],
         jacobians=(np.zeros((1, 1, 2, placed.unknowns.n)),),
-        weight=np.ones((1, 1)),
+        weight=np.full((1, 1), _CORNERS_PER_FOOT * SECONDS_PER_SAMPLE * fps),
         border=by_ground,
     )

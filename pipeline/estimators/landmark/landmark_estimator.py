@@ -28,6 +28,8 @@ _SENSOR_TILT_DEG = 1.0
 """Trust in a direction of gravity that the evidence brings [deg]."""
 _STILL_CAMERA_DEG = 0.5
 """Rotation below which ``camera = "auto"`` takes the camera to stand on a tripod [deg]."""
+_FIRST_TOLERANCE = 2.0
+"""Scale of the thresholds of contact in the first round, when feet are still rough; it falls to one."""
 
 
 class LandmarkEstimator:
@@ -58,8 +60,8 @@ class LandmarkEstimator:
         placed = fit(problem, state, None, config.iterations)
         progress(1, rounds)
         placed = problem.place(_grounded(problem, placed))
-        for done in range(1, rounds):
-            contact = contact_probability(placed.points[:, SOLES], placed.state, evidence.fps, config)
+        for done, tolerance in enumerate(np.linspace(_FIRST_TOLERANCE, 1.0, config.rounds), start=1):
+            contact = contact_probability(placed.points[:, SOLES], placed.state, evidence.fps, config, tolerance)
             placed = fit(problem, placed.state, contact, config.iterations)
             progress(done + 1, rounds)
         return _motion(problem, placed, body, betas)
