@@ -36,3 +36,34 @@ def keypoint_models():
         return fetch_models(folder)
     except WushuError as error:
         pytest.skip(f"the keypoint networks cannot be fetched: {error}")
+
+
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory):
+    """The first two seconds of the kung-fu form, filmed small, with its truth: enough for the whole chain."""
+    from dataclasses import replace
+
+    from pipeline.body import load_body
+    from pipeline.camera import CameraPath
+    from pipeline.kfbench import PIECES, DemoClip, Truth, render_clip, save_truth, stage_piece
+
+    folder = tmp_path_factory.mktemp("short_clip")
+    body = load_body()
+    whole = stage_piece(PIECES["kungfu_form"], body, size=(640, 360))
+    n_frames = 60
+    motion, camera = whole.motion, whole.camera
+    truth = Truth(
+        motion=replace(
+            motion,
+            global_orient=motion.global_orient[:n_frames],
+            body_pose=motion.body_pose[:n_frames],
+            transl=motion.transl[:n_frames],
+            foot_contact=None if motion.foot_contact is None else motion.foot_contact[:n_frames],
+        ),
+        camera=CameraPath(K=camera.K, R_w2c=camera.R_w2c[:n_frames], pos_w=camera.pos_w[:n_frames]),
+        image_size=whole.image_size,
+    )
+    clip = DemoClip(name="short_clip", video=folder / "short_clip.mp4", truth=folder / "short_clip.truth.npz")
+    render_clip(clip.video, truth, body)
+    save_truth(clip.truth, truth)
+    return clip

@@ -29,12 +29,12 @@ class Counted:
             if broken:
                 raise PipelineError("this clip cannot be used")
             item = Measurement(name="size", value=1.0, unit="m", meaning="A size")
-            return Measurements(stage="first", fps=30.0, n_frames=1, items=(item,))
+            return Measurements(stage="plausibility", fps=30.0, n_frames=1, items=(item,))
 
         def scaled(context, first):
             self.ran.append("second")
             item = replace(first.items[0], value=first.items[0].value * scale)
-            return replace(first, stage="second", items=(item,))
+            return replace(first, stage="validation", items=(item,))
 
         def files(context, second):
             self.ran.append("files")
