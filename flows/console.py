@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 
 from pipeline.manifest import ManifestRow, Outcome
 from pipeline.process_clip import StageListener
@@ -19,6 +19,7 @@ from pipeline.store import Dataset
 console = Console()
 error_console = Console(stderr=True)
 
+_SHOWN_REASONS = 6
 _COLOUR = {Outcome.ACCEPTED: "green", Outcome.REJECTED: "yellow", Outcome.BROKEN: "red"}
 
 
@@ -55,16 +56,14 @@ def clip_listener(bars: Bars, name: str, n_stages: int) -> StageListener:
 
 
 def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
-    """Print the outcome of every clip, the reasons of those that were not accepted, and where the results are."""
-    table = Table("clip", "id", "outcome", "reason")
+    """Print each clip's outcome, why it was not accepted, and where its results are."""
     for row in rows:
-        reasons = "\n".join(f"- {escape(reason)}" for reason in row.reasons) or "every check passed"
-        if row.error is not None and row.verdict is not None:
-            reasons += f"\n- {escape(row.error)}"
-        colour = _COLOUR[row.outcome]
-        table.add_row(escape(row.clip.name), row.clip.id, f"[{colour}]{row.outcome}[/]", reasons)
-    console.print(table)
-    console.print(f"dataset: {dataset.root}", highlight=False, soft_wrap=True)
-    for row in rows:
-        if row.outcome is not Outcome.BROKEN:
-            console.print(f"{row.clip.name}: {dataset.clip_dir(row.clip.id)}", highlight=False, soft_wrap=True)
+        outcome = f"[bold {_COLOUR[row.outcome]}]{row.outcome.value:<8}[/]"
+        console.print(f"{outcome}  {escape(row.clip.name)}  {dataset.clip_dir(row.clip.id)}", soft_wrap=True)
+        reasons = [*row.reasons, *([row.error] if row.error is not None and row.verdict is not None else [])]
+        for reason in reasons[:_SHOWN_REASONS]:
+            console.print(Padding(f"- {escape(reason)}", (0, 0, 0, 4)), highlight=False)
+        if len(reasons) > _SHOWN_REASONS:
+            console.print(f"    ... and {len(reasons) - _SHOWN_REASONS} more in row.json", highlight=False)
+    counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome.value}" for outcome in Outcome)
+    console.print(f"{counts}; dataset: {dataset.root}", highlight=False, soft_wrap=True)

@@ -44,7 +44,7 @@ class Evidence:
 
     fps: float
     """Frames per second after resampling by time [1/s]."""
-    timestamps: Float[np.ndarray, "frames"]
+    timestamps: Float[np.ndarray, " frames"]
     """Time of each frame on the video's own clock [s]."""
     native_fps: float
     """Mean rate of the decoded frames [1/s]."""
@@ -64,9 +64,9 @@ class Evidence:
     """BlazePose's "world" landmarks: metres of an average body, origin between the hips, camera axes."""
     R_w2c: Float[np.ndarray, "frames 3 3"]
     """Rotation from the first frame's camera axes to this frame's camera axes."""
-    flags: UInt8[np.ndarray, "frames"]
+    flags: UInt8[np.ndarray, " frames"]
     """Bits of :class:`FrameFlag`."""
-    gravity_c0: Float[np.ndarray, "3"] | None = None
+    gravity_c0: Float[np.ndarray, " 3"] | None = None
     """Unit vector of gravity in the first frame's camera axes, where something told it."""
     undecoded_s: float = 0.0
     """How much of the video its container promises but could not be decoded, as in a file cut off [s]."""

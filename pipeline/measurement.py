@@ -29,7 +29,7 @@ class Measurement:
     """Unit of the value, e.g. ``m/s``; ``1`` for a share."""
     meaning: str
     """One sentence for the reader of a report."""
-    series: Float[np.ndarray, "frames"] | None = None
+    series: Float[np.ndarray, " frames"] | None = None
     """The quantity frame by frame, in the same unit, where it has one; NaN where it does not apply."""
     spans: tuple[Span, ...] = ()
     """Where the quantity was counted, e.g. the stance spans of a skate figure; empty = everywhere."""
@@ -88,7 +88,7 @@ class Measurements:
         raise UnknownName("measurement", name, (item.name for item in self.items))
 
 
-def spans_where(mask: Bool[np.ndarray, "frames"]) -> tuple[Span, ...]:
+def spans_where(mask: Bool[np.ndarray, " frames"]) -> tuple[Span, ...]:
     """Return the runs of True in a boolean series as half-open spans."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(mask, dtype=bool), [False]]).astype(np.int8)))
     return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))

@@ -209,7 +209,9 @@ def _handoff_stage(settings: Settings, robot: RobotModel) -> Stage:
         if not verdict.accepted:
             shutil.rmtree(folder, ignore_errors=True)
             return WrittenFiles(sha256={}, notes=("not handed off: the clip was refused",))
-        files = [f.write(result.motion, robot, folder / f"{context.clip.id}.{name}{f.suffix}") for name, f in formats.items()]
+        files = [
+            f.write(result.motion, robot, folder / f"{context.clip.id}.{name}{f.suffix}") for name, f in formats.items()
+        ]
         notes = tuple(f"{file.path.name}: {note}" for file in files for note in file.notes)
         return WrittenFiles.of(context.clip_dir, [file.path for file in files], notes)
 

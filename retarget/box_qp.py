@@ -17,10 +17,10 @@ _ROUNDING = 1e-12
 
 def solve_box_qp(
     hessian: Float[np.ndarray, "n n"],
-    gradient: Float[np.ndarray, "n"],
-    lower: Float[np.ndarray, "n"],
-    upper: Float[np.ndarray, "n"],
-) -> Float[np.ndarray, "n"]:
+    gradient: Float[np.ndarray, " n"],
+    lower: Float[np.ndarray, " n"],
+    upper: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
     """Minimise ``x.H.x / 2 + g.x`` subject to ``lower <= x <= upper``.
 
     Args:
@@ -65,10 +65,10 @@ def solve_box_qp(
 
 def _face_minimiser(
     hessian: Float[np.ndarray, "n n"],
-    gradient: Float[np.ndarray, "n"],
-    held: Bool[np.ndarray, "n"],
-    x: Float[np.ndarray, "n"],
-) -> Float[np.ndarray, "n"]:
+    gradient: Float[np.ndarray, " n"],
+    held: Bool[np.ndarray, " n"],
+    x: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
     """Return the minimiser over all variables but the held ones, which stay."""
     if held.all():
         return x

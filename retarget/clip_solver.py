@@ -47,9 +47,9 @@ class ClipSolver:
     def __init__(
         self,
         ik: InverseKinematics,
-        joint_lower: Float[np.ndarray, "joints"],
-        joint_upper: Float[np.ndarray, "joints"],
-        joint_speed: Float[np.ndarray, "joints"],
+        joint_lower: Float[np.ndarray, " joints"],
+        joint_upper: Float[np.ndarray, " joints"],
+        joint_speed: Float[np.ndarray, " joints"],
         rescue: RescueConfig | None = None,
     ) -> None:
         """Take the solver of single frames and the robot's limits [rad], [rad/s]."""
@@ -77,7 +77,7 @@ class ClipSolver:
             progress(i + 1, len(targets))
         return self._rescued(q, targets, fps)
 
-    def cold_start(self, target: FrameTarget) -> Float[np.ndarray, "nq"]:
+    def cold_start(self, target: FrameTarget) -> Float[np.ndarray, " nq"]:
         """Solve a frame that has no frame before it.
 
         The base is set on its target and the joints begin in the middle of their ranges, farthest from all stops.

@@ -76,7 +76,7 @@ def stance_probability(
     return slow * low
 
 
-def stance_spans(prob: Float[np.ndarray, "frames"], fps: float, config: ContactConfig) -> tuple[Span, ...]:
+def stance_spans(prob: Float[np.ndarray, " frames"], fps: float, config: ContactConfig) -> tuple[Span, ...]:
     """Spans in which one foot stands, with hysteresis; flickers are closed, blips dropped.
 
     A clip shorter than the shortest stance keeps a stance that fills it.

@@ -45,7 +45,7 @@ class FrameTask(NamedTuple):
     """A point of a robot link that has a target pose; the weights come with each frame's targets."""
 
     link: str
-    point_b: Float[np.ndarray, "3"]
+    point_b: Float[np.ndarray, " 3"]
 
 
 class Sole(NamedTuple):
@@ -64,9 +64,9 @@ class FrameTarget(NamedTuple):
     """Target orientation of each task's link."""
     position_weight: Float[np.ndarray, "tasks 3"]
     """Price of distance along each world axis [1/m]."""
-    rotation_weight: Float[np.ndarray, "tasks"]
+    rotation_weight: Float[np.ndarray, " tasks"]
     """Price of the angle [1/rad]."""
-    planted: Bool[np.ndarray, "soles"]
+    planted: Bool[np.ndarray, " soles"]
     """Feet whose lowest sole point must lie on the floor, z = 0; the others need only stay above it."""
 
 
@@ -74,7 +74,7 @@ class Linearisation(NamedTuple):
     """Weighted residuals and their Jacobian; the cost is the sum of the squared residuals."""
 
     cost: float
-    residual: Float[np.ndarray, "rows"]
+    residual: Float[np.ndarray, " rows"]
     jacobian: Float[np.ndarray, "rows nv"]
 
 
@@ -86,7 +86,7 @@ class InverseKinematics:
         model: pin.Model,
         tasks: Sequence[FrameTask],
         soles: Sequence[Sole],
-        posture: Float[np.ndarray, "nq"],
+        posture: Float[np.ndarray, " nq"],
         config: IkConfig,
     ) -> None:
         """Resolve links to joints once.
@@ -114,19 +114,19 @@ class InverseKinematics:
         self._corner_mask = _support_mask(model, corner_joint)
 
     def task_poses(
-        self, q: Float[np.ndarray, "nq"]
+        self, q: Float[np.ndarray, " nq"]
     ) -> tuple[Float[np.ndarray, "tasks 3"], Float[np.ndarray, "tasks 3 3"]]:
         """World positions [m] of the task points and world rotations of their links."""
         pin.forwardKinematics(self.model, self.data, q)
         pos, rot = self._placements()
         return _carried(pos, rot, self._task_row, self._task_point), rot[self._task_row] @ self._task_rot
 
-    def corner_heights(self, q: Float[np.ndarray, "nq"]) -> Float[np.ndarray, "soles points"]:
+    def corner_heights(self, q: Float[np.ndarray, " nq"]) -> Float[np.ndarray, "soles points"]:
         """Heights of the sole points above the floor [m]."""
         pin.forwardKinematics(self.model, self.data, q)
         return _carried(*self._placements(), self._corner_row, self._corner_point)[:, 2].reshape(self._n_soles, -1)
 
-    def linearise(self, q: Float[np.ndarray, "nq"], target: FrameTarget) -> Linearisation:
+    def linearise(self, q: Float[np.ndarray, " nq"], target: FrameTarget) -> Linearisation:
         """Weighted residuals of tasks and soles at ``q``, with their Jacobian in the tangent space.
 
         The rows of an orientation are exact at its target and leave out the factor ``Jl^-1(log)`` elsewhere;
@@ -157,15 +157,15 @@ class InverseKinematics:
 
     def solve(
         self,
-        q: Float[np.ndarray, "nq"],
+        q: Float[np.ndarray, " nq"],
         target: FrameTarget,
-        lower: Float[np.ndarray, "joints"],
-        upper: Float[np.ndarray, "joints"],
-        reference: Float[np.ndarray, "joints"],
+        lower: Float[np.ndarray, " joints"],
+        upper: Float[np.ndarray, " joints"],
+        reference: Float[np.ndarray, " joints"],
         *,
-        reference_weight: Float[np.ndarray, "joints"] | None = None,
+        reference_weight: Float[np.ndarray, " joints"] | None = None,
         max_iterations: int | None = None,
-    ) -> tuple[Float[np.ndarray, "nq"], float]:
+    ) -> tuple[Float[np.ndarray, " nq"], float]:
         """Return the configuration near ``q`` that meets ``target`` best with all joints in ``[lower, upper]``.
 
         Args:

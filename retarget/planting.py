@@ -87,7 +87,7 @@ def plant_feet(
     return FootTargets(pos_w=new_pos, rot_w=new_rot, grip=grip, planted=planted)
 
 
-def _anchor(pos_w: Float[np.ndarray, "frames 3"], ankle_height: float) -> Float[np.ndarray, "3"]:
+def _anchor(pos_w: Float[np.ndarray, "frames 3"], ankle_height: float) -> Float[np.ndarray, " 3"]:
     """Where a stance stands: the middle of where it was asked for, on the floor."""
     return np.array([*np.median(pos_w[:, :2], axis=0), ankle_height])
 
@@ -106,7 +106,7 @@ def _fade(
     turn: Float[np.ndarray, "frames 3"],
     spans: Sequence[Span],
     blend_frames: float,
-) -> Float[np.ndarray, "frames"]:
+) -> Float[np.ndarray, " frames"]:
     """Continue corrections beyond their stances, fading to zero or into the next; return the grip."""
     n_frames = len(shift)
     grip = np.zeros(n_frames)
@@ -129,7 +129,7 @@ def _fade(
     return grip
 
 
-def _smoothstep(x: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames"]:
+def _smoothstep(x: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
     """Rise from 0 to 1 with zero slope at both ends."""
     x = np.clip(x, 0.0, 1.0)
     return x * x * (3.0 - 2.0 * x)

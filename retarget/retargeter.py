@@ -256,7 +256,7 @@ class Retargeter:
         )
 
 
-def _geometric(low: float, high: float, share: Float[np.ndarray, "frames"]) -> Float[np.ndarray, "frames"]:
+def _geometric(low: float, high: float, share: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
     """Go from ``low`` to ``high`` by equal ratios."""
     low = max(low, 1e-3)
     return low * (high / low) ** share

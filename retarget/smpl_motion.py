@@ -29,7 +29,7 @@ class SmplMotion:
     """Frames per second [1/s]."""
     body: str
     """Name of the body model that ``betas`` belong to; betas of two models never mix."""
-    betas: Float[np.ndarray, "10"]
+    betas: Float[np.ndarray, " 10"]
     """Shape coefficients of ``body``."""
     rest_joint_pos: Float[np.ndarray, "24 3"]
     """Joints of the shaped body in its rest pose, y up [m]."""

@@ -118,7 +118,7 @@ def human_rest(
     return rest
 
 
-def leg_lengths(rest_pos: Float[np.ndarray, "bodies 3"], correspondence: Correspondence) -> Float[np.ndarray, "legs"]:
+def leg_lengths(rest_pos: Float[np.ndarray, "bodies 3"], correspondence: Correspondence) -> Float[np.ndarray, " legs"]:
     """Distance at rest from each foot to the body fixed to the trunk that its leg hangs from [m]."""
     lengths = []
     for foot in correspondence.feet.values():

@@ -28,19 +28,19 @@ class RobotModel:
     """Hinges, in MuJoCo's order."""
     body_names: tuple[str, ...]
     """Links, in MuJoCo's order, without the world; the first is the floating base."""
-    joint_lower: Float[np.ndarray, "joints"]
+    joint_lower: Float[np.ndarray, " joints"]
     """Lower ends of the joints [rad]."""
-    joint_upper: Float[np.ndarray, "joints"]
+    joint_upper: Float[np.ndarray, " joints"]
     """Upper ends of the joints [rad]."""
-    velocity_limit: Float[np.ndarray, "joints"]
+    velocity_limit: Float[np.ndarray, " joints"]
     """Joint speeds that are never to be passed [rad/s]."""
-    velocity_limit_soft: Float[np.ndarray, "joints"]
+    velocity_limit_soft: Float[np.ndarray, " joints"]
     """Joint speeds of the strictest published description, for warnings [rad/s]."""
-    effort_limit: Float[np.ndarray, "joints"]
+    effort_limit: Float[np.ndarray, " joints"]
     """Joint torques that are never to be passed [N m]."""
-    effort_limit_soft: Float[np.ndarray, "joints"]
+    effort_limit_soft: Float[np.ndarray, " joints"]
     """Joint torques of the strictest published description, for warnings [N m]."""
-    default_joint_pos: Float[np.ndarray, "joints"]
+    default_joint_pos: Float[np.ndarray, " joints"]
     """Joint angles of the standing pose [rad]."""
     default_root_height: float
     """Height of the floating base at which the soles of the standing pose touch the floor [m]."""

@@ -83,15 +83,15 @@ class Source:
     """Skin weights on the 24 joints."""
     faces: Int[np.ndarray, "faces 3"]
     """Outer triangles."""
-    quads: Int[np.ndarray, "faces"]
+    quads: Int[np.ndarray, " faces"]
     """Number of the quadrilateral that each triangle is half of."""
-    eye_verts: Bool[np.ndarray, "verts"]
+    eye_verts: Bool[np.ndarray, " verts"]
     """Vertices of the eyeballs."""
     keypoints: Float[np.ndarray, "21 verts"]
     """anny's COCO regressor, in our order."""
 
 
-def sample_phenotypes(n_people: int) -> dict[str, Float[np.ndarray, "people"]]:
+def sample_phenotypes(n_people: int) -> dict[str, Float[np.ndarray, " people"]]:
     """Spread adults evenly over the phenotypes' distributions (a Sobol sequence, always the same)."""
     sobol = stats.qmc.Sobol(len(PHENOTYPES), scramble=True, rng=0).random(n_people)
     laws = zip(PHENOTYPES.items(), sobol.T, strict=True)
@@ -162,7 +162,7 @@ def collapse_joints(heads: Float[np.ndarray, "people bones 3"], bones: list[str]
 
 def collapse_weights(
     values: Float[np.ndarray, "verts k"], indices: Int[np.ndarray, "verts k"], bones: list[str], parents: list[int]
-) -> tuple[Float[np.ndarray, "verts 24"], Bool[np.ndarray, "verts"]]:
+) -> tuple[Float[np.ndarray, "verts 24"], Bool[np.ndarray, " verts"]]:
     """Give each bone's weight to the SMPL joint at or above it in the chain; also tell which vertices are eyes."""
     joint_of_bone = {bone: name for name, members in joint_bones().items() for bone in members}
     joint = np.zeros(len(bones), dtype=int)
@@ -175,7 +175,7 @@ def collapse_weights(
     return weights / weights.sum(axis=1, keepdims=True), eyes
 
 
-def outer_faces(model: Any) -> Int[np.ndarray, "faces"]:
+def outer_faces(model: Any) -> Int[np.ndarray, " faces"]:
     """Numbers of the triangles that can be seen: no mouth cavity, tongue, eye sockets or backs of the eyes."""
     from anny.face_segmentation import get_face_segmentation_mask
 
@@ -183,7 +183,7 @@ def outer_faces(model: Any) -> Int[np.ndarray, "faces"]:
     return np.flatnonzero(~get_face_segmentation_mask(model, inner).numpy())
 
 
-def aligning(a: Float[np.ndarray, "people 3"], b: Float[np.ndarray, "3"]) -> Float[np.ndarray, "people 3 3"]:
+def aligning(a: Float[np.ndarray, "people 3"], b: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "people 3 3"]:
     """Smallest rotations that turn the directions ``a`` to the direction ``b``."""
     a = a / np.linalg.norm(a, axis=-1, keepdims=True)
     b = np.broadcast_to(b / np.linalg.norm(b), a.shape)
@@ -243,7 +243,7 @@ def to_t_pose(source: Source) -> tuple[Float[np.ndarray, "people verts 3"], Floa
     return verts, joints
 
 
-def vertex_areas(verts: Float[np.ndarray, "verts 3"], faces: Int[np.ndarray, "faces 3"]) -> Float[np.ndarray, "verts"]:
+def vertex_areas(verts: Float[np.ndarray, "verts 3"], faces: Int[np.ndarray, "faces 3"]) -> Float[np.ndarray, " verts"]:
     """Skin area that belongs to each vertex [m2]."""
     a, b, c = verts[faces].transpose(1, 0, 2)
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6
@@ -253,7 +253,7 @@ def vertex_areas(verts: Float[np.ndarray, "verts 3"], faces: Int[np.ndarray, "fa
 def shape_space(
     verts: Float[np.ndarray, "people verts 3"],
     joints: Float[np.ndarray, "people 24 3"],
-    area: Float[np.ndarray, "verts"],
+    area: Float[np.ndarray, " verts"],
 ) -> tuple[Float[np.ndarray, "verts 3 10"], Float[np.ndarray, "24 3 10"], float]:
     """Return principal shape directions per standard deviation, and the share of variance they explain.
 
@@ -274,7 +274,7 @@ def shape_space(
 
 def dress(
     source: Source, verts: Float[np.ndarray, "verts 3"], joints: Float[np.ndarray, "24 3"]
-) -> UInt8[np.ndarray, "faces"]:
+) -> UInt8[np.ndarray, " faces"]:
     """Material of each outer triangle: short sleeves, long trousers, shoes, hair down to the neck, dark irises."""
     joint = {name: joints[i] for i, name in enumerate(SMPL_JOINT_NAMES)}
     centre, weight = quad_means(source, verts[source.faces]), quad_means(source, source.weights[source.faces])

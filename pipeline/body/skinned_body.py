@@ -54,7 +54,7 @@ class SkinnedBody:
     """How the joints move per unit of each beta [m]."""
     skin_weights: Float[np.ndarray, "verts 24"]
     """Share of each joint in the motion of each vertex (float32); rows sum to one."""
-    face_material: UInt8[np.ndarray, "faces"]
+    face_material: UInt8[np.ndarray, " faces"]
     """Index into ``material_names`` of each triangle."""
     material_names: tuple[str, ...] = MATERIAL_NAMES
     """What ``face_material`` numbers."""
@@ -103,20 +103,20 @@ class SkinnedBody:
             raise InvalidArray("keypoint_regressor", problem=str(error)) from error
         checked_array("keypoint_regressor", self.keypoint_regressor.data, ("weights",))
 
-    def rest_joints(self, betas: Float[np.ndarray, "10"]) -> Float[np.ndarray, "24 3"]:
+    def rest_joints(self, betas: Float[np.ndarray, " 10"]) -> Float[np.ndarray, "24 3"]:
         """Joints of the shaped body in the rest pose [m]."""
         return self.template_joints + self.joint_shape_dirs @ checked_array("betas", betas, (N_BETAS,))
 
-    def rest_verts(self, betas: Float[np.ndarray, "10"]) -> Float[np.ndarray, "verts 3"]:
+    def rest_verts(self, betas: Float[np.ndarray, " 10"]) -> Float[np.ndarray, "verts 3"]:
         """Vertices of the shaped body in the rest pose [m]."""
         return self.template_verts + self.shape_dirs @ checked_array("betas", betas, (N_BETAS,))
 
-    def height(self, betas: Float[np.ndarray, "10"]) -> float:
+    def height(self, betas: Float[np.ndarray, " 10"]) -> float:
         """Stature [m]: from the mean body's lowest to its highest vertex, hence linear in the betas."""
         mean, per_beta = self._stature()
         return mean + float(per_beta @ checked_array("betas", betas, (N_BETAS,)))
 
-    def betas_for_height(self, height_m: float) -> Float[np.ndarray, "10"]:
+    def betas_for_height(self, height_m: float) -> Float[np.ndarray, " 10"]:
         """Return the betas of smallest norm, hence the likeliest, that give this stature [m].
 
         Raises:
@@ -127,7 +127,7 @@ class SkinnedBody:
         mean, per_beta = self._stature()
         return per_beta * ((height_m - mean) / (per_beta @ per_beta))
 
-    def _stature(self) -> tuple[float, Float[np.ndarray, "10"]]:
+    def _stature(self) -> tuple[float, Float[np.ndarray, " 10"]]:
         """Stature of the mean body [m] and its change per unit of each beta."""
         crown, sole = self.template_verts[:, 1].argmax(), self.template_verts[:, 1].argmin()
         mean = float(self.template_verts[crown, 1] - self.template_verts[sole, 1])
@@ -136,7 +136,7 @@ class SkinnedBody:
     def motion(
         self,
         fps: float,
-        betas: Float[np.ndarray, "10"],
+        betas: Float[np.ndarray, " 10"],
         global_orient: Float[np.ndarray, "frames 3"],
         body_pose: Float[np.ndarray, "frames 21 3"],
         transl: Float[np.ndarray, "frames 3"],

@@ -17,9 +17,9 @@ _MIRROR = np.array([1.0, -1.0, -1.0])  # of a rotation vector, through the sagit
 
 
 def arm_rotations(
-    key_times: Float[np.ndarray, "keys"],
+    key_times: Float[np.ndarray, " keys"],
     arms: list[Arm],
-    times: Float[np.ndarray, "samples"],
+    times: Float[np.ndarray, " samples"],
     *,
     side: Foot,
     lag_s: float,
@@ -52,7 +52,7 @@ def arm_rotations(
     return Rotation.from_rotvec(vectors).as_matrix().reshape(rotations.shape)
 
 
-def _unit(vector: tuple[float, float, float]) -> Float[np.ndarray, "3"]:
+def _unit(vector: tuple[float, float, float]) -> Float[np.ndarray, " 3"]:
     return np.array(vector) / np.linalg.norm(vector)
 
 

@@ -14,7 +14,7 @@ _AIM_HEIGHT = 0.94  # of the optical axis at the person, so that raised arms and
 
 
 def tripod(
-    n_frames: int, *, pos_w: Float[np.ndarray, "3"], aim_w: Float[np.ndarray, "3"], size: tuple[int, int]
+    n_frames: int, *, pos_w: Float[np.ndarray, " 3"], aim_w: Float[np.ndarray, " 3"], size: tuple[int, int]
 ) -> CameraPath:
     """Return a camera that stands still.
 
@@ -34,8 +34,8 @@ def tripod(
 def walking_camera(
     subject_w: Float[np.ndarray, "frames 3"],
     *,
-    start_w: Float[np.ndarray, "3"],
-    end_w: Float[np.ndarray, "3"],
+    start_w: Float[np.ndarray, " 3"],
+    end_w: Float[np.ndarray, " 3"],
     fps: float,
     size: tuple[int, int],
 ) -> CameraPath:

@@ -43,12 +43,12 @@ class FootPath:
     """Position of the ankle joint [m]."""
     rot_w: Float[np.ndarray, "samples 3 3"]
     """Orientation of the foot: SMPL's axes of the foot in the world."""
-    contact: Bool[np.ndarray, "samples"]
+    contact: Bool[np.ndarray, " samples"]
     """True while the foot is flat on the floor."""
 
 
 def foot_path(
-    piece: Choreography, foot: Foot, times: Float[np.ndarray, "samples"], *, leg_length: float, ankle_height: float
+    piece: Choreography, foot: Foot, times: Float[np.ndarray, " samples"], *, leg_length: float, ankle_height: float
 ) -> FootPath:
     """Lay the footsteps of one foot out in time.
 
@@ -100,10 +100,10 @@ def solve_leg(
     hip_w: Float[np.ndarray, "samples 3"],
     pelvis_rot_w: Float[np.ndarray, "samples 3 3"],
     path: FootPath,
-    thigh: Float[np.ndarray, "3"],
-    shin: Float[np.ndarray, "3"],
+    thigh: Float[np.ndarray, " 3"],
+    shin: Float[np.ndarray, " 3"],
     foot: Foot,
-    times: Float[np.ndarray, "samples"],
+    times: Float[np.ndarray, " samples"],
 ) -> tuple[Float[np.ndarray, "samples 3 3"], Float[np.ndarray, "samples 3 3"], Float[np.ndarray, "samples 3 3"]]:
     """Bring the ankle exactly to its path: hip, knee and ankle rotations relative to their parents.
 
@@ -138,7 +138,7 @@ def solve_leg(
 
 def _knee_angle(
     distance: np.ndarray, thigh: np.ndarray, shin: np.ndarray, foot: Foot, times: np.ndarray
-) -> Float[np.ndarray, "samples"]:
+) -> Float[np.ndarray, " samples"]:
     # |thigh + Rx(a) shin|^2 = distance^2 is  c cos a + s sin a = rhs, whose flexed root lies beyond the phase.
     c = thigh[1] * shin[1] + thigh[2] * shin[2]
     s = thigh[2] * shin[1] - thigh[1] * shin[2]

@@ -61,7 +61,7 @@ def keypoint_error_px(
 
 def similarity(
     source: Float[np.ndarray, "points 3"], target: Float[np.ndarray, "points 3"]
-) -> tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
+) -> tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]]:
     """Scale, rotation and shift that bring ``source`` nearest to ``target`` in the least-squares sense.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991, eq. 40-42.
@@ -80,7 +80,7 @@ def similarity(
 
 
 def apply_similarity(
-    transform: tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]], points: Float[np.ndarray, "... 3"]
+    transform: tuple[float, Float[np.ndarray, "3 3"], Float[np.ndarray, " 3"]], points: Float[np.ndarray, "... 3"]
 ) -> Float[np.ndarray, "... 3"]:
     """Move points by scale, rotation and shift."""
     scale, rotation, shift = transform

@@ -36,7 +36,7 @@ class Sole:
     """How far the middle of the sole lies before the ankle [m]."""
 
 
-def perform(piece: Choreography, body: SkinnedBody, *, betas: Float[np.ndarray, "10"] | None = None) -> SmplMotion:
+def perform(piece: Choreography, body: SkinnedBody, *, betas: Float[np.ndarray, " 10"] | None = None) -> SmplMotion:
     """Let a body perform a choreography.
 
     Feet in stance do not move; the centre of mass follows the authored weight through the cart-table model, so the
@@ -70,7 +70,7 @@ def perform(piece: Choreography, body: SkinnedBody, *, betas: Float[np.ndarray, 
     )
 
 
-def measure_sole(body: SkinnedBody, betas: Float[np.ndarray, "10"]) -> Sole:
+def measure_sole(body: SkinnedBody, betas: Float[np.ndarray, " 10"]) -> Sole:
     """Find the sole of a body standing in its rest pose (its feet are alike)."""
     verts = body.rest_verts(betas)
     ankle = body.rest_joints(betas)[_JOINT["left_ankle"]]

@@ -102,7 +102,7 @@ def score_motion(motion: SmplMotion, truth: Truth, *, start_s: float = 0.0) -> M
     )
 
 
-def _common(times: Float[np.ndarray, "frames"], truth: Truth) -> np.ndarray:
+def _common(times: Float[np.ndarray, " frames"], truth: Truth) -> np.ndarray:
     slack = 1e-3 / truth.motion.fps
     keep = (times >= -slack) & (times <= (len(truth.motion) - 1) / truth.motion.fps + slack)
     if not keep.any():

@@ -15,9 +15,9 @@ SMOOTHING_S = 0.05
 
 
 def value_track(
-    key_times: Float[np.ndarray, "keys"],
+    key_times: Float[np.ndarray, " keys"],
     values: Float[np.ndarray, "keys ..."],
-    times: Float[np.ndarray, "samples"],
+    times: Float[np.ndarray, " samples"],
     *,
     smoothing_s: float = SMOOTHING_S,
 ) -> Float[np.ndarray, "samples ..."]:
@@ -35,9 +35,9 @@ def value_track(
 
 
 def rotation_track(
-    key_times: Float[np.ndarray, "keys"],
+    key_times: Float[np.ndarray, " keys"],
     rotations: Float[np.ndarray, "keys 3 3"],
-    times: Float[np.ndarray, "samples"],
+    times: Float[np.ndarray, " samples"],
     *,
     smoothing_s: float = SMOOTHING_S,
 ) -> Float[np.ndarray, "samples 3 3"]:
@@ -50,7 +50,7 @@ def rotation_track(
     return Rotation.from_quat(curve, scalar_first=True).as_matrix()
 
 
-def minimum_jerk(s: Float[np.ndarray, "samples"]) -> Float[np.ndarray, "samples"]:
+def minimum_jerk(s: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
     """Rise from 0 to 1 with no speed and no acceleration at both ends (Flash and Hogan 1985)."""
     s = np.clip(s, 0.0, 1.0)
     return s**3 * (10.0 - 15.0 * s + 6.0 * s**2)

@@ -41,15 +41,15 @@ class BodyParts:
     """The parts of one shaped body, measured in its rest pose."""
 
     names: tuple[str, ...]
-    face_part: Int[np.ndarray, "faces"]
+    face_part: Int[np.ndarray, " faces"]
     """Which part each triangle belongs to."""
-    volume: Float[np.ndarray, "parts"]
+    volume: Float[np.ndarray, " parts"]
     """Volume of each closed part [m^3]."""
     area: Float[np.ndarray, "parts verts"]
     """Skin area that each vertex stands for in each part [m^2]: a third of its triangles."""
 
     @property
-    def pressure_com_weights(self) -> Float[np.ndarray, "verts"]:
+    def pressure_com_weights(self) -> Float[np.ndarray, " verts"]:
         """Weights of the centre of mass in PBHC's stability rule: area samples, each weighted by its part's volume.
 
         Tripathi et al., "3D Human Pose Estimation via Intuitive Physics" (IPMAN), CVPR 2023, eq. 1. A large
@@ -59,13 +59,13 @@ class BodyParts:
         return weights / weights.sum()
 
     @property
-    def com_weights(self) -> Float[np.ndarray, "verts"]:
+    def com_weights(self) -> Float[np.ndarray, " verts"]:
         """Weights of the centre of mass of a body of uniform density: each part at the centre of its skin."""
         weights = (self.volume / self.area.sum(axis=1)) @ self.area
         return weights / weights.sum()
 
 
-def body_parts(body: SkinnedBody, betas: Float[np.ndarray, "10"]) -> BodyParts:
+def body_parts(body: SkinnedBody, betas: Float[np.ndarray, " 10"]) -> BodyParts:
     """Cut the shaped body into parts."""
     verts, faces = body.rest_verts(betas), np.asarray(body.faces)
     part_of_joint = np.empty(len(SMPL_JOINT_NAMES), dtype=int)

@@ -118,7 +118,7 @@ def measure_feet(feet: Feet) -> tuple[Measurement, ...]:
     )
 
 
-def _foot_verts(body: SkinnedBody, betas: Float[np.ndarray, "10"], side: str) -> Int[np.ndarray, "points"]:
+def _foot_verts(body: SkinnedBody, betas: Float[np.ndarray, " 10"], side: str) -> Int[np.ndarray, " points"]:
     """Vertices on the hulls of the foot and of its toes: no other can be the lowest while each keeps its shape."""
     mover = np.asarray(body.skin_weights).argmax(axis=1)
     rest = body.rest_verts(betas)
@@ -129,7 +129,7 @@ def _foot_verts(body: SkinnedBody, betas: Float[np.ndarray, "10"], side: str) ->
     return np.unique(np.concatenate(chosen))
 
 
-def _picking(body: SkinnedBody, verts: Int[np.ndarray, "points"]) -> sparse.csr_array:
+def _picking(body: SkinnedBody, verts: Int[np.ndarray, " points"]) -> sparse.csr_array:
     """Regressor that returns single vertices."""
     return sparse.csr_array(
         (np.ones(len(verts)), (np.arange(len(verts)), verts)), shape=(len(verts), len(body.template_verts))

@@ -12,13 +12,13 @@ GRAVITY = 9.81
 
 
 def ballistic_frames(
-    com_height: Float[np.ndarray, "frames"],
-    airborne: Bool[np.ndarray, "frames"],
+    com_height: Float[np.ndarray, " frames"],
+    airborne: Bool[np.ndarray, " frames"],
     fps: float,
     *,
     min_flight: float,
     tolerance: float,
-) -> Bool[np.ndarray, "frames"]:
+) -> Bool[np.ndarray, " frames"]:
     """Say in which frames the body is in free flight: airborne, and its centre of mass falls with g.
 
     A parabola is fitted to each airborne span; with a span of T seconds and noise s in the height its curvature is
@@ -42,7 +42,7 @@ def ballistic_frames(
 
 
 def measure_heights(
-    clearance: Float[np.ndarray, "frames"], ballistic: Bool[np.ndarray, "frames"]
+    clearance: Float[np.ndarray, " frames"], ballistic: Bool[np.ndarray, " frames"]
 ) -> tuple[Measurement, ...]:
     """Measure how deep the body lies in the floor and how high it hovers over it.
 

@@ -76,8 +76,8 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
 
 
 def _skin_pass(
-    motion: SmplMotion, body: SkinnedBody, area: Float[np.ndarray, "verts"], ground: float
-) -> tuple[Float[np.ndarray, "frames"], Float[np.ndarray, "frames 2"]]:
+    motion: SmplMotion, body: SkinnedBody, area: Float[np.ndarray, " verts"], ground: float
+) -> tuple[Float[np.ndarray, " frames"], Float[np.ndarray, "frames 2"]]:
     """Pose the whole skin once: its lowest height [m] and centre of pressure [m] in each frame."""
     lowest, pressure_pos = [], []
     for verts_w in body.iter_verts(motion):

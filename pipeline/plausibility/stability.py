@@ -24,7 +24,7 @@ def pressure_weight(height: Float[np.ndarray, "*points"]) -> Float[np.ndarray, "
 
 
 def centre_of_pressure(
-    verts_w: Float[np.ndarray, "frames verts 3"], area: Float[np.ndarray, "verts"], ground: float
+    verts_w: Float[np.ndarray, "frames verts 3"], area: Float[np.ndarray, " verts"], ground: float
 ) -> Float[np.ndarray, "frames 2"]:
     """Horizontal centre of the skin, weighted by pressure and by the area that each vertex stands for [m]."""
     weights = pressure_weight(verts_w[..., 2] - ground) * area
@@ -32,7 +32,7 @@ def centre_of_pressure(
 
 
 def measure_stability(
-    distance: Float[np.ndarray, "frames"], fps: float, stable_distance: float
+    distance: Float[np.ndarray, " frames"], fps: float, stable_distance: float
 ) -> tuple[Measurement, ...]:
     """Measure the start, the end and the longest time without a stable frame.
 
@@ -64,7 +64,7 @@ def measure_stability(
     )
 
 
-def gap_duration(stable: Bool[np.ndarray, "frames"], fps: float) -> Float[np.ndarray, "frames"]:
+def gap_duration(stable: Bool[np.ndarray, " frames"], fps: float) -> Float[np.ndarray, " frames"]:
     """Time between the stable frames on both sides of each unstable frame [s]; 0 where stable.
 
     At the ends of the clip there is a stable frame on one side only, and the gap ends with the clip.

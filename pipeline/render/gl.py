@@ -112,7 +112,7 @@ class Renderer:
         *,
         K: Float[np.ndarray, "3 3"],
         R_w2c: Float[np.ndarray, "3 3"],
-        pos_w: Float[np.ndarray, "3"],
+        pos_w: Float[np.ndarray, " 3"],
     ) -> UInt8[np.ndarray, "height width 3"]:
         """Draw the scene as a pinhole camera sees it (OpenCV axes: x right, y down, z forward).
 

@@ -118,7 +118,7 @@ def follow_camera(
     )
 
 
-def look_at(direction: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
+def look_at(direction: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "3 3"]:
     """Rotation from the world to an upright camera (OpenCV axes) that looks along ``direction``, not straight down."""
     forward = direction / np.linalg.norm(direction)
     right = np.cross(forward, [0.0, 0.0, 1.0])

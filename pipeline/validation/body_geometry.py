@@ -32,7 +32,7 @@ class CollidingPair:
 class BodyGeometry:
     """Where the robot's collision geometry is, in each frame of a motion."""
 
-    lowest_height: Float[np.ndarray, "frames"]
+    lowest_height: Float[np.ndarray, " frames"]
     """Height of the robot's lowest point over the floor [m]."""
     foot_height: Float[np.ndarray, "frames 2"]
     """Height of the lowest point of the left and right foot [m]."""
@@ -40,7 +40,7 @@ class BodyGeometry:
     """Origins of the links that carry the soles [m]."""
     foot_rot_w: Float[np.ndarray, "frames 2 3 3"]
     """Orientations of these links."""
-    self_collision_depth: Float[np.ndarray, "frames"]
+    self_collision_depth: Float[np.ndarray, " frames"]
     """Deepest overlap of two bodies [m], 0 without one."""
     pairs: tuple[CollidingPair, ...]
     """The colliding pairs, deepest first."""
@@ -107,7 +107,7 @@ def _named_pairs(model: mujoco.MjModel, overlaps: dict[tuple[int, int], list[flo
     return tuple(sorted(pairs, key=lambda pair: -pair.depth))
 
 
-def _extent(model: mujoco.MjModel, geom: int, direction: Float[np.ndarray, "frames 3"]) -> Float[np.ndarray, "frames"]:
+def _extent(model: mujoco.MjModel, geom: int, direction: Float[np.ndarray, "frames 3"]) -> Float[np.ndarray, " frames"]:
     """How far a geom reaches from its centre along a unit vector of its own frame (its support function) [m]."""
     kind, size = model.geom_type[geom], model.geom_size[geom]
     along = np.abs(direction)

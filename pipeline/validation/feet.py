@@ -49,7 +49,7 @@ class Stance:
         held[-1] = False  # there is no next frame
         return np.where(held, self.slip_speed, np.nan)
 
-    def support_height(self, geometry: BodyGeometry) -> Float[np.ndarray, "frames"]:
+    def support_height(self, geometry: BodyGeometry) -> Float[np.ndarray, " frames"]:
         """Height of the lower of the feet in contact, NaN without contact [m]."""
         height = np.where(self.contact, geometry.foot_height, np.inf).min(axis=1)
         return np.where(np.isfinite(height), height, np.nan)
@@ -186,7 +186,7 @@ def measure_labels(
     )
 
 
-def _slip_of_episodes(slip: Float[np.ndarray, "frames 2"], fps: float) -> Float[np.ndarray, "frames"]:
+def _slip_of_episodes(slip: Float[np.ndarray, "frames 2"], fps: float) -> Float[np.ndarray, " frames"]:
     """Way slid within the contact that each frame belongs to [m], the larger of both feet, 0 outside."""
     total = np.zeros(slip.shape)
     for side in range(slip.shape[1]):

@@ -45,13 +45,13 @@ class BackgroundWindow:
     """Corners of its background [px]."""
     position: Float[np.ndarray, "points 2"]
     """Where each was seen last [px]."""
-    alive: Bool[np.ndarray, "points"]
+    alive: Bool[np.ndarray, " points"]
     """Which could be followed up to the latest picture."""
     pictures: list[int] = field(default_factory=list)
     """Indices of the pictures that moved against the keyframe."""
     seen: list[Float[np.ndarray, "points 2"]] = field(default_factory=list)
     """Positions in those pictures [px]."""
-    visible: list[Bool[np.ndarray, "points"]] = field(default_factory=list)
+    visible: list[Bool[np.ndarray, " points"]] = field(default_factory=list)
     """Which of the positions are valid."""
 
     @classmethod
@@ -115,7 +115,7 @@ class BackgroundWindow:
 
 
 def background_mask(
-    shape: tuple[int, ...], person_boxes: Sequence[Float[np.ndarray, "4"]]
+    shape: tuple[int, ...], person_boxes: Sequence[Float[np.ndarray, " 4"]]
 ) -> UInt8[np.ndarray, "height width"]:
     """Return 255 everywhere but on people, whose boxes are widened: landmarks end at wrists, eyes and toes."""
     mask = np.full(shape, 255, dtype=np.uint8)

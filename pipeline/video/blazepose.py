@@ -41,15 +41,15 @@ class Pose:
     """The square in which to look for the same person in the next picture."""
     landmarks: Float[np.ndarray, "33 2"]
     """Position on the picture [px]."""
-    visibility: Float[np.ndarray, "33"]
+    visibility: Float[np.ndarray, " 33"]
     """Probability that a landmark is not hidden."""
-    presence: Float[np.ndarray, "33"]
+    presence: Float[np.ndarray, " 33"]
     """Probability that a landmark lies inside the picture."""
     landmarks_w: Float[np.ndarray, "33 3"]
     """Metres of an average body, origin between the hips, camera axes."""
 
     @property
-    def box(self) -> Float[np.ndarray, "4"]:
+    def box(self) -> Float[np.ndarray, " 4"]:
         """Tight box x0, y0, x1, y1 round all landmarks [px]; reaches outside the picture where they do."""
         return np.concatenate([self.landmarks.min(axis=0), self.landmarks.max(axis=0)])
 
@@ -127,7 +127,7 @@ class BlazePose:
 
 def letterbox(
     rgb: UInt8[np.ndarray, "height width 3"],
-) -> tuple[Float[np.ndarray, "224 224 3"], float, Float[np.ndarray, "2"]]:
+) -> tuple[Float[np.ndarray, "224 224 3"], float, Float[np.ndarray, " 2"]]:
     """Fit a picture into the detector's square and range [-1, 1], black around it.
 
     Returns:

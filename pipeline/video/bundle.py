@@ -28,9 +28,9 @@ _STAY_IF_BLIND = 1e-3  # a picture that sees no points stays where it is; next t
 class _State:
     R: Float[np.ndarray, "frames 3 3"]
     t: Float[np.ndarray, "frames 3"]
-    inverse_depth: Float[np.ndarray, "points"]
+    inverse_depth: Float[np.ndarray, " points"]
 
-    def stepped(self, pose_step: Float[np.ndarray, "frames 6"], depth_step: Float[np.ndarray, "points"]) -> _State:
+    def stepped(self, pose_step: Float[np.ndarray, "frames 6"], depth_step: Float[np.ndarray, " points"]) -> _State:
         R = Rotation.from_rotvec(pose_step[:, :3]).as_matrix() @ self.R
         return _State(R=R, t=self.t + pose_step[:, 3:], inverse_depth=self.inverse_depth + depth_step)
 
@@ -106,7 +106,7 @@ def _solve(
     visible: Bool[np.ndarray, "frames points"],
     focal_px: float,
     damping: float,
-) -> tuple[Float[np.ndarray, "frames 6"], Float[np.ndarray, "points"]]:
+) -> tuple[Float[np.ndarray, "frames 6"], Float[np.ndarray, " points"]]:
     """One damped Gauss-Newton step (Huber weights), the inverse depths eliminated by their Schur complement."""
     n_frames, n_points = depth.shape
     weight = visible * np.minimum(1.0, _HUBER_PX / np.maximum(np.linalg.norm(residual, axis=2), 1e-9))

@@ -34,7 +34,7 @@ class CameraRotationTracker:
         self._lost: set[int] = set()
         self._n_pictures = 0
 
-    def update(self, gray: UInt8[np.ndarray, "height width"], person_boxes: Sequence[Float[np.ndarray, "4"]]) -> None:
+    def update(self, gray: UInt8[np.ndarray, "height width"], person_boxes: Sequence[Float[np.ndarray, " 4"]]) -> None:
         """Take the next picture.
 
         Args:
@@ -52,7 +52,7 @@ class CameraRotationTracker:
             self._close(window)
         self._window = BackgroundWindow.start(index, gray, background)
 
-    def finish(self) -> tuple[Float[np.ndarray, "frames 3 3"], Bool[np.ndarray, "frames"]]:
+    def finish(self) -> tuple[Float[np.ndarray, "frames 3 3"], Bool[np.ndarray, " frames"]]:
         """Return rotations from the first picture's camera axes to each one's, and where they were measured.
 
         Where they were not (too few background points), the rotation of the picture before is carried over.
@@ -85,7 +85,7 @@ class CameraRotationTracker:
         window: BackgroundWindow,
         fit: WindowFit,
         R_w2c: Float[np.ndarray, "frames 3 3"],
-        measured: Bool[np.ndarray, "frames"],
+        measured: Bool[np.ndarray, " frames"],
     ) -> None:
         """Write a window's rotations, given those of the pictures before it."""
         start = window.keyframe

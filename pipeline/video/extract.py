@@ -60,7 +60,7 @@ def extract_evidence(path: Path, config: VideoConfig, models: BlazePoseModels, p
     return _resampled(watched, person, info, K, config)
 
 
-def _mean_step(times: Float[np.ndarray, "native"], info: VideoInfo) -> float:
+def _mean_step(times: Float[np.ndarray, " native"], info: VideoInfo) -> float:
     """Mean time from one decoded frame to the next [s]; a single frame has the rate the file states."""
     if len(times) > 1:
         return float(times[-1] - times[0]) / (len(times) - 1)
@@ -116,11 +116,11 @@ def _resampled(
 
 def _flags(
     *,
-    between: Bool[np.ndarray, "frames"],
-    absent: Bool[np.ndarray, "frames"],
-    doubtful: Bool[np.ndarray, "frames"],
-    camera_sure: Bool[np.ndarray, "frames"],
-) -> UInt8[np.ndarray, "frames"]:
+    between: Bool[np.ndarray, " frames"],
+    absent: Bool[np.ndarray, " frames"],
+    doubtful: Bool[np.ndarray, " frames"],
+    camera_sure: Bool[np.ndarray, " frames"],
+) -> UInt8[np.ndarray, " frames"]:
     flags = between * FrameFlag.INTERPOLATED | absent * FrameFlag.NO_PERSON
     flags |= (doubtful & ~absent) * FrameFlag.LOW_CONFIDENCE | ~camera_sure * FrameFlag.CAMERA_UNSURE
     return flags.astype(np.uint8)
@@ -133,7 +133,7 @@ def _from_first(R_w2c: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "fr
     return R_w2c @ R_w2c[0].T
 
 
-def _undecoded(times: Float[np.ndarray, "native"], step: float, info: VideoInfo) -> float:
+def _undecoded(times: Float[np.ndarray, " native"], step: float, info: VideoInfo) -> float:
     """How much of the stated duration is missing at the end [s]; small differences are the container's rounding."""
     missing = info.duration_s - float(times[-1]) - step
     return missing if missing > DURATION_ROUNDING_S else 0.0

@@ -12,7 +12,7 @@ from pipeline.video.decode import VideoFrameRgb, decode_frames
 
 
 def frames_at(
-    path: Path, times_s: Float[np.ndarray, "frames"], *, max_side_px: int | None = None
+    path: Path, times_s: Float[np.ndarray, " frames"], *, max_side_px: int | None = None
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     """Yield, for each time in rising order, the picture nearest to it; one pass, two pictures in memory.
 

@@ -106,7 +106,7 @@ class _Appearance:
 
 
 def main_person(
-    seen: Sequence[Mapping[int, Pose]], times: Float[np.ndarray, "frames"], max_gap_s: float
+    seen: Sequence[Mapping[int, Pose]], times: Float[np.ndarray, " frames"], max_gap_s: float
 ) -> dict[int, Pose]:
     """Return the frames in which the main person is seen, and the poses.
 
@@ -139,7 +139,7 @@ def main_person(
     return dict(zip(best.frames, best.poses, strict=True))
 
 
-def _continues(person: _Appearance, track: _Appearance, times: Float[np.ndarray, "frames"], max_gap_s: float) -> bool:
+def _continues(person: _Appearance, track: _Appearance, times: Float[np.ndarray, " frames"], max_gap_s: float) -> bool:
     last, first = person.frames[-1], track.frames[0]
     if not (last < first and times[first] - times[last] <= max_gap_s):
         return False

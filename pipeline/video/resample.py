@@ -10,14 +10,14 @@ from scipy.spatial.transform import Rotation, Slerp
 _ON_A_FRAME_S = 1e-6
 
 
-def uniform_times(first_s: float, last_s: float, fps: float) -> Float[np.ndarray, "frames"]:
+def uniform_times(first_s: float, last_s: float, fps: float) -> Float[np.ndarray, " frames"]:
     """Return first_s, first_s + 1 / fps, ... up to the last time that is not after ``last_s`` (but for rounding)."""
     return first_s + np.arange(int(np.floor((last_s - first_s + _ON_A_FRAME_S) * fps)) + 1) / fps
 
 
 def neighbours(
-    native: Float[np.ndarray, "native"], times: Float[np.ndarray, "frames"]
-) -> tuple[Int[np.ndarray, "frames"], Int[np.ndarray, "frames"]]:
+    native: Float[np.ndarray, " native"], times: Float[np.ndarray, " frames"]
+) -> tuple[Int[np.ndarray, " frames"], Int[np.ndarray, " frames"]]:
     """Return the native frames at or before and at or after each time; the same one where they coincide.
 
     Args:
@@ -30,9 +30,9 @@ def neighbours(
 
 
 def resample_values(
-    native: Float[np.ndarray, "native"],
+    native: Float[np.ndarray, " native"],
     values: Float[np.ndarray, "native *dims"],
-    times: Float[np.ndarray, "frames"],
+    times: Float[np.ndarray, " frames"],
     longest_curve_s: float,
 ) -> Float[np.ndarray, "frames *dims"]:
     """Interpolate by cubic Hermite pieces, or straight across intervals longer than ``longest_curve_s``.
@@ -61,9 +61,9 @@ def resample_values(
 
 
 def resample_confidence(
-    native: Float[np.ndarray, "native"],
+    native: Float[np.ndarray, " native"],
     confidence: Float[np.ndarray, "native points"],
-    times: Float[np.ndarray, "frames"],
+    times: Float[np.ndarray, " frames"],
 ) -> Float[np.ndarray, "frames points"]:
     """Return the smaller confidence of the two neighbours: what lies between them is as doubtful as the worse."""
     before, after = neighbours(native, times)
@@ -71,7 +71,7 @@ def resample_confidence(
 
 
 def resample_rotations(
-    native: Float[np.ndarray, "native"], R: Float[np.ndarray, "native 3 3"], times: Float[np.ndarray, "frames"]
+    native: Float[np.ndarray, " native"], R: Float[np.ndarray, "native 3 3"], times: Float[np.ndarray, " frames"]
 ) -> Float[np.ndarray, "frames 3 3"]:
     """Interpolate rotations along the shortest arc (slerp); times outside the native ones take the nearest."""
     if len(native) == 1 or np.array_equal(R, np.broadcast_to(R[0], R.shape)):
@@ -80,8 +80,8 @@ def resample_rotations(
 
 
 def lies_between(
-    native: Float[np.ndarray, "native"], times: Float[np.ndarray, "frames"], fps: float
-) -> Bool[np.ndarray, "frames"]:
+    native: Float[np.ndarray, " native"], times: Float[np.ndarray, " frames"], fps: float
+) -> Bool[np.ndarray, " frames"]:
     """Return which times are more than a quarter of a frame from the nearest native one."""
     before, after = neighbours(native, times)
     return np.minimum(np.abs(times - native[before]), np.abs(native[after] - times)) > 0.25 / fps + _ON_A_FRAME_S

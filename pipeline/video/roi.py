@@ -29,7 +29,7 @@ class Roi:
     """Clockwise on the screen, from an upright person to this one, in [-pi, pi) [rad]."""
 
     @classmethod
-    def from_alignment_points(cls, hip_center: Float[np.ndarray, "2"], radius_point: Float[np.ndarray, "2"]) -> Roi:
+    def from_alignment_points(cls, hip_center: Float[np.ndarray, " 2"], radius_point: Float[np.ndarray, " 2"]) -> Roi:
         """Return the square given the middle of the hips and the point that marks size and uprightness [px]."""
         dx, dy = (np.asarray(radius_point, dtype=np.float64) - hip_center).tolist()
         angle = np.pi / 2 - np.arctan2(-dy, dx)

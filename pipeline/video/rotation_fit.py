@@ -16,7 +16,7 @@ def fit_rotation(
     b: Float[np.ndarray, "points 3"],
     max_distance: float,
     rng: np.random.Generator,
-) -> tuple[Float[np.ndarray, "3 3"], Bool[np.ndarray, "points"]]:
+) -> tuple[Float[np.ndarray, "3 3"], Bool[np.ndarray, " points"]]:
     """Return R with R a = b for as many unit rays as possible, and which these are.
 
     RANSAC over two-ray samples (TRIAD, Black 1964), then least squares on the inliers (Kabsch 1976).

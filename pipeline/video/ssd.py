@@ -25,7 +25,7 @@ class Detection:
 
     score: float
     """Confidence in [0, 1]."""
-    box: Float[np.ndarray, "4"]
+    box: Float[np.ndarray, " 4"]
     """x0, y0, x1, y1: the face rather than the body."""
     points: Float[np.ndarray, "4 2"]
     """Alignment points: hip centre, whole-body radius, shoulder centre, upper-body radius."""
@@ -44,7 +44,7 @@ def anchor_centers() -> Float[np.ndarray, "2254 2"]:
 
 def decode_detections(
     raw_boxes: Float[np.ndarray, "2254 12"],
-    raw_scores: Float[np.ndarray, "2254"],
+    raw_scores: Float[np.ndarray, " 2254"],
     anchors: Float[np.ndarray, "2254 2"],
     min_score: float,
 ) -> list[Detection]:
@@ -62,7 +62,7 @@ def decode_detections(
     return _merge_overlapping(rows, scores[keep])
 
 
-def _merge_overlapping(rows: Float[np.ndarray, "n 12"], scores: Float[np.ndarray, "n"]) -> list[Detection]:
+def _merge_overlapping(rows: Float[np.ndarray, "n 12"], scores: Float[np.ndarray, " n"]) -> list[Detection]:
     """Average each best candidate with all that overlap it, weighted by score; rows come best first."""
     found = []
     left = np.ones(len(rows), dtype=bool)
@@ -76,7 +76,7 @@ def _merge_overlapping(rows: Float[np.ndarray, "n 12"], scores: Float[np.ndarray
     return found
 
 
-def box_iou(boxes: Float[np.ndarray, "*n 4"], box: Float[np.ndarray, "4"]) -> Float[np.ndarray, "*n"]:
+def box_iou(boxes: Float[np.ndarray, "*n 4"], box: Float[np.ndarray, " 4"]) -> Float[np.ndarray, "*n"]:
     """Return intersection over union of boxes x0, y0, x1, y1 with one box; empty boxes overlap nothing."""
     low = np.maximum(boxes[..., :2], box[:2])
     high = np.minimum(boxes[..., 2:], box[2:])

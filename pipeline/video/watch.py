@@ -31,7 +31,7 @@ _AHEAD = 4
 class WatchedVideo:
     """Everything read off the pictures, at their own times."""
 
-    times: Float[np.ndarray, "native"]
+    times: Float[np.ndarray, " native"]
     """Time of each decoded frame [s]."""
     scale: float
     """Pixels in which people are given, per pixel of the video."""
@@ -39,7 +39,7 @@ class WatchedVideo:
     """Who is in each frame, under the number the tracker gave them."""
     R_w2c: Float[np.ndarray, "native 3 3"]
     """Rotation from the first frame's camera axes to each frame's."""
-    camera_sure: Bool[np.ndarray, "native"]
+    camera_sure: Bool[np.ndarray, " native"]
     """Whether that rotation was measured rather than carried over."""
 
 

@@ -33,7 +33,7 @@ class WindowFit:
 
     R: Float[np.ndarray, "frames 3 3"]
     """Keyframe's camera axes -> camera axes of each recorded picture."""
-    measured: Bool[np.ndarray, "frames"]
+    measured: Bool[np.ndarray, " frames"]
     """Whether enough points agree with the rotation."""
     moved: bool
     """Whether the camera changed place as well."""
@@ -85,7 +85,7 @@ def _fit_turns(
     return R, error
 
 
-def _typical_error(error: Float[np.ndarray, "points"]) -> float:
+def _typical_error(error: Float[np.ndarray, " points"]) -> float:
     """Root mean square of the smaller four fifths [px]: a model must not win by what it makes of wrong matches."""
     n_kept = max(1, int(0.8 * len(error)))
     return float(np.sqrt(np.mean(np.partition(error, n_kept - 1)[:n_kept] ** 2)))

@@ -76,12 +76,12 @@ def _default_angle(joint: str) -> float:
     return next((angle for name, angle in DEFAULT_JOINT_POS.items() if joint.endswith(f"{name}_joint")), 0.0)
 
 
-def _standing_qpos(height: float, joint_pos: Float[np.ndarray, "joints"]) -> Float[np.ndarray, "7+joints"]:
+def _standing_qpos(height: float, joint_pos: Float[np.ndarray, " joints"]) -> Float[np.ndarray, "7+joints"]:
     return np.concatenate([[0, 0, height, 1, 0, 0, 0], joint_pos])
 
 
 def _standing_height(
-    links: tuple[Link, ...], joint_pos: Float[np.ndarray, "joints"], soles: Float[np.ndarray, "points 3"]
+    links: tuple[Link, ...], joint_pos: Float[np.ndarray, " joints"], soles: Float[np.ndarray, "points 3"]
 ) -> float:
     """Return how far the lowest sole point of the standing pose lies under the root [m]."""
     model = mujoco.MjModel.from_xml_string(write_mjcf("height", links, {}, _standing_qpos(0.0, joint_pos)))

@@ -55,7 +55,7 @@ def _welded(parent: Link, child: Link, hinge: Hinge) -> Link:
     return replace(parent, mass=mass, com=(x, y, z), inertia=(xx, yy, zz, xy, xz, yz))
 
 
-def _about(link: Link, arm: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
+def _about(link: Link, arm: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "3 3"]:
     """Return a link's inertia about a point that lies ``-arm`` from its centre of mass."""
     xx, yy, zz, xy, xz, yz = link.inertia
     own = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
