@@ -1,0 +1,148 @@
+"""The command line says what is wrong in one sentence, ends with the right code, and loses nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from flows.cli import main
+from pipeline.manifest import Outcome, read_rows
+from pipeline.settings import Settings, load_settings
+from pipeline.store import Dataset
+
+
+def run(arguments, capsys) -> tuple[int, str]:
+    """Exit code, and everything printed with its line breaks taken out."""
+    code = main([str(argument) for argument in arguments])
+    printed = capsys.readouterr()
+    return code, " ".join((printed.out + printed.err).split())
+
+
+@pytest.mark.render
+def test_a_bad_video_costs_one_sentence_and_the_others_finish(short_clip, keypoint_models, tmp_path, capsys):
+    """Exit code 1, the file named, and the good video has its motion, its verdict, its files and its picture."""
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is no film")
+    code, printed = run(["run", bad, tmp_path / "gone.mp4", short_clip.video, "--dataset", tmp_path / "set"], capsys)
+    assert code == 1
+    assert "bad.mp4: is not a video" in printed
+    assert "gone.mp4: there is no such file. Check the path." in printed
+    rows = {row.clip.name: row for row in read_rows(Dataset.open(tmp_path / "set"))}
+    assert rows["bad"].outcome is Outcome.BROKEN
+    good = rows["short_clip"]
+    assert good.outcome is Outcome.ACCEPTED, good.reasons
+    folder = tmp_path / "set" / "clips" / good.clip.id
+    assert (folder / "playback.mp4").stat().st_size > 10_000
+    assert {path.name.split(".", 1)[1] for path in (folder / "handoff").iterdir()} == {
+        "pbhc.pkl",
+        "mjlab.npz",
+        "unitree-csv.csv",
+    }
+    assert "BlazePose: Apache-2.0" in good.licences
+
+
+@pytest.mark.render
+def test_new_limits_redo_the_verdict_and_take_back_the_hand_off(short_clip, keypoint_models, tmp_path, capsys):
+    """A refused clip leaves no file behind that someone could train on; nothing before the verdict is redone."""
+    dataset = tmp_path / "set"
+    assert run(["run", short_clip.video, "--dataset", dataset], capsys)[0] == 0
+    (before,) = read_rows(Dataset.open(dataset))
+    strict = tmp_path / "strict.toml"
+    strict.write_text('tier = "strict"\n[validation.joint_speed]\nmaximum = 0.001\nadvice = "Stand still."\n')
+    code, printed = run(["run", short_clip.video, "--dataset", dataset, "--limits", strict], capsys)
+    (after,) = read_rows(Dataset.open(dataset))
+    assert code == 0
+    assert "rejected" in printed and "Stand still." in printed
+    changed = {name for name in after.fingerprints if after.fingerprints[name] != before.fingerprints[name]}
+    assert changed == {"verdict", "handoff"}
+    assert not (dataset / "clips" / after.clip.id / "handoff").exists()
+
+
+def test_without_videos_the_command_says_what_to_type(capsys, tmp_path):
+    """`wushu run` alone is a question, not a success."""
+    code, printed = run(["run", "--dataset", tmp_path / "set"], capsys)
+    assert code == 1
+    assert "name at least one video" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[retarget]\nspeed_teir = 'soft'\n", "speed_teir"),
+        ("limts = 'clean'\n", "limts"),
+        ("[video]\nfps = 'fast'\n", "fps"),
+        ("= broken", "line 1"),
+    ],
+)
+def test_a_misspelt_setting_is_named(text, expected, tmp_path, capsys):
+    """The sentence names the file and the entry."""
+    preset = tmp_path / "my.toml"
+    preset.write_text(text)
+    code, printed = run(["run", "x.mp4", "--preset", preset], capsys)
+    assert code == 1
+    assert "my.toml" in printed and expected in printed
+
+
+def test_options_override_the_preset(tmp_path):
+    """What the file does not name keeps its default."""
+    preset = tmp_path / "my.toml"
+    preset.write_text('limits = "clean"\nformats = ["mjlab"]\n[video]\nfps = 25.0\n')
+    settings = load_settings(preset)
+    assert (settings.limits, settings.formats, settings.video.fps) == ("clean", ("mjlab",), 25.0)
+    assert settings.landmark == Settings().landmark
+
+
+@pytest.mark.parametrize("option", [("--limits", "cleen"), ("--formats", "pbch"), ("--body", "smlp")])
+def test_an_unknown_choice_is_answered_with_the_known_ones(option, tmp_path, capsys):
+    """People mistype; the answer helps."""
+    code, printed = run(["run", "x.mp4", "--dataset", tmp_path / "set", *option], capsys)
+    assert code == 1
+    assert option[1] in printed
+    assert "nown" in printed
+
+
+def test_a_folder_that_is_no_dataset_is_not_shown(tmp_path, capsys):
+    """One sentence instead of an empty table."""
+    code, printed = run(["show", tmp_path], capsys)
+    assert code == 1
+    assert "holds no readable dataset.json" in printed
+
+
+def test_a_clip_without_a_motion_cannot_be_played(tmp_path, capsys):
+    """The sentence says why it has none."""
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is no film")
+    run(["run", bad, "--dataset", tmp_path / "set"], capsys)
+    code, printed = run(["play", "bad", "--dataset", tmp_path / "set"], capsys)
+    assert code == 1
+    assert "bad has no robot motion" in printed
+
+
+def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path, monkeypatch, capsys):
+    """A machine without the networks hears which command fetches them, and that it cannot run without."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    code, printed = run(["doctor"], capsys)
+    assert code == 1
+    assert "wushu models fetch" in printed
+
+
+def test_neither_run_nor_help_imports_prefect():
+    """Prefect takes two seconds to import and half of its users' trouble to install; the chain runs without it."""
+    script = "import sys, flows.cli; sys.exit(any(name.split('.')[0] == 'prefect' for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_rows_are_plain_json(tmp_path, capsys):
+    """Anyone can read the outcome without this program."""
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is no film")
+    run(["run", bad, "--dataset", tmp_path / "set", "--licence", "CC0"], capsys)
+    (row,) = (tmp_path / "set").glob("clips/*/row.json")
+    document = json.loads(row.read_text())
+    assert document["broken_stage"] == "evidence"
+    assert document["clip"]["licence"] == "CC0"
+    assert "CC0" in document["licences"]
