@@ -29,7 +29,7 @@ class IkConfig:
     """Price of a sole point under the floor, and of a planted foot off the floor [1/m]."""
     posture_weight: float = 0.5
     """Price of a joint away from the robot's default pose [1/rad]; decides what the targets do not."""
-    reference_weight: float = 2.0
+    reference_weight: float = 4.0
     """Price of a joint away from the reference, the frame before [1/rad]; calms the motion, costs some lag."""
     damping: float = 0.1
     """Resistance of every coordinate to a step, the square root of a weight [1/m, 1/rad]; keeps steps unique."""
