@@ -72,7 +72,7 @@ DIRECTIONS = (
 """What the 3D landmarks are asked for: directions, which do not depend on the size of BlazePose's average body."""
 
 
-def _difference(start: tuple[str, ...], end: tuple[str, ...], names: tuple[str, ...]) -> Float[np.ndarray, "points"]:
+def _difference(start: tuple[str, ...], end: tuple[str, ...], names: tuple[str, ...]) -> Float[np.ndarray, " points"]:
     row = np.zeros(len(names))
     for name in end:
         row[names.index(name)] += 1.0 / len(end)
@@ -88,6 +88,33 @@ LANDMARK_DIFFERENCE = np.stack(
 )
 """Takes BlazePose's landmarks to the same vectors."""
 DIRECTION_TRUST = np.array([d.trust for d in DIRECTIONS])
+
+
+def _centre_of_mass() -> Float[np.ndarray, " points"]:
+    """Weights of keypoints whose mean is the centre of mass.
+
+    Shares of the segments and places of their centres: Winter, "Biomechanics and Motor Control of Human Movement",
+    4th ed. 2009, table 4.1. A segment's centre lies between its ends: the near end's share is 1 - place.
+    """
+    segments = [("left_ear", "right_ear", 0.081, 0.5)]
+    for side in ("left", "right"):
+        segments += [
+            (f"{side}_shoulder", f"{side}_hip", 0.497 / 2, 0.5),
+            (f"{side}_shoulder", f"{side}_elbow", 0.028, 0.436),
+            (f"{side}_elbow", f"{side}_wrist", 0.022, 0.682),
+            (f"{side}_hip", f"{side}_knee", 0.100, 0.433),
+            (f"{side}_knee", f"{side}_ankle", 0.0465, 0.433),
+            (f"{side}_heel", f"{side}_toe", 0.0145, 0.5),
+        ]
+    weights = np.zeros(len(POINT_NAMES))
+    for near, far, share, place in segments:
+        weights[POINT_NAMES.index(near)] += share * (1.0 - place)
+        weights[POINT_NAMES.index(far)] += share * place
+    return weights / weights.sum()
+
+
+CENTRE_OF_MASS = _centre_of_mass()
+"""Share of each point in the centre of mass."""
 
 
 def tracked_points(body: SkinnedBody, betas: Float[np.ndarray, "10"]) -> TrackedPoints:

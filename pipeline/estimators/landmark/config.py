@@ -54,8 +54,8 @@ class LandmarkConfig:
     """Speed of a sole in contact that costs one standard deviation [m/s]."""
     floor_m: float = 0.01
     """Distance between a sole in contact and the floor that costs one standard deviation [m]."""
-    balance_m: float = 0.2
-    """Horizontal distance between the pelvis and the standing feet called normal [m]."""
+    balance_m: float = 0.1
+    """Horizontal distance called normal between the centre of mass and the line between the standing feet [m]."""
 
     iterations: int = 12
     """Gauss-Newton steps of each round at most."""

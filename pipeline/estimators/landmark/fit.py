@@ -46,7 +46,7 @@ class Problem:
         """Put the body where the state says."""
         return place(state, self.points, self.rest_joint_pos, self.unknowns)
 
-    def depth(self, state: ClipState) -> Float[np.ndarray, "frames"]:
+    def depth(self, state: ClipState) -> Float[np.ndarray, " frames"]:
         """Distance of the pelvis along the view [m]."""
         relative = state.root_pos - state.camera_pos
         return np.maximum(np.einsum("ti,ti->t", self.seen.R_w2c[:, 2], relative), 0.3)
@@ -67,7 +67,7 @@ def fit(
 def _all_rows(
     problem: Problem,
     placed: Placed,
-    depth: Float[np.ndarray, "frames"],
+    depth: Float[np.ndarray, " frames"],
     contact: Float[np.ndarray, "frames soles"] | None,
 ) -> list[AnyRows]:
     seen, config, fps = problem.seen, problem.config, problem.seen.fps
@@ -77,7 +77,7 @@ def _all_rows(
         terms.joint_smoothness(placed, seen, config),
         terms.root_smoothness(placed, seen, config),
         *terms.camera_motion(placed, fps, config),
-        terms.pose_habit(placed, config),
+        terms.pose_habit(placed, seen, config),
         terms.joint_limits(placed, config),
         ground_terms.camera_level(placed, problem.up_prior, problem.tilt_rad, fps),
     ]
@@ -85,7 +85,7 @@ def _all_rows(
         rows += [
             ground_terms.sole_lock(placed, contact, fps, config),
             *ground_terms.sole_height(placed, contact, config),
-            ground_terms.balance(placed, contact, config),
+            ground_terms.balance(placed, contact * seen.usable[:, None], config),  # in a gap inertia rules
         ]
     return rows
 

@@ -12,6 +12,8 @@ from pipeline.estimators.landmark.ground_terms import SECONDS_PER_SAMPLE
 from pipeline.estimators.landmark.state import ClipState, camera_axes
 
 _GROUND_STEPS = 12
+_LEAN_M = 0.2
+"""Horizontal distance between a standing person's centre of mass and their lowest sole corner [m]."""
 _PLANE_SPREAD_M = 0.02
 """Unevenness of soles that stand on one floor, as the first fit sees them [m]."""
 
@@ -60,7 +62,7 @@ def camera_from_support(
 
 def fit_ground(
     soles: Float[np.ndarray, "frames soles 3"],
-    hips: Float[np.ndarray, "frames 3"],
+    mass: Float[np.ndarray, "frames 3"],
     state: ClipState,
     up_prior: Float[np.ndarray, "3"],
     tilt_rad: tuple[float, float],
@@ -71,7 +73,7 @@ def fit_ground(
 
     Args:
         soles: Sole corners in the first camera's axes, the camera's motion taken out [m].
-        hips: Middle of the hips in the same frame [m].
+        mass: Centre of mass in the same frame [m].
         state: The belief to be given a ground.
         up_prior: Unit vector against gravity that the camera suggests.
         tilt_rad: How far the truth may lie from it by roll and by pitch [rad].
@@ -94,8 +96,8 @@ def fit_ground(
         by_tilt = level @ axes.T
         normal[:2, :2] += by_tilt.T @ by_tilt
         gradient[:2] += by_tilt.T @ (level @ state.up)
-        lean = hips - soles[np.arange(len(soles)), height.argmin(axis=1)]
-        upright = independent / config.balance_m**2
+        lean = mass - soles[np.arange(len(soles)), height.argmin(axis=1)]
+        upright = independent / _LEAN_M**2
         normal[[0, 1], [0, 1]] += upright * np.sum((lean @ state.up) ** 2)
         gradient[:2] -= upright * np.einsum("t,ti->i", lean @ state.up, lean @ axes.T)
         tilt = -np.linalg.solve(normal + 1e-9 * np.eye(3), gradient)

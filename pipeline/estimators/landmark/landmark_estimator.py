@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from pipeline.body import SkinnedBody
 from pipeline.estimators.landmark import so3
-from pipeline.estimators.landmark.body_points import POINT_NAMES, SOLES, tracked_points
+from pipeline.estimators.landmark.body_points import CENTRE_OF_MASS, SOLES, tracked_points
 from pipeline.estimators.landmark.config import LandmarkConfig
 from pipeline.estimators.landmark.fit import Problem, fit
 from pipeline.estimators.landmark.ground import camera_from_support, contact_probability, fit_ground
@@ -23,7 +23,6 @@ from pipeline.evidence import Evidence
 from pipeline.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
 
-_HIPS = [POINT_NAMES.index(f"{side}_hip") for side in ("left", "right")]
 _SENSOR_TILT_DEG = 1.0
 """Trust in a direction of gravity that the evidence brings [deg]."""
 _STILL_CAMERA_DEG = 0.5
@@ -107,8 +106,8 @@ def _grounded(problem: Problem, placed: Placed) -> ClipState:
         floor=state.floor,
     )
     points = placed.points + shift[:, None]
-    hips = points[:, _HIPS].mean(axis=1)
-    return fit_ground(points[:, SOLES], hips, moved, problem.up_prior, problem.tilt_rad, fps, problem.config)
+    mass = np.einsum("p,tpa->ta", CENTRE_OF_MASS, points)
+    return fit_ground(points[:, SOLES], mass, moved, problem.up_prior, problem.tilt_rad, fps, problem.config)
 
 
 def _motion(problem: Problem, placed: Placed, body: SkinnedBody, betas: Float[np.ndarray, "10"]) -> SmplMotion:

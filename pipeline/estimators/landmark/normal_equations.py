@@ -39,7 +39,7 @@ class BlockRows:
     residual: Float[np.ndarray, "frames blocks 3"]
     jacobians: tuple[Float[np.ndarray, "frames blocks 3 3"], ...]
     weight: Float[np.ndarray, "frames blocks"]
-    columns: Int[np.ndarray, "blocks"]
+    columns: Int[np.ndarray, " blocks"]
     """Which block of three unknowns each depends on."""
     kernel: str = "quadratic"
     scale: float | Float[np.ndarray, "#frames #blocks"] = 1.0

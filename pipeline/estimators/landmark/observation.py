@@ -44,7 +44,7 @@ class Observation:
     """Trust in each direction, 0 to 1."""
     R_landmark: Float[np.ndarray, "frames 3 3"]
     """Rotation from the first camera's axes to those that the landmarks are given in."""
-    usable: Bool[np.ndarray, "frames"]
+    usable: Bool[np.ndarray, " frames"]
     """Frames in which enough of a person was seen."""
 
     def __len__(self) -> int:
@@ -81,7 +81,7 @@ def observe(evidence: Evidence) -> Observation:
     )
 
 
-def _frame_trust(evidence: Evidence) -> Float[np.ndarray, "frames"]:
+def _frame_trust(evidence: Evidence) -> Float[np.ndarray, " frames"]:
     flags = evidence.flags
     trust = np.where(flags & FrameFlag.INTERPOLATED, 0.7, 1.0)
     trust *= np.where(flags & FrameFlag.LOW_CONFIDENCE, 0.5, 1.0)
@@ -89,7 +89,7 @@ def _frame_trust(evidence: Evidence) -> Float[np.ndarray, "frames"]:
 
 
 def _directions(
-    evidence: Evidence, usable: Bool[np.ndarray, "frames"]
+    evidence: Evidence, usable: Bool[np.ndarray, " frames"]
 ) -> tuple[Float[np.ndarray, "frames directions 3"], Float[np.ndarray, "frames directions"]]:
     """Directions, and how well each bone keeps the length it has over the clip.
 

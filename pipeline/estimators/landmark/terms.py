@@ -22,9 +22,12 @@ from pipeline.estimators.landmark.state import Placed
 
 _STRIKE = 2.0
 _NO_TAIL = 1e3
+_HABIT_IN_GAP = 0.01
 
 
-def reprojection(placed: Placed, seen: Observation, depth: Float[np.ndarray, "frames"], config: LandmarkConfig) -> Rows:
+def reprojection(
+    placed: Placed, seen: Observation, depth: Float[np.ndarray, " frames"], config: LandmarkConfig
+) -> Rows:
     """Distance between projected and seen keypoints, in metres at the person's depth.
 
     Args:
@@ -149,14 +152,17 @@ def camera_motion(placed: Placed, fps: float, config: LandmarkConfig) -> tuple[B
     return speed, anchor, _acceleration(position, fps, config.camera_acceleration, block, np.array([[_NO_TAIL]]))
 
 
-def pose_habit(placed: Placed, config: LandmarkConfig) -> BlockRows:
-    """Weak pull towards everyday poses; it decides what no evidence tells, such as how the spine shares a bend."""
+def pose_habit(placed: Placed, seen: Observation, config: LandmarkConfig) -> BlockRows:
+    """Weak pull towards everyday poses; it decides what no evidence tells, such as how the spine shares a bend.
+
+    In a gap it nearly lets go: the way across is that of least acceleration, not a visit to the resting pose.
+    """
     spread = config.pose_prior * JOINT_SPREAD
     residual = (placed.joint_rotvec - JOINT_MEAN) / spread
     return BlockRows(
         residual=residual,
         jacobians=(so3.right_jacobian_inverse(placed.joint_rotvec) / spread[..., None],),
-        weight=np.ones(residual.shape[:2]),
+        weight=np.broadcast_to(np.where(seen.usable, 1.0, _HABIT_IN_GAP)[:, None], residual.shape[:2]),
         columns=placed.unknowns.joint_blocks[1:],
     )
 

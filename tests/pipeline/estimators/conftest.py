@@ -33,9 +33,10 @@ def exercise(body: SkinnedBody, *, seconds: float = 4.0, fps: float = FPS) -> Sm
     pose = np.zeros((len(t), 24, 3))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         lift = knee if side == "left" else 0.0 * knee
-        pose[:, JOINT[f"{side}_hip"], 0] = -squat - 1.3 * lift
-        pose[:, JOINT[f"{side}_knee"], 0] = 0.02 + 2.0 * squat + 1.5 * lift
-        pose[:, JOINT[f"{side}_ankle"], 0] = -0.02 - squat
+        # Feet stay flat (the three angles add up to zero), and the mass stays over them.
+        pose[:, JOINT[f"{side}_hip"], 0] = -0.02 - squat - 1.3 * lift
+        pose[:, JOINT[f"{side}_knee"], 0] = 0.02 + 1.85 * squat + 1.5 * lift
+        pose[:, JOINT[f"{side}_ankle"], 0] = -0.85 * squat
         pose[:, JOINT[f"{side}_shoulder"], 2] = sign * (-1.1 + 0.9 * bump(t, 0.4, 2.0))
         pose[:, JOINT[f"{side}_shoulder"], 1] = -sign * 0.5 * np.sin(2.0 * t)
         pose[:, JOINT[f"{side}_elbow"], 1] = -sign * (0.9 + 0.6 * np.sin(3.0 * t + sign))
