@@ -1,7 +1,7 @@
 """Estimators: from :class:`Evidence` to :class:`SmplMotion`, all behind one door."""
 
 from pipeline.estimators.estimator import ESTIMATORS, Estimator
-from pipeline.estimators.exceptions import FitDiverged, TooLittleEvidence
+from pipeline.estimators.exceptions import TooLittleEvidence
 from pipeline.estimators.landmark import LandmarkConfig, LandmarkEstimator
 
-__all__ = ["ESTIMATORS", "Estimator", "FitDiverged", "LandmarkConfig", "LandmarkEstimator", "TooLittleEvidence"]
+__all__ = ["ESTIMATORS", "Estimator", "LandmarkConfig", "LandmarkEstimator", "TooLittleEvidence"]

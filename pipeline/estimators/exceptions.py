@@ -16,11 +16,3 @@ class TooLittleEvidence(PipelineError):
             f"the person is visible in only {usable} of {total} frames, and a motion needs at least {needed}. "
             "Choose a longer span in which the whole body is in the picture."
         )
-
-
-class FitDiverged(PipelineError):
-    """The evidence cannot be explained by a human body in front of the camera."""
-
-    def __init__(self, *, problem: str) -> None:
-        self.problem = problem
-        super().__init__(f"no human motion explains the keypoints: {problem}. Check the focal length and the video.")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
+
+from robots.exceptions import InvalidArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,16 @@ class LandmarkConfig:
     """Gauss-Newton steps of each round at most."""
     rounds: int = 4
     """Rounds of deciding on contacts and fitting again."""
+
+    def __post_init__(self) -> None:
+        """Check that every figure is positive.
+
+        Raises:
+            InvalidArray: One is not.
+        """
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not 0.0 < value < float("inf"):
+                raise InvalidArray(field.name, problem=f"must be positive, got {value}")
+        if self.camera not in ("auto", "static", "moving"):
+            raise InvalidArray("camera", problem=f"must be 'auto', 'static' or 'moving', got {self.camera!r}")

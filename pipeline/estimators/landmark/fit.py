@@ -7,12 +7,12 @@ ECCV 2014): every step is kept only if it lowers the robust cost.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.estimators.exceptions import FitDiverged
 from pipeline.estimators.landmark import ground_terms, terms
 from pipeline.estimators.landmark.config import LandmarkConfig
 from pipeline.estimators.landmark.normal_equations import BlockRows, NormalEquations, Rows, cost
@@ -21,6 +21,7 @@ from pipeline.estimators.landmark.state import ClipState, Placed, Unknowns, plac
 from pipeline.estimators.landmark.tracked_points import TrackedPoints
 
 _FIRST_DAMPING = 1e-4
+_LEAST_DAMPING = 1e-8
 _MAX_DAMPING = 1e6
 _SUFFICIENT_DECREASE = 1e-4
 """Relative decrease of the cost below which a round is over."""
@@ -55,11 +56,7 @@ class Problem:
 def fit(
     problem: Problem, state: ClipState, contact: Float[np.ndarray, "frames soles"] | None, iterations: int
 ) -> Placed:
-    """Improve a belief until it stops paying; without ``contact`` the ground plays no part.
-
-    Raises:
-        FitDiverged: The evidence has no finite explanation.
-    """
+    """Improve a belief until it stops paying; without ``contact`` the ground plays no part."""
     depth = problem.depth(state)
     return _minimise(problem, state, lambda placed: _all_rows(problem, placed, depth, contact), iterations)
 
@@ -90,29 +87,47 @@ def _all_rows(
     return rows
 
 
-def _minimise(
-    problem: Problem, state: ClipState, rows_of: Callable[[Placed], list[AnyRows]], iterations: int
-) -> Placed:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Guess:
+    """A belief and what speaks against it."""
+
+    placed: Placed
+    rows: list[AnyRows]
+    cost: float
+
+
+_RowsOf = Callable[[Placed], list[AnyRows]]
+
+
+def _guess(problem: Problem, state: ClipState, rows_of: _RowsOf) -> _Guess:
     placed = problem.place(state)
     rows = rows_of(placed)
-    value, damping = sum(map(cost, rows)), _FIRST_DAMPING
-    if not np.isfinite(value):
-        raise FitDiverged(problem="the start is not finite")
+    return _Guess(placed=placed, rows=rows, cost=sum(map(cost, rows)))
+
+
+def _minimise(problem: Problem, state: ClipState, rows_of: _RowsOf, iterations: int) -> Placed:
+    best, damping = _guess(problem, state, rows_of), _FIRST_DAMPING
     for _ in range(iterations):
-        equations = NormalEquations(len(state.root_pos), problem.unknowns.n)
-        for each in rows:
-            equations.add(each)
-        while damping < _MAX_DAMPING:
-            candidate = problem.place(placed.state.moved(*equations.solve(damping)))
-            candidate_rows = rows_of(candidate)
-            candidate_value = sum(map(cost, candidate_rows))
-            if candidate_value < value:
-                break
-            damping *= 10.0
-        else:
-            return placed
-        decrease = (value - candidate_value) / value
-        placed, rows, value, damping = candidate, candidate_rows, candidate_value, max(0.2 * damping, 1e-8)
+        better, damping = _downhill(problem, best, rows_of, damping)
+        if better is None:
+            break
+        decrease = 1.0 - better.cost / best.cost
+        best, damping = better, max(0.2 * damping, _LEAST_DAMPING)
         if decrease < _SUFFICIENT_DECREASE:
             break
-    return placed
+    return best.placed
+
+
+def _downhill(problem: Problem, best: _Guess, rows_of: _RowsOf, damping: float) -> tuple[_Guess | None, float]:
+    """Return a better guess and the damping it took, or None at the minimum."""
+    state = best.placed.state
+    equations = NormalEquations(len(state.root_pos), problem.unknowns.n)
+    for rows in best.rows:
+        equations.add(rows)
+    while damping <= _MAX_DAMPING:
+        with suppress(np.linalg.LinAlgError):  # rounding made the system indefinite: damp more
+            candidate = _guess(problem, state.moved(*equations.solve(damping)), rows_of)
+            if candidate.cost < best.cost:
+                return candidate, damping
+        damping *= 10.0
+    return None, damping

@@ -30,11 +30,17 @@ def _unit(vector: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"
     return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
 
 
-def _frame(first: _Vectors, second: _Vectors) -> _Rotations:
-    """Axes with x along ``first`` and y as near to ``second`` as can be."""
-    x = _unit(first)
-    y = _unit(second - np.sum(x * second, axis=-1, keepdims=True) * x)
+def _frame(first: Float[np.ndarray, "*batch 3"], second: Float[np.ndarray, "*batch 3"]) -> _Rotations:
+    """Axes with x along ``first`` and y as near to ``second`` as can be; arbitrary where they do not say."""
+    x = _unit(_or_else(first, np.array([1.0, 0.0, 0.0])))
+    helper = np.where(np.abs(x[..., 1:2]) < 0.9, [0.0, 1.0, 0.0], [0.0, 0.0, 1.0])
+    across = second - np.sum(x * second, axis=-1, keepdims=True) * x
+    y = _unit(_or_else(across, helper - np.sum(x * helper, axis=-1, keepdims=True) * x))
     return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def _or_else(vector: Float[np.ndarray, "*batch 3"], other: np.ndarray) -> Float[np.ndarray, "*batch 3"]:
+    return np.where(np.linalg.norm(vector, axis=-1, keepdims=True) > 1e-6, vector, other)
 
 
 class _Skeleton:

@@ -8,12 +8,12 @@ Ranges: the American Academy of Orthopaedic Surgeons' normal ranges of motion, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
-from retarget.smpl_skeleton import SMPL_JOINT_NAMES, SMPL_PARENTS
+from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 
 _Triple = tuple[float, float, float]
 
@@ -52,48 +52,40 @@ _TABLE = {
     "left_wrist": _Joint(lower=(-1.3, -0.8, -1.1), upper=(1.3, 0.8, 1.1), spread=(0.3, 0.2, 0.3), liveliness=150.0),
 }  # fmt: skip
 
-_MIRROR = np.array([1.0, -1.0, -1.0])
-"""A reflection x -> -x turns an axis-angle vector (x, y, z) into (x, -y, -z)."""
-
 MOVING_JOINTS = tuple(
     joint for joint, name in enumerate(SMPL_JOINT_NAMES) if joint == 0 or name.replace("right_", "left_") in _TABLE
 )
 """Joints that the fit turns, the pelvis first; toes and hands stay at rest, no keypoint tells of them."""
 
+_PELVIS_LIVELINESS = 30.0
 
-def _column(field: str) -> Float[np.ndarray, "joints 3"]:
-    rows = []
-    for joint in MOVING_JOINTS[1:]:
-        name = SMPL_JOINT_NAMES[joint]
-        entry = _TABLE[name.replace("right_", "left_")]
-        if not name.startswith("right_"):
-            rows.append(getattr(entry, field))
-        elif field == "spread":
-            rows.append(entry.spread)
-        else:
-            # A reflected lower bound is an upper bound where the axis changes sign.
-            other = {"lower": "upper", "upper": "lower", "mean": "mean"}[field]
-            mirrored = _MIRROR * getattr(entry, other)
-            rows.append(np.where(_MIRROR > 0, getattr(entry, field), mirrored))
-    return np.array(rows)
+_MIRROR = np.array([1.0, -1.0, -1.0])
+"""A reflection x -> -x turns an axis-angle vector (x, y, z) into (x, -y, -z)."""
 
 
-JOINT_LOWER, JOINT_UPPER = _column("lower"), _column("upper")
-"""Limits of ``MOVING_JOINTS[1:]`` [rad]."""
-JOINT_MEAN, JOINT_SPREAD = _column("mean"), _column("spread")
-"""Resting pose of ``MOVING_JOINTS[1:]`` and how far they stray from it [rad]."""
-JOINT_LIVELINESS = np.array(
-    [30.0] + [_TABLE[SMPL_JOINT_NAMES[j].replace("right_", "left_")].liveliness for j in MOVING_JOINTS[1:]]
-)
+def _entry(name: str) -> _Joint:
+    """The row of a joint; the right side's is reflected, which swaps the bounds of the axes that change sign."""
+    row = _TABLE[name.replace("right_", "left_")]
+    if not name.startswith("right_"):
+        return row
+    bounds = _MIRROR * row.lower, _MIRROR * row.upper
+    return replace(
+        row,
+        lower=tuple(np.minimum(*bounds).tolist()),
+        upper=tuple(np.maximum(*bounds).tolist()),
+        mean=tuple((_MIRROR * row.mean).tolist()),
+    )
+
+
+_ROWS = tuple(_entry(SMPL_JOINT_NAMES[joint]) for joint in MOVING_JOINTS[1:])
+
+JOINT_LOWER: Float[np.ndarray, "joints 3"] = np.array([row.lower for row in _ROWS])
+"""Smallest axis-angle components of ``MOVING_JOINTS[1:]`` [rad]."""
+JOINT_UPPER: Float[np.ndarray, "joints 3"] = np.array([row.upper for row in _ROWS])
+"""Largest axis-angle components of ``MOVING_JOINTS[1:]`` [rad]."""
+JOINT_MEAN: Float[np.ndarray, "joints 3"] = np.array([row.mean for row in _ROWS])
+"""Resting pose of ``MOVING_JOINTS[1:]`` [rad]."""
+JOINT_SPREAD: Float[np.ndarray, "joints 3"] = np.array([row.spread for row in _ROWS])
+"""How far ``MOVING_JOINTS[1:]`` stray from it [rad]."""
+JOINT_LIVELINESS: Float[np.ndarray, " joints"] = np.array([_PELVIS_LIVELINESS] + [row.liveliness for row in _ROWS])
 """Usual angular acceleration of ``MOVING_JOINTS`` [rad/s^2]."""
-
-
-def mirrored_joint(joint: int) -> int:
-    """Index of the joint on the other side; joints of the middle are their own."""
-    name = SMPL_JOINT_NAMES[joint]
-    swap = {"left": "right", "right": "left"}
-    side, _, rest = name.partition("_")
-    return SMPL_JOINT_NAMES.index(f"{swap[side]}_{rest}") if side in swap else joint
-
-
-assert all(parent < joint for joint, parent in enumerate(SMPL_PARENTS))  # the tables rely on parents coming first

@@ -22,6 +22,7 @@ from pipeline.estimators.landmark.state import ClipState, Placed, Unknowns, came
 from pipeline.evidence import Evidence
 from pipeline.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
+from robots.exceptions import InvalidArray
 
 _SENSOR_TILT_DEG = 1.0
 """Trust in a direction of gravity that the evidence brings [deg]."""
@@ -48,7 +49,7 @@ class LandmarkEstimator:
 
         Raises:
             TooLittleEvidence: A person is visible in too few frames.
-            FitDiverged: No human motion explains the evidence.
+            InvalidArray: The intrinsics cannot be inverted, or gravity is a zero vector.
         """
         config = self.config
         betas = np.zeros(10) if config.height_m is None else body.betas_for_height(config.height_m)
@@ -67,12 +68,7 @@ class LandmarkEstimator:
 
 
 def _problem(evidence: Evidence, body: SkinnedBody, betas: Float[np.ndarray, "10"], config: LandmarkConfig) -> Problem:
-    if evidence.gravity_c0 is None:
-        up_prior = np.array([0.0, -1.0, 0.0])
-        tilt = (np.deg2rad(config.camera_roll_deg), np.deg2rad(config.camera_pitch_deg))
-    else:
-        up_prior = -evidence.gravity_c0 / np.linalg.norm(evidence.gravity_c0)
-        tilt = (np.deg2rad(_SENSOR_TILT_DEG),) * 2
+    up_prior, tilt = _up_prior(evidence, config)
     return Problem(
         seen=observe(evidence),
         points=tracked_points(body, betas),
@@ -82,6 +78,16 @@ def _problem(evidence: Evidence, body: SkinnedBody, betas: Float[np.ndarray, "10
         tilt_rad=tilt,
         config=config,
     )
+
+
+def _up_prior(evidence: Evidence, config: LandmarkConfig) -> tuple[Float[np.ndarray, "3"], tuple[float, float]]:
+    """What is known of up before anyone looks at the floor, and its error by roll and by pitch [rad]."""
+    if evidence.gravity_c0 is None:
+        return np.array([0.0, -1.0, 0.0]), (np.deg2rad(config.camera_roll_deg), np.deg2rad(config.camera_pitch_deg))
+    length = np.linalg.norm(evidence.gravity_c0)
+    if length < 1e-6:
+        raise InvalidArray("gravity_c0", problem="is zero and names no direction")
+    return -evidence.gravity_c0 / length, (np.deg2rad(_SENSOR_TILT_DEG), np.deg2rad(_SENSOR_TILT_DEG))
 
 
 def _camera_moves(evidence: Evidence, config: LandmarkConfig) -> bool:

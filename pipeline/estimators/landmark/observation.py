@@ -16,6 +16,7 @@ from pipeline.estimators.landmark.body_points import (
     LANDMARK_DIFFERENCE,
 )
 from pipeline.evidence import Evidence, FrameFlag
+from robots.exceptions import InvalidArray
 
 MIN_FRAMES = 6
 """Frames with a person below which acceleration and contact say nothing."""
@@ -57,6 +58,7 @@ def observe(evidence: Evidence) -> Observation:
 
     Raises:
         TooLittleEvidence: Fewer than ``MIN_FRAMES`` frames show a person.
+        InvalidArray: The intrinsics cannot be inverted.
     """
     pixels = np.concatenate([evidence.kp2d, evidence.foot_kp2d], axis=1)
     confidence = np.clip(pixels[..., 2], 0.0, 1.0)
@@ -65,6 +67,8 @@ def observe(evidence: Evidence) -> Observation:
     if usable.sum() < MIN_FRAMES:
         raise TooLittleEvidence(usable=int(usable.sum()), total=len(evidence), needed=MIN_FRAMES)
     trust = np.where(usable, trust, 0.0)
+    if abs(np.linalg.det(evidence.K)) < 1e-9:
+        raise InvalidArray("K", problem="cannot be inverted: a focal length is zero")
     K_inv = np.linalg.inv(evidence.K)
     rays = pixels[..., :2] @ K_inv[:2, :2].T + K_inv[:2, 2]
     directions, length_trust = _directions(evidence, usable)

@@ -12,6 +12,7 @@ from pipeline.estimators import ESTIMATORS, LandmarkConfig, LandmarkEstimator, T
 from pipeline.estimators.landmark.joint_table import JOINT_LOWER, JOINT_UPPER, MOVING_JOINTS
 from pipeline.evidence import COCO17_NAMES, FrameFlag
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES, SMPL_PARENTS
+from robots.exceptions import InvalidArray
 
 N_JOINTS = 22  # the two hand leaves follow the wrists
 LEFT_ARM = [SMPL_JOINT_NAMES.index(f"left_{part}") for part in ("collar", "shoulder", "elbow", "wrist", "hand")]
@@ -189,7 +190,7 @@ def test_a_gap_is_bridged_smoothly(estimate, evidence, truth):
     acceleration, true_acceleration = (
         np.linalg.norm(np.diff(m.joints()[0][:, :N_JOINTS], 2, axis=0), axis=-1) * m.fps**2 for m in (motion, truth)
     )
-    assert acceleration[57:72].max() < 2.5 * true_acceleration.max()
+    assert acceleration[57:72].max() < 1.5 * true_acceleration.max()
     assert pose_error(motion, truth)[gap].max() < 0.05
 
 
@@ -257,6 +258,33 @@ def test_keypoints_without_confidence_are_refused(estimate, evidence):
     kp2d[..., 2] = feet[..., 2] = 0.0
     with pytest.raises(TooLittleEvidence, match=r"visible in only 0 of 120 frames"):
         estimate(replace(evidence, kp2d=kp2d, foot_kp2d=feet))
+
+
+def test_landmarks_that_say_nothing_leave_it_to_the_keypoints(estimate, evidence, truth):
+    """A frame whose landmarks fell into one point must not end the clip in a traceback."""
+    landmarks = evidence.landmarks_w.copy()
+    landmarks[10:13] = 0.0
+    motion = estimate(part_of(replace(evidence, landmarks_w=landmarks), slice(0, 40)))
+    assert np.linalg.norm(root_relative(motion) - root_relative(truth)[:40], axis=-1).mean() < 0.03
+
+
+def test_gravity_without_a_direction_is_refused(estimate, evidence):
+    """A zero vector is what a missing sensor reading looks like."""
+    with pytest.raises(InvalidArray, match="gravity_c0: is zero and names no direction"):
+        estimate(replace(evidence, gravity_c0=np.zeros(3)))
+
+
+def test_intrinsics_without_a_focal_length_are_refused(estimate, evidence):
+    """Otherwise the reader of a traceback would have to guess which matrix was singular."""
+    with pytest.raises(InvalidArray, match="K: cannot be inverted"):
+        estimate(replace(evidence, K=np.zeros((3, 3))))
+
+
+@pytest.mark.parametrize("field", ["keypoint_m", "rounds", "height_m"])
+def test_figures_of_the_config_are_positive(field):
+    """They are divided by, or counted with."""
+    with pytest.raises(InvalidArray, match=f"{field}: must be positive, got 0"):
+        LandmarkConfig(**{field: 0})
 
 
 def test_every_estimator_is_made_from_its_own_config():
