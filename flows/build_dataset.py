@@ -19,6 +19,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture, as_completed
 from prefect.states import Completed, Failed, State
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
+from threadpoolctl import threadpool_limits
 
 from pipeline.clip import UNKNOWN_LICENCE, Clip
 from pipeline.home import Home
@@ -31,8 +32,13 @@ from pipeline.store import Dataset
 from pipeline.video import find_videos
 from robots.exceptions import WushuError
 
+def one_blas_thread() -> None:
+    """Let each member of the pool use one core for algebra: members that all want all cores wait for each other."""
+    threadpool_limits(limits=1)
+
+
 # Prefect's annotation of flow() admits no runner with futures of its own kind.
-_PROCESSES = cast("TaskRunner[PrefectFuture[Any]]", ProcessPoolTaskRunner())
+_PROCESSES = cast("TaskRunner[PrefectFuture[Any]]", ProcessPoolTaskRunner(initializer=one_blas_thread))
 
 
 @flow(name="build-dataset", task_runner=_PROCESSES)

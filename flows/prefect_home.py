@@ -27,7 +27,7 @@ def use_project_home(folder: Path) -> None:
 
 @contextmanager
 def local_server() -> Iterator[None]:
-    """Run a temporary Prefect server for the block, unless the user has named one.
+    """Let the block use a temporary Prefect server, unless the user has named one.
 
     A flow would start its own, but members of its process pool do not know of that one and would start more.
     """
@@ -38,9 +38,6 @@ def local_server() -> Iterator[None]:
         yield
         return
     server = SubprocessASGIServer()
-    server.start()
-    try:
-        with temporary_settings({PREFECT_API_URL: server.api_url}):
-            yield
-    finally:
-        server.stop()
+    server.start()  # and stops by itself when this process ends, after Prefect's logs are flushed to it
+    with temporary_settings({PREFECT_API_URL: server.api_url}):
+        yield
