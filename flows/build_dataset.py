@@ -32,6 +32,7 @@ from pipeline.store import Dataset
 from pipeline.video import find_videos
 from robots.exceptions import WushuError
 
+
 def one_blas_thread() -> None:
     """Let each member of the pool use one core for algebra: members that all want all cores wait for each other."""
     threadpool_limits(limits=1)

@@ -117,7 +117,7 @@ CENTRE_OF_MASS = _centre_of_mass()
 """Share of each point in the centre of mass."""
 
 
-def tracked_points(body: SkinnedBody, betas: Float[np.ndarray, "10"]) -> TrackedPoints:
+def tracked_points(body: SkinnedBody, betas: Float[np.ndarray, " 10"]) -> TrackedPoints:
     """Points in the order of ``POINT_NAMES`` on a shaped body."""
     verts, joints = body.rest_verts(betas), body.rest_joints(betas)
     skin = np.asarray(body.skin_weights, dtype=np.float64)

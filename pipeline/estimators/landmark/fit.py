@@ -37,7 +37,7 @@ class Problem:
     points: TrackedPoints
     rest_joint_pos: Float[np.ndarray, "24 3"]
     unknowns: Unknowns
-    up_prior: Float[np.ndarray, "3"]
+    up_prior: Float[np.ndarray, " 3"]
     """Unit vector against gravity that the camera, or a sensor, suggests, in the first camera's axes."""
     tilt_rad: tuple[float, float]
     """How far the truth may lie from it by roll and by pitch [rad]."""

@@ -42,7 +42,7 @@ def contact_probability(
 
 
 def camera_from_support(
-    soles: Float[np.ndarray, "frames soles 3"], up: Float[np.ndarray, "3"], fps: float
+    soles: Float[np.ndarray, "frames soles 3"], up: Float[np.ndarray, " 3"], fps: float
 ) -> Float[np.ndarray, "frames 3"]:
     """Path of a moving camera, from the lowest sole: it stands, so what it seems to move the camera moved.
 
@@ -64,7 +64,7 @@ def fit_ground(
     soles: Float[np.ndarray, "frames soles 3"],
     mass: Float[np.ndarray, "frames 3"],
     state: ClipState,
-    up_prior: Float[np.ndarray, "3"],
+    up_prior: Float[np.ndarray, " 3"],
     tilt_rad: tuple[float, float],
     fps: float,
     config: LandmarkConfig,

@@ -104,7 +104,7 @@ def _support_share(
     return np.stack([left_share, 1.0 - left_share], axis=-1)
 
 
-def camera_level(placed: Placed, up_prior: Float[np.ndarray, "3"], tilt_rad: tuple[float, float], fps: float) -> Rows:
+def camera_level(placed: Placed, up_prior: Float[np.ndarray, " 3"], tilt_rad: tuple[float, float], fps: float) -> Rows:
     """How far ``up`` is from where the camera suggests, by roll and by pitch.
 
     The soles of many frames speak of the same two angles with the same errors; the camera's word is weighed

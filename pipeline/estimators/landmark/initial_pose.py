@@ -51,12 +51,12 @@ class _Skeleton:
         self._rest = rest_joint_pos
         self.rotation: dict[str, _Rotations] = {}
 
-    def bone(self, start: str, end: str) -> Float[np.ndarray, "3"]:
+    def bone(self, start: str, end: str) -> Float[np.ndarray, " 3"]:
         """Unit vector of a bone in the rest pose."""
         index = SMPL_JOINT_NAMES.index
         return _unit(self._rest[index(end)] - self._rest[index(start)])
 
-    def swing(self, parent: _Rotations, rest: Float[np.ndarray, "3"], seen: _Vectors) -> _Rotations:
+    def swing(self, parent: _Rotations, rest: Float[np.ndarray, " 3"], seen: _Vectors) -> _Rotations:
         """Smallest turn after the parent's that brings a rest direction onto the one seen."""
         carried = parent @ rest
         return so3.rotation_between(carried, seen) @ parent
@@ -73,7 +73,7 @@ class _Skeleton:
 
 
 def initial_state(
-    seen: Observation, points: TrackedPoints, rest_joint_pos: Float[np.ndarray, "24 3"], up: Float[np.ndarray, "3"]
+    seen: Observation, points: TrackedPoints, rest_joint_pos: Float[np.ndarray, "24 3"], up: Float[np.ndarray, " 3"]
 ) -> ClipState:
     """Return a first belief: pose from the landmarks, place from the keypoints, camera at rest, no floor yet."""
     to_c0 = seen.R_landmark.swapaxes(-1, -2)
@@ -111,7 +111,7 @@ def _trunk(skeleton: _Skeleton, seen: dict[str, _Vectors]) -> None:
 
 def _bent_limb(
     skeleton: _Skeleton, parent: _Rotations, bones: tuple[np.ndarray, np.ndarray], seen: tuple[_Vectors, _Vectors],
-    hinge: Float[np.ndarray, "3"],
+    hinge: Float[np.ndarray, " 3"],
 ) -> tuple[_Rotations, _Rotations]:  # fmt: skip
     """Rotations of the upper and the lower bone of a limb that bends about ``hinge`` (rest axes)."""
     upper = skeleton.swing(parent, bones[0], seen[0])

@@ -67,7 +67,7 @@ class LandmarkEstimator:
         return _motion(problem, placed, body, betas)
 
 
-def _problem(evidence: Evidence, body: SkinnedBody, betas: Float[np.ndarray, "10"], config: LandmarkConfig) -> Problem:
+def _problem(evidence: Evidence, body: SkinnedBody, betas: Float[np.ndarray, " 10"], config: LandmarkConfig) -> Problem:
     up_prior, tilt = _up_prior(evidence, config)
     return Problem(
         seen=observe(evidence),
@@ -80,7 +80,7 @@ def _problem(evidence: Evidence, body: SkinnedBody, betas: Float[np.ndarray, "10
     )
 
 
-def _up_prior(evidence: Evidence, config: LandmarkConfig) -> tuple[Float[np.ndarray, "3"], tuple[float, float]]:
+def _up_prior(evidence: Evidence, config: LandmarkConfig) -> tuple[Float[np.ndarray, " 3"], tuple[float, float]]:
     """What is known of up before anyone looks at the floor, and its error by roll and by pitch [rad]."""
     if evidence.gravity_c0 is None:
         return np.array([0.0, -1.0, 0.0]), (np.deg2rad(config.camera_roll_deg), np.deg2rad(config.camera_pitch_deg))
@@ -116,7 +116,7 @@ def _grounded(problem: Problem, placed: Placed) -> ClipState:
     return fit_ground(points[:, SOLES], mass, moved, problem.up_prior, problem.tilt_rad, fps, problem.config)
 
 
-def _motion(problem: Problem, placed: Placed, body: SkinnedBody, betas: Float[np.ndarray, "10"]) -> SmplMotion:
+def _motion(problem: Problem, placed: Placed, body: SkinnedBody, betas: Float[np.ndarray, " 10"]) -> SmplMotion:
     """Turn the solution into the z-up world, exactly within the joint limits."""
     state = placed.state
     contact = contact_probability(placed.points[:, SOLES], state, problem.seen.fps, problem.config)

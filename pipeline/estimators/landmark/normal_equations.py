@@ -141,7 +141,7 @@ class NormalEquations:
                 else:
                     self.after_next[here][:, columns] += product
 
-    def solve(self, damping: float) -> tuple[Float[np.ndarray, "frames n"], Float[np.ndarray, "3"]]:
+    def solve(self, damping: float) -> tuple[Float[np.ndarray, "frames n"], Float[np.ndarray, " 3"]]:
         """Return the damped Gauss-Newton step of the frames and of the border.
 
         Raises:

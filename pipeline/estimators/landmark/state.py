@@ -27,7 +27,7 @@ class ClipState:
     """Pelvis in a resting frame with the first camera's axes [m]."""
     camera_pos: Float[np.ndarray, "frames 3"]
     """Optical centre in the same frame [m]."""
-    up: Float[np.ndarray, "3"]
+    up: Float[np.ndarray, " 3"]
     """Unit vector against gravity."""
     floor: float
     """Height of the floor along ``up`` [m]."""
@@ -36,7 +36,7 @@ class ClipState:
         """Two unit vectors along the floor; a tilt moves ``up`` towards them."""
         return camera_axes(self.up)
 
-    def moved(self, step: Float[np.ndarray, "frames n"], border: Float[np.ndarray, "3"]) -> ClipState:
+    def moved(self, step: Float[np.ndarray, "frames n"], border: Float[np.ndarray, " 3"]) -> ClipState:
         """Apply one step of the solver: see :class:`Unknowns` for the order."""
         joints = list(MOVING_JOINTS)
         n_rotation = 3 * (1 + len(joints))
@@ -46,12 +46,12 @@ class ClipState:
         moved = replace(self, rotation=rotation, root_pos=self.root_pos + step[:, :3], camera_pos=camera)
         return moved.with_ground(self.up + border[:2] @ self.horizontal(), self.floor + float(border[2]))
 
-    def with_ground(self, up: Float[np.ndarray, "3"], floor: float) -> ClipState:
+    def with_ground(self, up: Float[np.ndarray, " 3"], floor: float) -> ClipState:
         """Exchange the belief about the ground."""
         return replace(self, up=up / np.linalg.norm(up), floor=floor)
 
 
-def camera_axes(up: Float[np.ndarray, "3"]) -> Float[np.ndarray, "2 3"]:
+def camera_axes(up: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "2 3"]:
     """Unit vectors across ``up`` along which it moves when the first camera rolls, and when it pitches."""
     sideways = np.array([1.0, 0.0, 0.0]) if abs(up[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     sideways = sideways - (sideways @ up) * up
