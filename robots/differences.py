@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 
-def derivative(x: Float[np.ndarray, "frames *dims"], fps: float, order: int = 1) -> Float[np.ndarray, "frames *dims"]:
+def derivative(x: Float[np.ndarray, " frames *dims"], fps: float, order: int = 1) -> Float[np.ndarray, " frames *dims"]:
     """Return the finite difference of the given order, in units of ``x`` per second to that order.
 
     Order 1 looks ahead (frame i to i + 1), order 2 is centred on i, order 3 spans i - 1 to i + 2; the frames at
@@ -42,7 +42,7 @@ def _turns(quat_wxyz: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "steps
     return (rotation[:-1].inv() * rotation[1:]).as_rotvec()
 
 
-def _padded(steps: Float[np.ndarray, "steps *dims"], order: int) -> Float[np.ndarray, "frames *dims"]:
+def _padded(steps: Float[np.ndarray, " steps *dims"], order: int) -> Float[np.ndarray, " frames *dims"]:
     """Repeat the ends of an order-th difference so that it has one value a frame again."""
     before = order // 2
     return np.concatenate([np.repeat(steps[:1], before, axis=0), steps, np.repeat(steps[-1:], order - before, axis=0)])

@@ -58,7 +58,7 @@ class RobotModel:
         freeze_fields(self, {**fields, "sole_points_b": checked_array("sole_points_b", self.sole_points_b, ("n", 3))})
 
     @property
-    def default_qpos(self) -> Float[np.ndarray, "7+joints"]:
+    def default_qpos(self) -> Float[np.ndarray, " 7+joints"]:
         """Generalised positions of the standing pose, facing +x."""
         return np.concatenate([[0, 0, self.default_root_height, 1, 0, 0, 0], self.default_joint_pos])
 

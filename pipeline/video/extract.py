@@ -84,7 +84,7 @@ def _resampled(
     absent = ~(is_seen[before] & is_seen[after])
     step = _mean_step(watched.times, info)
 
-    def on_times(values: Float[np.ndarray, "seen *dims"]) -> Float[np.ndarray, "frames *dims"]:
+    def on_times(values: Float[np.ndarray, " seen *dims"]) -> Float[np.ndarray, " frames *dims"]:
         return resample_values(seen_at, values, times, _LONGEST_CURVE_STEPS * step)
 
     def keypoints(native: Float[np.ndarray, "seen points 3"]) -> Float[np.ndarray, "frames points 3"]:

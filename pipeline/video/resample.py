@@ -31,10 +31,10 @@ def neighbours(
 
 def resample_values(
     native: Float[np.ndarray, " native"],
-    values: Float[np.ndarray, "native *dims"],
+    values: Float[np.ndarray, " native *dims"],
     times: Float[np.ndarray, " frames"],
     longest_curve_s: float,
-) -> Float[np.ndarray, "frames *dims"]:
+) -> Float[np.ndarray, " frames *dims"]:
     """Interpolate by cubic Hermite pieces, or straight across intervals longer than ``longest_curve_s``.
 
     Slopes are second-order finite differences over unequal steps, so straight lines and parabolas come out exactly

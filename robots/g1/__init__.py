@@ -76,7 +76,7 @@ def _default_angle(joint: str) -> float:
     return next((angle for name, angle in DEFAULT_JOINT_POS.items() if joint.endswith(f"{name}_joint")), 0.0)
 
 
-def _standing_qpos(height: float, joint_pos: Float[np.ndarray, " joints"]) -> Float[np.ndarray, "7+joints"]:
+def _standing_qpos(height: float, joint_pos: Float[np.ndarray, " joints"]) -> Float[np.ndarray, " 7+joints"]:
     return np.concatenate([[0, 0, height, 1, 0, 0, 0], joint_pos])
 
 

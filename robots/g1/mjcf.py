@@ -62,7 +62,7 @@ def _about(link: Link, arm: Float[np.ndarray, " 3"]) -> Float[np.ndarray, "3 3"]
     return own + link.mass * (arm @ arm * np.eye(3) - np.outer(arm, arm))
 
 
-def write_mjcf(name: str, links: tuple[Link, ...], shapes: Shapes, default_qpos: Float[np.ndarray, "7+joints"]) -> str:
+def write_mjcf(name: str, links: tuple[Link, ...], shapes: Shapes, default_qpos: Float[np.ndarray, " 7+joints"]) -> str:
     """Write the model: bodies, floor, position actuators and the keyframe ``default``.
 
     Args:

@@ -1,4 +1,4 @@
-"""A server, a deployment from prefect.yaml, a worker and ``prefect deployment run``: for real, as an operator has them."""
+"""A server, a deployment of prefect.yaml, a worker and ``prefect deployment run``, for real."""
 
 from __future__ import annotations
 
