@@ -28,6 +28,7 @@ _BONES = tuple(
     (_POINT_NAMES.index(a), _POINT_NAMES.index(b), _MIDDLE)
     for a, b in (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
 )
+_FACE = frozenset(_POINT_NAMES.index(f"{side}_{part}") for side in ("left", "right") for part in ("eye", "ear"))
 # OpenCV draws with 32-bit fixed-point coordinates; a keypoint may lie anywhere.
 _FARTHEST_PX = 10_000.0
 
@@ -55,7 +56,9 @@ def draw_evidence(
     thick = max(1, round(min(picture.shape[:2]) / 240))
     for a, b, color in _BONES:
         cv2.line(canvas, points[a], points[b], color, thick if is_sure[a] and is_sure[b] else 1, cv2.LINE_AA)
-    for point, sure in zip(points, is_sure, strict=True):
+    for index, (point, sure) in enumerate(zip(points, is_sure, strict=True)):
+        if index in _FACE:  # five points on one face hide it; the nose stays
+            continue
         cv2.circle(canvas, point, thick + 1, _MIDDLE, -1 if sure else 1, cv2.LINE_AA)
     corners = _to_pixels(evidence.boxes[frame].reshape(2, 2) * scale)
     cv2.rectangle(canvas, corners[0], corners[1], _BOX_UNSEEN if FrameFlag.NO_PERSON in flags else _BOX_SEEN, 1)
