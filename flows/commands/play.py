@@ -8,11 +8,14 @@ from pathlib import Path
 import tyro
 
 from flows.exceptions import NoMotion
+from pipeline.home import Home
 from pipeline.manifest import find_row
 from pipeline.review import play_on_desktop
 from pipeline.store import Dataset
-from retarget.retargeter import RetargetResult
+from retarget.result import RetargetResult
+from robots.exceptions import MeshesMissing
 from robots.g1 import load_g1
+from robots.meshes import find_g1_meshes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,5 +36,13 @@ class Play:
         if "retarget" not in row.fingerprints:
             raise NoMotion(row.clip.name, reason=row.error)
         result = dataset.load(row.clip.id, "retarget", row.fingerprints["retarget"], RetargetResult)
-        play_on_desktop(result.motion, load_g1(), speed=self.speed)
+        play_on_desktop(result.motion, load_g1(mesh_dir=_mesh_dir(Home.of_user())), speed=self.speed)
         return 0
+
+
+def _mesh_dir(home: Home) -> Path | None:
+    """Where the G1's meshes are, if they were fetched."""
+    try:
+        return find_g1_meshes(home.meshes_dir)
+    except MeshesMissing:
+        return None
