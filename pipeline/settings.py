@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cattrs import transform_error
+from cattrs.v import format_exception
 
 from pipeline.estimators import LandmarkConfig
 from pipeline.exceptions import InvalidSettings
@@ -16,6 +17,7 @@ from pipeline.review import PlaybackConfig
 from pipeline.validation import ValidationConfig
 from pipeline.video import VideoConfig
 from retarget.retargeter import RetargetConfig
+from robots.exceptions import WushuError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,4 +57,9 @@ def load_settings(path: Path) -> Settings:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSettings(path, problem=str(error)) from error
     except (ExceptionGroup, ValueError, TypeError) as error:
-        raise InvalidSettings(path, problem="; ".join(transform_error(error))) from error
+        raise InvalidSettings(path, problem="; ".join(transform_error(error, format_exception=_sentence))) from error
+
+
+def _sentence(error: BaseException, wanted: type | None) -> str:
+    """Say what is wrong with one entry; our own errors say it themselves."""
+    return str(error) if isinstance(error, WushuError) else format_exception(error, wanted)
