@@ -120,4 +120,4 @@ def _is_done(stage: Stage, clip: Clip, fingerprint: str, dataset: Dataset) -> bo
         record = dataset.load(clip.id, stage.name, fingerprint, stage.result)
     except CorruptArtefact:
         return False
-    return not isinstance(record, WrittenFiles) or record.all_present(dataset.clip_dir(clip.id))
+    return not isinstance(record, WrittenFiles) or record.are_as_left(dataset.clip_dir(clip.id))

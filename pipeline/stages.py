@@ -6,8 +6,8 @@ video -> evidence -> motion -> plausibility -> retarget -> validation -> verdict
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pipeline.body import SkinnedBody, load_body
 from pipeline.clip import Clip, file_sha256
 from pipeline.estimators import ESTIMATORS
 from pipeline.evidence import Evidence
-from pipeline.export import find_format
+from pipeline.export import FORMATS, find_format
 from pipeline.home import Home
 from pipeline.limits import find_limits
 from pipeline.measurement import Measurements
@@ -29,7 +29,7 @@ from pipeline.render import ViewConfig, available_renderer, body_frames, robot_f
 from pipeline.render.overlay import draw_evidence
 from pipeline.review import render_playback
 from pipeline.settings import Settings
-from pipeline.store import atomic_path
+from pipeline.store import atomic_path, remove_file
 from pipeline.validation import measure_robot
 from pipeline.verdict import Verdict, judge
 from pipeline.video import extract_evidence, find_models, frames_at
@@ -58,14 +58,24 @@ class WrittenFiles:
     """Path below the clip's folder -> hash of the content."""
     notes: tuple[str, ...] = ()
     """What the reader of the files should know."""
+    withdrawn: tuple[str, ...] = ()
+    """Paths below the clip's folder at which other settings leave a file, and these leave none."""
 
     @classmethod
-    def of(cls, clip_dir: Path, paths: Iterable[Path], notes: tuple[str, ...] = ()) -> WrittenFiles:
-        """Describe files that were just written below the clip's folder."""
-        return cls(sha256={str(path.relative_to(clip_dir)): file_sha256(path) for path in paths}, notes=notes)
+    def of(
+        cls, clip_dir: Path, paths: Iterable[Path], notes: tuple[str, ...] = (), withdrawn: Iterable[Path] = ()
+    ) -> WrittenFiles:
+        """Describe files that were just written below the clip's folder, or taken away."""
+        return cls(
+            sha256={str(path.relative_to(clip_dir)): file_sha256(path) for path in paths},
+            notes=notes,
+            withdrawn=tuple(str(path.relative_to(clip_dir)) for path in withdrawn),
+        )
 
-    def all_present(self, clip_dir: Path) -> bool:
-        """Tell whether every file is still there, unchanged."""
+    def are_as_left(self, clip_dir: Path) -> bool:
+        """Tell whether every file is still there, unchanged, and none that was taken away came back."""
+        if any((clip_dir / p).exists() for p in self.withdrawn):
+            return False
         return all((clip_dir / p).is_file() and file_sha256(clip_dir / p) == h for p, h in self.sha256.items())
 
 
@@ -170,7 +180,7 @@ def _retarget_stage(settings: Settings, robot: RobotModel) -> Stage:
 
     return Stage(
         name="retarget",
-        version=1,
+        version=2,
         config=[plain(settings.retarget), _robot_digest(robot)],
         reads=("motion",),
         result=RetargetResult,
@@ -206,18 +216,20 @@ def _handoff_stage(settings: Settings, robot: RobotModel) -> Stage:
 
     def run(context: StageContext, result: RetargetResult, verdict: Verdict) -> WrittenFiles:
         folder = context.clip_dir / "handoff"
-        if not verdict.accepted:
-            shutil.rmtree(folder, ignore_errors=True)
-            return WrittenFiles(sha256={}, notes=("not handed off: the clip was refused",))
-        files = [
-            f.write(result.motion, robot, folder / f"{context.clip.id}.{name}{f.suffix}") for name, f in formats.items()
-        ]
+        paths = {name: folder / f"{context.clip.id}.{name}{f.suffix}" for name, f in FORMATS.items()}
+        wanted = formats if verdict.accepted else {}
+        withdrawn = [path for name, path in paths.items() if name not in wanted]
+        for path in withdrawn:
+            remove_file(path)
+        files = [f.write(result.motion, robot, paths[name]) for name, f in wanted.items()]
         notes = tuple(f"{file.path.name}: {note}" for file in files for note in file.notes)
-        return WrittenFiles.of(context.clip_dir, [file.path for file in files], notes)
+        if not verdict.accepted:
+            notes = ("not handed off: the clip was refused",)
+        return WrittenFiles.of(context.clip_dir, [file.path for file in files], notes, withdrawn)
 
     return Stage(
         name="handoff",
-        version=1,
+        version=2,
         config=sorted(formats),
         reads=("retarget", "verdict"),
         result=WrittenFiles,
@@ -230,13 +242,16 @@ def _playback_stage(settings: Settings, body: SkinnedBody, robot: RobotModel) ->
         path = context.clip_dir / "playback.mp4"
         width, height = settings.playback.view_size
         view = ViewConfig(width=width, height=height)
-        source = frames_at(Path(context.clip.source), evidence.timestamps, max_side_px=1280)
-        marked = (draw_evidence(frame, evidence, index) for index, frame in enumerate(source))
-        views = zip(marked, body_frames(body, motion, view), robot_frames(robot, result.motion, view), strict=True)
-        with atomic_path(path) as temporary:
+        with (
+            closing(frames_at(Path(context.clip.source), evidence.timestamps, max_side_px=1280)) as source,
+            closing(body_frames(body, motion, view)) as bodies,
+            closing(robot_frames(robot, result.motion, view)) as robots,
+            atomic_path(path) as temporary,
+        ):
+            marked = (draw_evidence(frame, evidence, index) for index, frame in enumerate(source))
             render_playback(
                 temporary,
-                views,
+                zip(marked, bodies, robots, strict=True),
                 titles=("source", f"body '{body.name}'", robot.name),
                 fps=evidence.fps,
                 n_frames=len(evidence),

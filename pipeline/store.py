@@ -116,6 +116,8 @@ class Dataset:
             content = path.with_suffix(".npz").read_bytes()
         except (OSError, ValueError) as error:
             raise CorruptArtefact(path, problem=str(error)) from error
+        if not isinstance(document, dict):
+            raise CorruptArtefact(path, problem=f"does not hold a {cls.__name__}")
         if hashlib.sha256(content).hexdigest() != document.get("npz_sha256"):
             raise CorruptArtefact(path.with_suffix(".npz"), problem="its content has changed since it was written")
         try:
@@ -153,6 +155,20 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def remove_file(path: Path) -> None:
+    """Take a file away if it is there, and its folder if nothing else is in it.
+
+    Raises:
+        OutputNotWritable: It may not be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir() and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+    except OSError as error:
+        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
 
 
 @contextmanager

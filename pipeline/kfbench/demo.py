@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -114,11 +115,13 @@ def render_clip(
     """
     width, height = truth.image_size
     config = FilmConfig(width=width, height=height, colours={**DEFAULT_COLOURS, **(clothes or {})})
-    with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
+    film = film_person(body, truth.motion, truth.camera, config)
+    # Closed here: a film left to the end of the process outlives the graphics it is drawn with.
+    with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container, closing(film):
         stream = container.add_stream("libx264", rate=Fraction(truth.motion.fps).limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": "18", "preset": "veryfast"}
-        for number, frame in enumerate(film_person(body, truth.motion, truth.camera, config), start=1):
+        for number, frame in enumerate(film, start=1):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
             progress(number, len(truth.motion))
         container.mux(stream.encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import mujoco
 import numpy as np
@@ -18,8 +18,8 @@ from retarget.smpl_motion import SmplMotion
 
 def body_frames(
     body: SkinnedBody, motion: SmplMotion, config: ViewConfig | None = None
-) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Yield one RGB frame for each frame of the motion.
+) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
+    """Yield one RGB frame for each frame of the motion; close the generator if it is left half-way.
 
     Args:
         body: Whose skin to show; the motion must be its own.

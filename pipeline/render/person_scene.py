@@ -6,7 +6,7 @@ before a background full of corners. Hence the trouble taken here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
 import mujoco
@@ -43,8 +43,8 @@ class FilmConfig:
 
 def film_person(
     body: SkinnedBody, motion: SmplMotion, camera: CameraPath, config: FilmConfig | None = None
-) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Yield one RGB frame for each frame of the motion.
+) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
+    """Yield one RGB frame for each frame of the motion; close the generator if it is left half-way.
 
     The set is a training hall about the world's origin: the camera should stand in front of it, at x > 0.
 

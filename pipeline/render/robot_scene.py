@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import mujoco
 import numpy as np
@@ -18,8 +18,8 @@ from robots.motion import RobotMotion
 
 def robot_frames(
     robot: RobotModel, motion: RobotMotion, config: ViewConfig | None = None
-) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Yield one RGB frame for each frame of the motion.
+) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
+    """Yield one RGB frame for each frame of the motion; close the generator if it is left half-way.
 
     Args:
         robot: What to show, with its meshes where it has them.
@@ -32,7 +32,7 @@ def robot_frames(
     """
     config = ViewConfig() if config is None else config
     qpos = qpos_in_order(robot, motion)
-    model = _staged(robot, config)
+    model = staged_robot(robot, config)
     data = mujoco.MjData(model)
     data.qpos[:] = robot.default_qpos
     mujoco.mj_forward(model, data)
@@ -50,7 +50,8 @@ def robot_frames(
             yield renderer.render(data, K=camera.K, R_w2c=camera.R_w2c[frame], pos_w=camera.pos_w[frame])
 
 
-def _staged(robot: RobotModel, config: ViewConfig) -> mujoco.MjModel:
+def staged_robot(robot: RobotModel, config: ViewConfig) -> mujoco.MjModel:
+    """Put the robot, with its meshes where it has them, on the checker floor under the stage's light."""
     meshes = sorted(robot.mesh_dir.glob("*.STL")) if robot.mesh_dir else []
     spec = mujoco.MjSpec.from_string(robot.mjcf, assets={file.name: file.read_bytes() for file in meshes})
     set_stage(spec, config)

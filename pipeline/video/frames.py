@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pipeline.video.decode import VideoFrameRgb, decode_frames
 
 def frames_at(
     path: Path, times_s: Float[np.ndarray, " frames"], *, max_side_px: int | None = None
-) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
     """Yield, for each time in rising order, the picture nearest to it; one pass, two pictures in memory.
 
     Times beyond the end show the last picture.
@@ -21,11 +22,11 @@ def frames_at(
     Raises:
         UnreadableVideo: The video cannot be decoded.
     """
-    pictures = decode_frames(path, max_side_px=max_side_px)
-    before: VideoFrameRgb = next(pictures)
-    after: VideoFrameRgb | None = before
-    for time in times_s:
-        while after is not None and after.time_s < time:
-            before, after = after, next(pictures, None)
-        nearest = before if after is None or time - before.time_s < after.time_s - time else after
-        yield nearest.rgb
+    with closing(decode_frames(path, max_side_px=max_side_px)) as pictures:
+        before: VideoFrameRgb = next(pictures)
+        after: VideoFrameRgb | None = before
+        for time in times_s:
+            while after is not None and after.time_s < time:
+                before, after = after, next(pictures, None)
+            nearest = before if after is None or time - before.time_s < after.time_s - time else after
+            yield nearest.rgb

@@ -58,7 +58,25 @@ def test_new_limits_redo_the_verdict_and_take_back_the_hand_off(short_clip, keyp
     assert "rejected" in printed and "Stand still." in printed
     changed = {name for name in after.fingerprints if after.fingerprints[name] != before.fingerprints[name]}
     assert changed == {"verdict", "handoff"}
-    assert not (dataset / "clips" / after.clip.id / "handoff").exists()
+    handoff = dataset / "clips" / after.clip.id / "handoff"
+    assert not handoff.exists()
+    # There and back again: the second refusal is found in the dataset, and takes the files back all the same.
+    run(["run", short_clip.video, "--dataset", dataset, "--formats", "pbhc"], capsys)
+    assert [path.suffix for path in handoff.iterdir()] == [".pkl"]
+    run(["run", short_clip.video, "--dataset", dataset, "--limits", strict], capsys)
+    assert not handoff.exists()
+
+
+def test_brackets_in_a_name_are_text(tmp_path, capsys):
+    """Terminals' markup is written in brackets; people write years and takes in them."""
+    bad = tmp_path / "kata [bold] [2024].mp4"
+    bad.write_bytes(b"")
+    gone = tmp_path / "[" / "bold].mp4"
+    code, printed = run(["run", bad, gone, "--dataset", tmp_path / "[red]set"], capsys)
+    assert code == 1
+    assert "kata [bold] [2024].mp4: is empty" in printed
+    assert "[/bold].mp4: there is no such file" in printed
+    assert "[red]set/clips" in printed
 
 
 def test_without_videos_the_command_says_what_to_type(capsys, tmp_path):
@@ -75,6 +93,7 @@ def test_without_videos_the_command_says_what_to_type(capsys, tmp_path):
         ("limts = 'clean'\n", "limts"),
         ("[video]\nfps = 'fast'\n", "fps"),
         ("= broken", "line 1"),
+        ("[video]\nfps = -1.0\n", "my.toml: fps: must be positive, got -1.0"),
     ],
 )
 def test_a_misspelt_setting_is_named(text, expected, tmp_path, capsys):
@@ -146,3 +165,23 @@ def test_rows_are_plain_json(tmp_path, capsys):
     assert document["broken_stage"] == "evidence"
     assert document["clip"]["licence"] == "CC0"
     assert "CC0" in document["licences"]
+
+
+@pytest.mark.parametrize("command", [["models", "fetch"], ["robot", "meshes"], ["body", "import", "x.pkl"]])
+def test_commands_of_two_words_are_what_they_are_called(command, capsys):
+    """The README, the doctor and the error messages name these words; a typing library must not eat one."""
+    with pytest.raises(SystemExit) as done:
+        main([*command, "--help"])
+    assert done.value.code == 0
+    with pytest.raises(SystemExit) as done:
+        main([command[0], "nonsense", *command[2:]])
+    assert done.value.code == 2
+
+
+def test_a_file_that_is_no_body_is_refused_by_name(tmp_path, capsys):
+    """Nothing is stored, and the sentence says what is wanted."""
+    file = tmp_path / "body.mp4"
+    file.write_bytes(b"no body")
+    code, printed = run(["body", "import", file], capsys)
+    assert code == 1
+    assert "body.mp4: not an SMPL or SMPL-X model" in printed

@@ -73,7 +73,7 @@ def test_arrays_are_named_after_their_fields(dataset):
         assert "body_pose" in npz.files
 
 
-@pytest.mark.parametrize("harm", ["flip a byte", "cut off", "remove", "garble the json"])
+@pytest.mark.parametrize("harm", ["flip a byte", "cut off", "remove", "garble the json", "another json"])
 def test_a_harmed_result_is_refused_by_name(dataset, harm):
     """Damage is found when the result is read, not three stages later."""
     dataset.save("c", "motion", "a", a_motion())
@@ -87,7 +87,7 @@ def test_a_harmed_result_is_refused_by_name(dataset, harm):
     elif harm == "remove":
         npz.unlink()
     else:
-        npz.with_suffix(".json").write_text("{")
+        npz.with_suffix(".json").write_text("{" if harm == "garble the json" else "[1, 2]")
     with pytest.raises(CorruptArtefact, match=r"motion-a\.(npz|json): .*made anew"):
         dataset.load("c", "motion", "a", SmplMotion)
 
