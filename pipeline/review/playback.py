@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,7 +73,7 @@ def render_playback(
         config: Size and quality.
         progress: Told after every frame.
     """
-    step = max(1, round(fps / config.fps))
+    step = max(1, math.ceil(fps / config.fps - 1e-6))  # a rate that is meant to be the same may differ by rounding
     with av.open(str(path), "w") as container:
         stream = None
         for index, pictures in enumerate(views):
