@@ -163,10 +163,11 @@ class ClipSolver:
         else:
             way = self._lead_over(q[start], better, targets[start : frame + 1], fps)
         for i in range(frame + 1, len(q)):
-            way.append(self._step(way[-1], targets[i], fps))
-            if np.abs(way[-1][7:] - q[i, 7:]).max() < _MERGED_RAD:
-                way.pop()
+            step, reach = self._step(way[-1], targets[i], fps), self._speed / fps
+            # The old way must also be in reach of the last frame kept, or the seam would be faster than the limit.
+            if np.abs(step - q[i])[7:].max() < _MERGED_RAD and (np.abs(q[i] - way[-1])[7:] <= reach + 1e-12).all():
                 break
+            way.append(step)
         return start, np.array(way)
 
     def _lead_over(
