@@ -5,7 +5,7 @@ from pipeline.render.exceptions import RENDERER_PACKAGES, MissingRenderer
 from pipeline.render.gl import Renderer, available_renderer
 from pipeline.render.overlay import draw_evidence
 from pipeline.render.person_scene import FilmConfig, film_person
-from pipeline.render.robot_scene import robot_frames
+from pipeline.render.robot_scene import robot_frames, staged_robot
 from pipeline.render.stage import ViewConfig, follow_camera
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "film_person",
     "follow_camera",
     "robot_frames",
+    "staged_robot",
 ]

@@ -8,9 +8,11 @@ import time
 from dataclasses import dataclass
 
 from pipeline.exceptions import PipelineError
+from pipeline.render import ViewConfig, staged_robot
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
+_CAMERA = (3.5, 150.0, -12.0)  # distance [m], azimuth and elevation [deg]: from ahead, a little aside and above
 _KEY_SPACE, _KEY_RIGHT, _KEY_LEFT = 32, 262, 263  # GLFW's key codes
 
 
@@ -54,11 +56,16 @@ def play_on_desktop(motion: RobotMotion, robot: RobotModel, *, speed: float = 1.
         raise NoDesktop
     import mujoco.viewer  # needs a desktop, so only here
 
-    model = robot.mj_model()
+    model = staged_robot(robot, ViewConfig())
     data = mujoco.MjData(model)
     playhead = Playhead(n_frames=len(motion))
     qpos = motion.qpos
-    with mujoco.viewer.launch_passive(model, data, key_callback=playhead.on_key) as viewer:
+    viewing = mujoco.viewer.launch_passive(
+        model, data, key_callback=playhead.on_key, show_left_ui=False, show_right_ui=False
+    )
+    with viewing as viewer:
+        viewer.cam.lookat[:] = qpos[:, :3].mean(axis=0)
+        viewer.cam.distance, viewer.cam.azimuth, viewer.cam.elevation = _CAMERA
         last = time.monotonic()
         while viewer.is_running():
             now = time.monotonic()
