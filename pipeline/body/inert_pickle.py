@@ -115,7 +115,7 @@ def to_array(value: Any) -> np.ndarray:
         raise ValueError(f"is a {origin}, not numbers")
     try:
         return reader(value)
-    except (TypeError, LookupError, AttributeError, MemoryError) as error:
+    except (TypeError, LookupError, AttributeError, MemoryError, RecursionError) as error:
         raise ValueError(f"is a damaged {origin}: {error}") from error
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from pipeline.body.exceptions import NotABodyModel, UnsafeModelFile
-from pipeline.body.inert_pickle import read_inert_pickle, to_array
+from pipeline.body.inert_pickle import Asked, read_inert_pickle, to_array
 
 ARRAYS = {
     "float": np.linspace(0, 1, 24).reshape(2, 3, 4),
@@ -182,3 +182,11 @@ def test_damaged_arrays_are_refused(stored, chumpy):
     for name, (_, message) in cases.items():
         with pytest.raises(ValueError, match=message):
             to_array(content[name])
+
+
+def test_a_node_that_holds_itself_is_damaged():
+    """Pickles can refer to what they are still building; following that would never end."""
+    node = type("Ch", (Asked,), {"origin": "chumpy.ch.Ch"})()
+    node.state = {"x": node}
+    with pytest.raises(ValueError, match=r"damaged chumpy\.ch\.Ch"):
+        to_array(node)
