@@ -26,6 +26,7 @@ from pipeline.home import Home
 from pipeline.manifest import ManifestRow, Outcome
 from pipeline.process_clip import StageReport, conclude, run_stage
 from pipeline.record_codec import from_plain, plain
+from pipeline.render import why_no_pictures
 from pipeline.settings import Settings, load_settings
 from pipeline.stages import Stage, build_stages
 from pipeline.store import Dataset
@@ -62,6 +63,8 @@ def build_dataset(
     settings = Settings() if preset is None else load_settings(Path(preset))
     target = Dataset.open_or_create(Path(dataset).resolve())
     stages = build_stages(settings, Home.of_user())
+    if (missing := why_no_pictures()) is not None:
+        get_run_logger().warning("no pictures: %s", missing)
     clips, unreadable = _identify(find_videos([Path(video) for video in videos]), licence)
     for clip in clips:
         target.add_clip(clip)
@@ -120,7 +123,13 @@ def _run_stages(
     while running:
         future = next(iter(as_completed(list(running))))
         clip = running.pop(future)
-        reports[clip.id].append(future.result())
+        try:
+            reports[clip.id].append(future.result())
+        except Exception as error:  # a bug in one clip must not take the others' results along; the run fails by it
+            get_run_logger().exception("%s crashed", clip.name)
+            stage = stages[len(reports[clip.id])].name
+            what = f"stage {stage} crashed with {type(error).__name__}: {error}. This is a bug: please report it."
+            reports[clip.id].append(StageReport(stage=stage, fingerprint="", error=what))
         if reports[clip.id][-1].error is None and len(reports[clip.id]) < len(stages):
             submit(clip)
         done = sum(len(stages) if r and r[-1].error is not None else len(r) for r in reports.values())

@@ -55,6 +55,11 @@ def clip_listener(bars: Bars, name: str, n_stages: int) -> StageListener:
     return on_stage
 
 
+def show_warning(message: object) -> None:
+    """Print one sentence that the user should know and that stops nothing."""
+    error_console.print(f"[yellow]note:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+
+
 def show_error(error: Exception | str) -> None:
     """Print one sentence for the user; brackets in it, as in names of files, are text and no markup."""
     error_console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -33,6 +33,7 @@ from pipeline.store import atomic_path, remove_file
 from pipeline.validation import measure_robot
 from pipeline.verdict import Verdict, judge
 from pipeline.video import extract_evidence, find_models, frames_at
+from retarget.correspondence import load_correspondence
 from retarget.retargeter import Retargeter, RetargetResult
 from retarget.smpl_motion import SmplMotion
 from robots.exceptions import UnknownName
@@ -154,7 +155,7 @@ def _motion_stage(settings: Settings, body: SkinnedBody) -> Stage:
             estimator.version,
             plain(estimator.config),
             body.name,
-            _array_digest(body.template_verts, body.joint_shape_dirs),
+            _body_digest(body),
         ],
         reads=("evidence",),
         result=SmplMotion,
@@ -175,13 +176,15 @@ def _plausibility_stage(settings: Settings, body: SkinnedBody) -> Stage:
 
 
 def _retarget_stage(settings: Settings, robot: RobotModel) -> Stage:
+    correspondence = load_correspondence(settings.retarget.correspondence)
+
     def run(context: StageContext, motion: SmplMotion) -> RetargetResult:
         return Retargeter(robot, settings.retarget).retarget(motion.body_trajectory(), context.progress)
 
     return Stage(
         name="retarget",
         version=2,
-        config=[plain(settings.retarget), _robot_digest(robot)],
+        config=[plain(settings.retarget), plain(correspondence), _robot_digest(robot)],
         reads=("motion",),
         result=RetargetResult,
         run=run,
@@ -192,7 +195,7 @@ def _validation_stage(settings: Settings, robot: RobotModel) -> Stage:
     return Stage(
         name="validation",
         version=1,
-        config=plain(settings.validation),
+        config=[plain(settings.validation), _robot_digest(robot)],
         reads=("retarget",),
         result=Measurements,
         run=lambda context, result: measure_robot(result.motion, robot, settings.validation),
@@ -278,5 +281,14 @@ def _array_digest(*arrays: np.ndarray) -> str:
     return content.hexdigest()[:16]
 
 
+def _body_digest(body: SkinnedBody) -> str:
+    keypoints = body.keypoint_regressor
+    shape = (body.template_verts, body.shape_dirs, body.template_joints, body.joint_shape_dirs, body.skin_weights)
+    return _array_digest(*shape, body.faces, keypoints.data, keypoints.indices, keypoints.indptr)
+
+
 def _robot_digest(robot: RobotModel) -> str:
-    return hashlib.sha256(robot.mjcf.encode()).hexdigest()[:16]
+    """Name a robot by its description and by the tables that the description does not hold."""
+    tables = (robot.velocity_limit, robot.velocity_limit_soft, robot.effort_limit, robot.effort_limit_soft)
+    mjcf = np.frombuffer(robot.mjcf.encode(), dtype=np.uint8)
+    return _array_digest(mjcf, *tables, robot.default_joint_pos, robot.sole_points_b)

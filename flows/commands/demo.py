@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from flows.console import bar, console, progress_bars, show_rows
@@ -52,9 +53,10 @@ class Demo:
         rows = read_rows(dataset)
         show_rows(rows, dataset)
         console.print(score_table([score_clip(clip, rows, dataset, body) for clip in clips]))
-        console.print(f"videos and truth: {self.out / 'videos'}", soft_wrap=True)
+        console.print(escape(f"videos and truth: {self.out / 'videos'}"), soft_wrap=True)
         for row in rows:
-            console.print(f"watch: {dataset.clip_dir(row.clip.id) / 'playback.mp4'}  ({row.clip.name})", soft_wrap=True)
+            playback = dataset.clip_dir(row.clip.id) / "playback.mp4"
+            console.print(escape(f"watch: {playback}  ({row.clip.name})"), soft_wrap=True)
         return 0
 
 

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import tyro
 
-from flows.console import clip_listener, progress_bars, show_error, show_rows
+from flows.console import clip_listener, progress_bars, show_error, show_rows, show_warning
 from pipeline.clip import UNKNOWN_LICENCE, Clip
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow
 from pipeline.process_clip import process_clip
+from pipeline.render import why_no_pictures
 from pipeline.settings import Settings
 from pipeline.stages import build_stages
 from pipeline.store import Dataset
@@ -42,8 +43,11 @@ class Run:
             return 1
         dataset = Dataset.open_or_create(self.dataset)
         stages = build_stages(self.settings, Home.of_user())
+        if (missing := why_no_pictures()) is not None:
+            show_warning(f"no pictures: {missing}")
         rows: dict[str, ManifestRow] = {}
         unreadable = 0
+        crashes: list[Exception] = []
         with progress_bars() as bars:
             for video in find_videos(self.videos):
                 try:
@@ -52,6 +56,13 @@ class Run:
                     show_error(error)
                     unreadable += 1
                     continue
-                rows[clip.id], _ = process_clip(clip, stages, dataset, clip_listener(bars, clip.name, len(stages)))
+                listener = clip_listener(bars, clip.name, len(stages))
+                try:
+                    rows[clip.id], _ = process_clip(clip, stages, dataset, listener)
+                except Exception as error:  # a bug, not a bad clip: the other videos go on, then it is shown whole
+                    error.add_note(f"while processing {video}")
+                    crashes.append(error)
         show_rows(list(rows.values()), dataset)
+        if crashes:
+            raise ExceptionGroup("bugs, please report them; the other videos were processed", crashes)
         return int(unreadable > 0 or any(row.error is not None for row in rows.values()))

@@ -2,7 +2,7 @@
 
 from pipeline.render.body_view import body_frames
 from pipeline.render.exceptions import RENDERER_PACKAGES, MissingRenderer
-from pipeline.render.gl import Renderer, available_renderer
+from pipeline.render.gl import Renderer, available_renderer, why_no_pictures
 from pipeline.render.overlay import draw_evidence
 from pipeline.render.person_scene import FilmConfig, film_person
 from pipeline.render.robot_scene import robot_frames, staged_robot
@@ -21,4 +21,5 @@ __all__ = [
     "follow_camera",
     "robot_frames",
     "staged_robot",
+    "why_no_pictures",
 ]

@@ -51,6 +51,14 @@ def available_renderer() -> str | None:
     return _first_that_draws(candidate_backends())
 
 
+def why_no_pictures() -> MissingRenderer | None:
+    """Say why nothing can be drawn here and what to install, or None where it can."""
+    tried = candidate_backends()
+    if _first_that_draws(tried) is not None:
+        return None
+    return MissingRenderer(tried, asked=os.environ.get("MUJOCO_GL", ""))
+
+
 @cache
 def _first_that_draws(backends: tuple[str, ...]) -> str | None:
     return next((backend for backend in backends if _draws(backend)), None)

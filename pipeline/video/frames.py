@@ -22,7 +22,7 @@ def frames_at(
     Raises:
         UnreadableVideo: The video cannot be decoded.
     """
-    with closing(decode_frames(path, max_side_px=max_side_px)) as pictures:
+    with closing(decode_frames(path, max_side_px=max_side_px, min_length_s=0.0)) as pictures:
         before: VideoFrameRgb = next(pictures)
         after: VideoFrameRgb | None = before
         for time in times_s:

@@ -10,6 +10,7 @@ import pytest
 
 from flows.cli import main
 from pipeline.manifest import Outcome, read_rows
+from pipeline.process_clip import process_clip
 from pipeline.settings import Settings, load_settings
 from pipeline.store import Dataset
 
@@ -185,3 +186,36 @@ def test_a_file_that_is_no_body_is_refused_by_name(tmp_path, capsys):
     code, printed = run(["body", "import", file], capsys)
     assert code == 1
     assert "body.mp4: not an SMPL or SMPL-X model" in printed
+
+
+@pytest.mark.render
+def test_without_a_renderer_everything_but_pictures_runs(short_clip, keypoint_models, tmp_path, monkeypatch, capsys):
+    """A server without OpenGL makes datasets; the sentence names what brings the pictures back."""
+    monkeypatch.setenv("MUJOCO_GL", "disable")
+    code, printed = run(["run", short_clip.video, "--dataset", tmp_path / "set"], capsys)
+    assert code == 0
+    assert "no pictures: Pictures cannot be drawn here" in printed and "MUJOCO_GL" in printed
+    (row,) = read_rows(Dataset.open(tmp_path / "set"))
+    assert row.outcome is Outcome.ACCEPTED
+    assert "playback" not in row.fingerprints
+    assert list((tmp_path / "set" / "clips" / row.clip.id / "handoff").iterdir())
+
+
+def test_a_bug_in_one_clip_is_shown_whole_after_the_others(tmp_path, monkeypatch, capsys):
+    """Nobody waits a night for a dataset that the third video's crash took away."""
+    first, second = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    first.write_bytes(b"no film")
+    second.write_bytes(b"no film either")
+    processed = []
+
+    def crash_on_first(clip, *rest):
+        processed.append(clip.name)
+        if clip.name == "a":
+            raise ZeroDivisionError
+        return process_clip(clip, *rest)
+
+    monkeypatch.setattr("flows.commands.run.process_clip", crash_on_first)
+    with pytest.raises(ExceptionGroup, match="the other videos were processed"):
+        main(["run", str(first), str(second), "--dataset", str(tmp_path / "set")])
+    assert processed == ["a", "b"]
+    assert [row.clip.name for row in read_rows(Dataset.open(tmp_path / "set"))] == ["b"]
