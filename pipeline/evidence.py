@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt16
 
 from robots.arrays import checked_array, freeze_fields
 from robots.exceptions import InvalidArray
@@ -24,6 +24,9 @@ COCO17_NAMES = (
 FOOT_POINT_NAMES = ("left_heel", "left_toe", "right_heel", "right_toe")
 """Order of ``Evidence.foot_kp2d``."""
 
+KEYPOINT_NAMES = COCO17_NAMES + FOOT_POINT_NAMES
+"""Order of ``Evidence.kp_trust``."""
+
 
 class FrameFlag(IntFlag):
     """What is doubtful about a frame; later stages weigh it down instead of trusting it blindly."""
@@ -36,6 +39,22 @@ class FrameFlag(IntFlag):
     """The person was seen, but most joints with a confidence below one half."""
     CAMERA_UNSURE = 8
     """Too few background features: the camera's rotation is carried over from the frame before."""
+    REPEATED = 16
+    """The picture repeats the one before it: nothing new was seen."""
+    BLURRED = 32
+    """Limbs are smeared by their motion."""
+    CROPPED = 64
+    """Part of the person lies outside the picture."""
+    CROWDED = 128
+    """Another person covers, or is covered by, this one."""
+    ODD_LIMBS = 256
+    """Bones change their length, or limbs move faster than any body's."""
+    SIDES_UNSURE = 512
+    """Left and right may be exchanged."""
+    CAMERA_ZOOMING = 1024
+    """The focal length is changing, while ``K`` is one for the clip."""
+    CAMERA_SHAKEN = 2048
+    """The camera is jolted: a rolling shutter bends the picture, and the rotation is rough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,12 +83,17 @@ class Evidence:
     """BlazePose's "world" landmarks: metres of an average body, origin between the hips, camera axes."""
     R_w2c: Float[np.ndarray, "frames 3 3"]
     """Rotation from the first frame's camera axes to this frame's camera axes."""
-    flags: UInt8[np.ndarray, " frames"]
+    flags: UInt16[np.ndarray, " frames"]
     """Bits of :class:`FrameFlag`."""
+    kp_trust: Float[np.ndarray, "frames 21"] | None = None
+    """Weight in [0, 1] of each keypoint, COCO-17 then feet, beyond its confidence: 0 = known to be wrong. What is
+    not given is 1."""
     gravity_c0: Float[np.ndarray, " 3"] | None = None
     """Unit vector of gravity in the first frame's camera axes, where something told it."""
     undecoded_s: float = 0.0
     """How much of the video its container promises but could not be decoded, as in a file cut off [s]."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of the video, in sentences: slow motion suspected, fields woven together, ..."""
 
     def __post_init__(self) -> None:
         """Check shapes and finiteness."""
@@ -90,7 +114,12 @@ class Evidence:
         checked: dict[str, object] = {
             name: checked_array(name, getattr(self, name), shape, dims) for name, shape in shapes.items()
         }
-        checked["flags"] = checked_array("flags", self.flags, ("frames",), dims, dtype=np.uint8)
+        checked["flags"] = checked_array("flags", self.flags, ("frames",), dims, dtype=np.uint16)
+        trust = np.ones((len(self.flags), len(KEYPOINT_NAMES))) if self.kp_trust is None else self.kp_trust
+        checked["kp_trust"] = checked_array("kp_trust", trust, ("frames", len(KEYPOINT_NAMES)), dims)
+        if (checked["kp_trust"] < 0).any() or (checked["kp_trust"] > 1).any():
+            raise InvalidArray("kp_trust", problem="holds a weight outside [0, 1]")
+        checked["remarks"] = tuple(self.remarks)
         checked["image_size"] = (int(self.image_size[0]), int(self.image_size[1]))
         if self.gravity_c0 is not None:
             checked["gravity_c0"] = checked_array("gravity_c0", self.gravity_c0, (3,))

@@ -27,6 +27,8 @@ class BodyTrajectory:
     """Regions that ``contact_prob`` speaks of, e.g. ``left_foot``; empty if nothing is known."""
     contact_prob: Float[np.ndarray, "frames regions"] | None = None
     """Probability that a region bears weight."""
+    trust: Float[np.ndarray, "frames bodies"] | None = None
+    """Weight in [0, 1] of each body's place: 1 = seen well, 0 = made up. Not given is 1."""
 
     def __post_init__(self) -> None:
         """Check shapes, finiteness and unit quaternions."""
@@ -37,6 +39,11 @@ class BodyTrajectory:
         if len(pos_w) == 0:
             raise InvalidArray("pos_w", problem="has no frames")
         prob = np.zeros((len(pos_w), 0)) if self.contact_prob is None else self.contact_prob
+        trust = checked_array(
+            "trust", np.ones(pos_w.shape[:2]) if self.trust is None else self.trust, ("frames", "bodies"), dims
+        )
+        if (trust < 0).any() or (trust > 1).any():
+            raise InvalidArray("trust", problem="holds a weight outside [0, 1]")
         freeze_fields(
             self,
             {
@@ -45,6 +52,7 @@ class BodyTrajectory:
                 "contact_regions": tuple(self.contact_regions),
                 "pos_w": pos_w,
                 "quat_wxyz_w": checked_unit_quat("quat_wxyz_w", self.quat_wxyz_w, ("frames", "bodies", 4), dims),
+                "trust": trust,
                 "contact_prob": checked_array("contact_prob", prob, ("frames", "regions"), dims),
             },
         )

@@ -41,6 +41,8 @@ class SmplMotion:
     """SMPL translation [m]: the pelvis lies at ``rest_joint_pos[0] + transl``."""
     foot_contact: Float[np.ndarray, "frames 2"] | None = None
     """Probability that the left and right foot bears weight, where the estimator knows."""
+    joint_trust: Float[np.ndarray, "frames 24"] | None = None
+    """Weight in [0, 1] of each joint's place: 1 = seen well, 0 = made up between what was seen. Not given is 1."""
 
     def __post_init__(self) -> None:
         """Check shapes and finiteness."""
@@ -57,6 +59,10 @@ class SmplMotion:
         }
         if self.foot_contact is not None:
             fields["foot_contact"] = checked_array("foot_contact", self.foot_contact, ("frames", 2), dims)
+        trust = np.ones((dims["frames"], 24)) if self.joint_trust is None else self.joint_trust
+        fields["joint_trust"] = checked_array("joint_trust", trust, ("frames", 24), dims)
+        if (fields["joint_trust"] < 0).any() or (fields["joint_trust"] > 1).any():
+            raise InvalidArray("joint_trust", problem="holds a weight outside [0, 1]")
         if dims["frames"] == 0:
             raise InvalidArray("transl", problem="has no frames")
         freeze_fields(self, fields)
@@ -81,4 +87,5 @@ class SmplMotion:
             quat_wxyz_w=quat.reshape(len(self), 24, 4),
             contact_regions=() if self.foot_contact is None else FOOT_REGIONS,
             contact_prob=np.zeros((len(self), 0)) if self.foot_contact is None else self.foot_contact,
+            trust=self.joint_trust,
         )

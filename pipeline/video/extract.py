@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, UInt16
 
 from pipeline.camera import default_intrinsics
 from pipeline.evidence import Evidence, FrameFlag
@@ -120,10 +120,10 @@ def _flags(
     absent: Bool[np.ndarray, " frames"],
     doubtful: Bool[np.ndarray, " frames"],
     camera_sure: Bool[np.ndarray, " frames"],
-) -> UInt8[np.ndarray, " frames"]:
+) -> UInt16[np.ndarray, " frames"]:
     flags = between * FrameFlag.INTERPOLATED | absent * FrameFlag.NO_PERSON
     flags |= (doubtful & ~absent) * FrameFlag.LOW_CONFIDENCE | ~camera_sure * FrameFlag.CAMERA_UNSURE
-    return flags.astype(np.uint8)
+    return flags.astype(np.uint16)
 
 
 def _from_first(R_w2c: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "frames 3 3"]:

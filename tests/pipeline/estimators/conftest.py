@@ -90,7 +90,7 @@ def perfect_evidence(
         foot_kp2d=confident[:, n_coco:],
         landmarks_w=landmarks,
         R_w2c=camera.R_w2c @ camera.R_w2c[0].T,
-        flags=np.zeros(len(motion), dtype=np.uint8),
+        flags=np.zeros(len(motion), dtype=np.uint16),
     )
 
 
