@@ -1,14 +1,16 @@
 """Turns a video file into upright RGB frames, each with the time the file gives it.
 
 Time zero is the first decodable picture, so that clips cut from a longer recording and transport streams, whose clocks
-start anywhere, are read alike. Frames keep their own distances: a variable frame rate stays variable.
+start anywhere, are read alike. Frames keep their own distances: a variable frame rate stays variable. Interlaced
+pictures are made whole on the way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +23,8 @@ from av.video.stream import VideoStream
 from jaxtyping import UInt8
 
 from pipeline.exceptions import UnreadableVideo
+from pipeline.video.deinterlace import deinterlaced, is_interlaced
+from pipeline.video.metadata import deep_tags, focal_px, recorded_fps
 
 DURATION_ROUNDING_S = 0.25
 """A stated duration this much longer than the pictures last does not mean that any are missing [s]."""
@@ -32,7 +36,7 @@ _TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """What a video file says of itself, checked by decoding its first picture."""
+    """What a video file says of itself, checked by decoding its first pictures."""
 
     width: int
     """Width of the upright picture [px]."""
@@ -46,6 +50,12 @@ class VideoInfo:
     """Number of frames the container states, or their estimate from rate and duration; 0 where it states neither."""
     codec: str
     """Name of the video codec, as FFmpeg calls it."""
+    interlaced: bool
+    """Whether odd and even lines are of two moments, as found on the first pictures; decoding makes them whole."""
+    recorded_fps: float
+    """Pictures a second that the camera took, by its own note [1/s]; 0 where it left none."""
+    focal_px: float
+    """Focal length in pixels of the upright picture, by the camera's own note [px]; 0 where it left none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,6 +85,7 @@ def probe(path: Path) -> VideoInfo:
             raise UnreadableVideo(path, problem="the video stream holds no pictures", remedy=_GET_AGAIN)
         width, height = _square_pixel_size(first, stream)
         turned = _quarter_turns(first) % 2 == 1
+        tags = container.metadata | stream.metadata | deep_tags(path)
         return VideoInfo(
             width=height if turned else width,
             height=width if turned else height,
@@ -82,11 +93,14 @@ def probe(path: Path) -> VideoInfo:
             duration_s=_stated_duration(container, stream),
             n_frames=_stated_frames(container, stream),
             codec=stream.codec_context.name,
+            interlaced=is_interlaced(chain([first], container.decode(stream))),
+            recorded_fps=recorded_fps(tags),
+            focal_px=focal_px(tags, width, height),
         )
 
 
 def decode_frames(
-    path: Path, *, max_side_px: int | None = None, min_length_s: float = 1.0
+    path: Path, *, max_side_px: int | None = None, min_length_s: float = 1.0, interlaced: bool | None = None
 ) -> Generator[VideoFrameRgb, None, None]:
     """Yield the frames of a video in the order of their times, which strictly increase.
 
@@ -98,15 +112,20 @@ def decode_frames(
         path: The video.
         max_side_px: Shrink pictures (by averaging) so that their longer side is at most this [px].
         min_length_s: Decode at least this much before a damaged picture counts as the end [s].
+        interlaced: What :func:`probe` said of it; None: find out, which decodes the first pictures twice.
 
     Raises:
         UnreadableVideo: The file cannot be opened, or breaks off before ``min_length_s``.
     """
+    if interlaced is None:
+        with _opened(path) as (container, stream):
+            interlaced = is_interlaced(container.decode(stream))
     with _opened(path) as (container, stream):
         step = 1.0 / float(stream.average_rate) if stream.average_rate else 1.0 / 30.0
         start, last, damage = None, -np.inf, None
         try:
-            for frame in container.decode(stream):
+            frames: Iterable[VideoFrame] = container.decode(stream)
+            for frame in deinterlaced(frames) if interlaced else frames:
                 time = frame.time
                 if time is None:
                     time = 0.0 if start is None else start + last + step
