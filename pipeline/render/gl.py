@@ -15,7 +15,7 @@ from types import TracebackType
 
 import mujoco
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from pipeline.render.exceptions import MissingRenderer
 from robots.exceptions import InvalidArray
@@ -139,6 +139,39 @@ class Renderer:
         frame = np.empty((self.height, self.width, 3), dtype=np.uint8)
         mujoco.mjr_readPixels(frame, None, self._rect, self._mjr)
         return np.ascontiguousarray(frame[::-1])  # OpenGL's first row is the lowest
+
+    def render_geom_ids(
+        self,
+        data: mujoco.MjData,
+        *,
+        K: Float[np.ndarray, "3 3"],
+        R_w2c: Float[np.ndarray, "3 3"],
+        pos_w: Float[np.ndarray, " 3"],
+    ) -> Int[np.ndarray, "height width"]:
+        """Return which geom each pixel shows, -1 where there is none; the model must have no ``offsamples``.
+
+        Args:
+            data: As for :meth:`render`.
+            K: As for :meth:`render`.
+            R_w2c: As for :meth:`render`.
+            pos_w: As for :meth:`render`.
+
+        Raises:
+            InvalidArray: The model asks for several samples a pixel: a mean of numbers names another geom.
+        """
+        if self.model.vis.quality.offsamples != 0:
+            raise InvalidArray("offsamples", problem=f"is {self.model.vis.quality.offsamples}, must be 0 for geom ids")
+        flags = [int(mujoco.mjtRndFlag.mjRND_SEGMENT), int(mujoco.mjtRndFlag.mjRND_IDCOLOR)]
+        self.scene.flags[flags] = True
+        try:
+            colour = self.render(data, K=K, R_w2c=R_w2c, pos_w=pos_w).astype(np.int32) @ (1, 1 << 8, 1 << 16)
+        finally:
+            self.scene.flags[flags] = False
+        geom_of = np.full(self.scene.ngeom + 1, -1)
+        for geom in self.scene.geoms[: self.scene.ngeom]:
+            if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM:
+                geom_of[geom.segid + 1] = geom.objid
+        return geom_of[colour]
 
     def _aim(self, K: np.ndarray, R_w2c: np.ndarray, pos_w: np.ndarray) -> None:
         if not np.isclose(K[0, 0], K[1, 1]):

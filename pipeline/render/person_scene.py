@@ -1,4 +1,4 @@
-"""Films a person on a set: a body's motion and a camera's path become RGB frames that pass for a video.
+"""Films people on a set: motions of bodies and a camera's path become RGB frames that pass for a video.
 
 BlazePose sees a shaded, clothed body, and not a figure of capsules; a camera's rotation can only be recovered
 before a background full of corners. Hence the trouble taken here.
@@ -6,26 +6,29 @@ before a background full of corners. Hence the trouble taken here.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import mujoco
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from pipeline.body import SkinnedBody
 from pipeline.camera import CameraPath
-from pipeline.render import textures
+from pipeline.render.exposure import Moment, exposures, moments
 from pipeline.render.gl import Renderer
-from pipeline.render.skin import DEFAULT_COLOURS, PersonMesh, add_person, add_texture
+from pipeline.render.hall import Hall, Occluder, add_occluder, build_hall, set_camera_range
+from pipeline.render.skin import DEFAULT_COLOURS, PersonMesh, add_person
 from pipeline.render.textures import Colour
 from retarget.smpl_motion import SmplMotion
+from robots.arrays import checked_array
 from robots.exceptions import InvalidArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilmConfig:
-    """How a person is filmed."""
+    """How people are filmed, and where."""
 
     width: int = 1280
     """Frame width [px]."""
@@ -36,9 +39,40 @@ class FilmConfig:
     samples: int = 4
     """Samples a pixel against stair-stepped edges; 0 turns them off."""
     colours: Mapping[str, Colour] = field(default_factory=lambda: dict(DEFAULT_COLOURS))
-    """Colour of each material of the body, RGB 0 to 255."""
+    """Colour of each material of the body, RGB 0 to 255; several performers bring their own."""
     seed: int = 0
-    """Which textures the set is painted with."""
+    """Which grain, stains and brush strokes the set is painted with."""
+    hall: Hall = field(default_factory=Hall)
+    """Colours, furniture and size of the set."""
+    light: float = 1.0
+    """Brightness of the light; 1 = evenly lit."""
+    occluders: tuple[Occluder, ...] = ()
+    """What else stands in the hall and may hide people."""
+    shutter: float = 0.0
+    """Share of the time from frame to frame during which the shutter is open: what moves is smeared by as much."""
+
+    def __post_init__(self) -> None:
+        """Check light and shutter.
+
+        Raises:
+            InvalidArray: One is outside of its range.
+        """
+        if not (np.isfinite(self.light) and self.light >= 0):
+            raise InvalidArray("light", problem=f"must be 0 or more, got {self.light}")
+        if not 0 <= self.shutter <= 1:
+            raise InvalidArray("shutter", problem=f"must be a share from 0 to 1, got {self.shutter}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performer:
+    """One of the people in a scene."""
+
+    body: SkinnedBody
+    """Skin; the motion must be its own."""
+    motion: SmplMotion
+    """What the person does."""
+    colours: Mapping[str, Colour] = field(default_factory=lambda: dict(DEFAULT_COLOURS))
+    """Colour of each material of the body, RGB 0 to 255."""
 
 
 def film_person(
@@ -59,118 +93,90 @@ def film_person(
         InvalidArray: Camera and motion differ in length.
     """
     config = FilmConfig() if config is None else config
-    if len(camera.pos_w) != len(motion):
-        raise InvalidArray("camera", problem=f"has {len(camera.pos_w)} frames, the motion {len(motion)}")
-    model = _training_hall(body, config)
+    yield from film_people([Performer(body=body, motion=motion, colours=config.colours)], camera, config)
+
+
+def film_people(
+    performers: Sequence[Performer],
+    camera: CameraPath,
+    config: FilmConfig | None = None,
+    *,
+    zoom: Float[np.ndarray, " frames"] | None = None,
+) -> Generator[UInt8[np.ndarray, "height width 3"], None, None]:
+    """Yield one RGB frame for each frame of the camera's path, like :func:`film_person` with any number of people.
+
+    Args:
+        performers: Who is there; nobody leaves the hall empty.
+        camera: Where the camera is, frame by frame.
+        config: Size, quality, set, shutter.
+        zoom: Focal length of each frame in units of the camera's; not given is 1.
+
+    Raises:
+        MissingRenderer: No OpenGL on this machine.
+        InvalidArray: Camera, zoom and a motion differ in length, or the zoom is not positive.
+    """
+    config = FilmConfig() if config is None else config
+    zoom = check_lengths(performers, camera, zoom)
+    model = _scene(performers, config)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     with Renderer(model, width=config.width, height=config.height, shadows=config.shadows) as renderer:
-        person = PersonMesh(model, body)
-        frame = 0
-        for verts in body.iter_verts(motion):
-            for verts_w in verts:
-                person.show(renderer, verts_w)
-                yield renderer.render(data, K=camera.K, R_w2c=camera.R_w2c[frame], pos_w=camera.pos_w[frame])
-                frame += 1
+        meshes = [
+            PersonMesh(model, performer.body, name=mesh_name(number)) for number, performer in enumerate(performers)
+        ]
+
+        def picture(moment: Moment) -> UInt8[np.ndarray, "height width 3"]:
+            for mesh, verts_w in zip(meshes, moment.people, strict=True):
+                mesh.show(renderer, verts_w)
+            return renderer.render(data, K=moment.K, R_w2c=moment.R_w2c, pos_w=moment.pos_w)
+
+        for exposure in exposures(moments(posed(performers, len(zoom)), camera, zoom), config.shutter):
+            yield picture(exposure[0]) if len(exposure) == 1 else _averaged([picture(m) for m in exposure])
 
 
-def _training_hall(body: SkinnedBody, config: FilmConfig) -> mujoco.MjModel:
+def check_lengths(
+    performers: Sequence[Performer], camera: CameraPath, zoom: Float[np.ndarray, " frames"] | None
+) -> Float[np.ndarray, " frames"]:
+    """Return the zoom of each frame, once everything is known to be equally long.
+
+    Raises:
+        InvalidArray: It is not, or the zoom is not positive.
+    """
+    n_frames = len(camera.pos_w)
+    for performer in performers:
+        if len(performer.motion) != n_frames:
+            raise InvalidArray("camera", problem=f"has {n_frames} frames, the motion {len(performer.motion)}")
+    zoom = checked_array("zoom", np.ones(n_frames) if zoom is None else zoom, (n_frames,))
+    if (zoom <= 0).any():
+        raise InvalidArray("zoom", problem=f"must be positive, got {zoom.min():.4g}")
+    return zoom
+
+
+def posed(performers: Sequence[Performer], n_frames: int) -> Iterator[tuple[Float[np.ndarray, "verts 3"], ...]]:
+    """Yield the skins of all performers, frame by frame [m]."""
+    skins = [chain.from_iterable(performer.body.iter_verts(performer.motion)) for performer in performers]
+    return (tuple(next(skin) for skin in skins) for _ in range(n_frames))
+
+
+def mesh_name(number: int) -> str:
+    """Name of a performer's skin in the scene."""
+    return f"person{number}"
+
+
+def _averaged(pictures: list[UInt8[np.ndarray, "height width 3"]]) -> UInt8[np.ndarray, "height width 3"]:
+    total = np.sum(pictures, axis=0, dtype=np.uint16)  # at most 257 pictures fit
+    return ((total + len(pictures) // 2) // len(pictures)).astype(np.uint8)
+
+
+def _scene(performers: Sequence[Performer], config: FilmConfig) -> mujoco.MjModel:
     spec = mujoco.MjSpec()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = config.width, config.height
     spec.visual.quality.offsamples = config.samples
     spec.visual.quality.shadowsize = 1024
-    spec.visual.map.znear, spec.visual.map.zfar = 0.02, 40.0
-    spec.visual.map.shadowclip = 1.0
-    spec.stat.extent, spec.stat.center = 3.0, [0.0, 0.0, 1.0]
-    spec.visual.headlight.ambient = [0.38] * 3
-    spec.visual.headlight.diffuse = [0.25] * 3
-    spec.visual.headlight.specular = [0.0] * 3
-    rng = np.random.default_rng(config.seed)
-    _build_room(spec, rng)
-    _furnish(spec, rng)
-    add_person(spec, body, config.colours)
-    world = spec.worldbody
-    world.add_light(
-        pos=[3.0, 2.0, 5.0],
-        dir=[-0.48, -0.30, -0.82],
-        diffuse=[0.55, 0.53, 0.50],
-        specular=[0.1] * 3,
-        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        castshadow=True,
-    )
-    world.add_light(
-        pos=[3.0, -4.0, 3.0],
-        dir=[-0.6, 0.7, -0.4],
-        diffuse=[0.16, 0.17, 0.20],
-        specular=[0.0] * 3,
-        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        castshadow=False,
-    )
+    set_camera_range(spec, size=config.hall.size)
+    build_hall(spec, config.hall, seed=config.seed, light=config.light)
+    for number, performer in enumerate(performers):
+        add_person(spec, performer.body, performer.colours, name=mesh_name(number))
+    for number, occluder in enumerate(config.occluders):
+        add_occluder(spec, occluder, f"occluder{number}")
     return spec.compile()
-
-
-def _build_room(spec: mujoco.MjSpec, rng: np.random.Generator) -> None:
-    add_texture(spec, "floor", textures.planks(rng, size=1024, rows=32, colour=(168, 124, 82)), repeat=(2, 2))
-    add_texture(spec, "wall", textures.plaster(rng, size=1024, colour=(206, 198, 182)), repeat=(3, 1))
-    add_texture(spec, "brick", textures.bricks(rng, size=1024, rows=36, colour=(150, 92, 74)), repeat=(4, 0.4))
-    _panel(spec, "floor", centre=(0, 0, 0), half=(6, 6), normal="+z")
-    _panel(spec, "wall", centre=(-3.2, 0, 2.6), half=(6, 1.7), normal="+x")
-    _panel(spec, "brick", centre=(-3.15, 0, 0.5), half=(6, 0.5), normal="+x")
-    for side, normal in ((5.0, "-y"), (-5.0, "+y")):
-        _panel(spec, "wall", centre=(0, side, 2.6), half=(6, 1.7), normal=normal)
-        _panel(spec, "brick", centre=(0, side * 0.99, 0.5), half=(6, 0.5), normal=normal)
-
-
-def _furnish(spec: mujoco.MjSpec, rng: np.random.Generator) -> None:
-    red, black, cream = (150, 34, 30), (30, 26, 24), (226, 214, 188)
-    for number, (y, cloth, ink) in enumerate(
-        (
-            (-3.4, red, cream),
-            (-1.7, cream, black),
-            (-0.55, red, cream),
-            (0.55, red, cream),
-            (1.7, cream, black),
-            (3.4, red, cream),
-        )
-    ):
-        name = f"banner{number}"
-        add_texture(spec, name, textures.banner(rng, height=640, width=220, cloth=cloth, ink=ink))
-        _panel(spec, name, centre=(-3.12, y, 2.15), half=(0.32, 0.93), normal="+x")
-    add_texture(spec, "crate", textures.crate(rng, size=256, colour=(172, 128, 80)), cube=True)
-    for x, y, z, half in (
-        (-2.6, -2.3, 0.3, 0.30),
-        (-2.6, -1.6, 0.3, 0.30),
-        (-2.6, -1.95, 0.85, 0.25),
-        (-2.5, 2.5, 0.35, 0.35),
-        (-1.7, 3.6, 0.3, 0.30),
-        (-1.4, -3.7, 0.4, 0.40),
-    ):
-        _geom(spec, mujoco.mjtGeom.mjGEOM_BOX, pos=(x, y, z), size=(half, half, half), material="crate")
-    for y in (-4.2, 4.2):
-        _geom(spec, mujoco.mjtGeom.mjGEOM_CYLINDER, pos=(-2.8, y, 2.0), size=(0.14, 2.0, 0), rgba=(0.42, 0.12, 0.1, 1))
-    for y in (-0.35, 1.2):  # low benches along the wall
-        _geom(spec, mujoco.mjtGeom.mjGEOM_BOX, pos=(-2.8, y, 0.36), size=(0.2, 0.6, 0.04), material="crate")
-        for end in (-0.5, 0.5):
-            _geom(spec, mujoco.mjtGeom.mjGEOM_BOX, pos=(-2.8, y + end, 0.16), size=(0.16, 0.04, 0.16), material="crate")
-
-
-_FACING = {  # quaternions (wxyz) that turn a panel's +z to this direction, with its own y upright
-    "+z": (1.0, 0.0, 0.0, 0.0),
-    "+x": (0.5, 0.5, 0.5, 0.5),
-    "-y": (0.5**0.5, 0.5**0.5, 0.0, 0.0),
-    "+y": (0.0, 0.0, 0.5**0.5, 0.5**0.5),
-}
-
-
-def _panel(
-    spec: mujoco.MjSpec, material: str, *, centre: tuple[float, float, float], half: tuple[float, float], normal: str
-) -> None:
-    """Add a flat rectangle; MuJoCo lays a picture over a box along the box's own x and y only."""
-    geom = _geom(spec, mujoco.mjtGeom.mjGEOM_BOX, pos=centre, size=(*half, 0.005), material=material)
-    geom.quat = _FACING[normal]
-    if normal == "+z":
-        geom.pos = [centre[0], centre[1], centre[2] - 0.005]  # its upper face is the floor
-
-
-def _geom(spec: mujoco.MjSpec, kind: mujoco.mjtGeom, **fields: object) -> mujoco.MjsGeom:
-    return spec.worldbody.add_geom(type=kind, contype=0, conaffinity=0, **fields)

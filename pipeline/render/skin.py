@@ -24,7 +24,7 @@ DEFAULT_COLOURS: Mapping[str, Colour] = {
 }
 """Colour of everything that a body of this project may be made of."""
 
-_MESH = "person"
+_PERSON = "person"
 
 
 def add_texture(
@@ -48,21 +48,21 @@ def add_texture(
     material.textures = textures
 
 
-def add_person(spec: mujoco.MjSpec, body: SkinnedBody, colours: Mapping[str, Colour]) -> None:
-    """Add a body, coloured by its materials.
+def add_person(spec: mujoco.MjSpec, body: SkinnedBody, colours: Mapping[str, Colour], *, name: str = _PERSON) -> None:
+    """Add a body, coloured by its materials, under a name of its own.
 
     Raises:
         UnknownName: The body has a material without a colour.
     """
-    for name in body.material_names:
-        if name not in colours:
-            raise UnknownName("material", name, colours)
+    for material in body.material_names:
+        if material not in colours:
+            raise UnknownName("material", material, colours)
     n = len(body.material_names)
-    palette = np.array([[colours[name] for name in body.material_names]], dtype=np.uint8)
-    add_texture(spec, _MESH, palette.repeat(32, axis=0).repeat(32, axis=1))
+    palette = np.array([[colours[material] for material in body.material_names]], dtype=np.uint8)
+    add_texture(spec, name, palette.repeat(32, axis=0).repeat(32, axis=1))
     swatches = np.stack([(np.arange(n) + 0.5) / n, np.full(n, 0.5)], axis=1)
     spec.add_mesh(
-        name=_MESH,
+        name=name,
         uservert=body.template_verts.ravel(),
         userface=body.faces.ravel(),
         usertexcoord=swatches.ravel(),
@@ -70,10 +70,10 @@ def add_person(spec: mujoco.MjSpec, body: SkinnedBody, colours: Mapping[str, Col
         inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
     )
     spec.worldbody.add_geom(
-        name=_MESH,
+        name=name,
         type=mujoco.mjtGeom.mjGEOM_MESH,
-        meshname=_MESH,
-        material=_MESH,
+        meshname=name,
+        material=name,
         contype=0,
         conaffinity=0,
     )
@@ -82,11 +82,11 @@ def add_person(spec: mujoco.MjSpec, body: SkinnedBody, colours: Mapping[str, Col
 class PersonMesh:
     """The person in a compiled scene: give it world vertices, and it shows them with smooth shading."""
 
-    def __init__(self, model: mujoco.MjModel, body: SkinnedBody) -> None:
-        """Find the person that :func:`add_person` added."""
+    def __init__(self, model: mujoco.MjModel, body: SkinnedBody, *, name: str = _PERSON) -> None:
+        """Find the person that :func:`add_person` added under this name."""
         self._model = model
         self._faces = body.faces
-        self._mesh_id = model.mesh(_MESH).id
+        self._mesh_id = model.mesh(name).id
         start, count = model.mesh_vertadr[self._mesh_id], model.mesh_vertnum[self._mesh_id]
         self._verts = slice(start, start + count)
         start, count = model.mesh_normaladr[self._mesh_id], model.mesh_normalnum[self._mesh_id]
