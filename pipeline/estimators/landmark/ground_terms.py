@@ -21,41 +21,39 @@ _CORNER_LOAD = np.array([0.58, 0.14, 0.14, 0.14])
 def sole_lock(placed: Placed, contact: Float[np.ndarray, "frames soles"], fps: float, config: LandmarkConfig) -> Rows:
     """Speed of soles that are in contact in two successive frames."""
     scale = fps / config.lock_speed
-    soles, jacobian = placed.points[:, SOLES], placed.jacobian[:, SOLES]
+
+    def jacobians() -> tuple[np.ndarray, ...]:
+        jacobian = placed.jacobian[:, SOLES]
+        return -scale * jacobian[:-1], scale * jacobian[1:]
+
     return Rows(
-        residual=scale * np.diff(soles, axis=0),
-        jacobians=(-scale * jacobian[:-1], scale * jacobian[1:]),
+        residual=scale * np.diff(placed.points[:, SOLES], axis=0),
+        jacobians=jacobians,
         weight=contact[:-1] * contact[1:],
         kernel="cauchy",
         scale=5.0,
     )
 
 
-def sole_height(placed: Placed, contact: Float[np.ndarray, "frames soles"], config: LandmarkConfig) -> tuple[Rows, ...]:
-    """Distance of soles in contact from the floor, and depth of any below it."""
+def sole_height(placed: Placed, contact: Float[np.ndarray, "frames soles"], config: LandmarkConfig) -> Rows:
+    """Distance from the floor of soles that are in contact or below it."""
     state = placed.state
     soles = placed.points[:, SOLES]
     height = soles @ state.up - state.floor
-    by_frame = np.einsum("a,tpan->tpn", state.up, placed.jacobian[:, SOLES], optimize=True)[..., None, :]
+
+    def jacobians() -> tuple[np.ndarray]:
+        by_frame = np.einsum("a,tpan->tpn", state.up, placed.jacobian[:, SOLES], optimize=True)
+        return (by_frame[..., None, :] / config.floor_m,)
+
     by_ground = np.concatenate([soles @ state.horizontal().T, -np.ones((*height.shape, 1))], axis=-1)[..., None, :]
-    residual = height[..., None] / config.floor_m
-    touching = Rows(
-        residual=residual,
-        jacobians=(by_frame / config.floor_m,),
-        weight=contact,
+    return Rows(
+        residual=height[..., None] / config.floor_m,
+        jacobians=jacobians,
+        weight=contact + (height < 0.0),
         border=by_ground / config.floor_m,
         kernel="cauchy",
         scale=3.0,
     )
-    below = Rows(
-        residual=residual,
-        jacobians=(by_frame / config.floor_m,),
-        weight=(height < 0.0).astype(float),
-        border=by_ground / config.floor_m,
-        kernel="cauchy",
-        scale=3.0,
-    )
-    return touching, below
 
 
 def balance(placed: Placed, contact: Float[np.ndarray, "frames soles"], config: LandmarkConfig) -> Rows:
@@ -72,13 +70,17 @@ def balance(placed: Placed, contact: Float[np.ndarray, "frames soles"], config: 
     weights = np.tile(CENTRE_OF_MASS, (len(contact), 1))
     weights[:, SOLES] -= (share[..., None] * corner).reshape(contact.shape)
     offset = np.einsum("tp,tpa->ta", weights, placed.points)
-    jacobian = np.matmul(weights[:, None], placed.jacobian.reshape(len(weights), -1, 3 * n)).reshape(-1, 3, n)
     horizontal = state.horizontal()
+
+    def jacobians() -> tuple[np.ndarray]:
+        jacobian = np.matmul(weights[:, None], placed.jacobian.reshape(len(weights), -1, 3 * n)).reshape(-1, 3, n)
+        return ((horizontal @ jacobian)[:, None] / config.balance_m,)
+
     by_ground = np.zeros((len(offset), 1, 2, 3))
     by_ground[:, 0, 0, 0] = by_ground[:, 0, 1, 1] = -(offset @ state.up)  # as up tilts, so does the horizon
     return Rows(
         residual=(offset @ horizontal.T)[:, None] / config.balance_m,
-        jacobians=((horizontal @ jacobian)[:, None] / config.balance_m,),
+        jacobians=jacobians,
         weight=by_foot.max(axis=(1, 2))[:, None],
         border=by_ground / config.balance_m,
         kernel="cauchy",
@@ -116,7 +118,7 @@ def camera_level(placed: Placed, up_prior: Float[np.ndarray, " 3"], tilt_rad: tu
     by_ground[0, 0, :, :2] = axes @ state.horizontal().T
     return Rows(
         residual=(axes @ state.up)[None, None],
-        jacobians=(np.zeros((1, 1, 2, placed.unknowns.n)),),
+        jacobians=lambda: (np.zeros((1, 1, 2, placed.unknowns.n)),),
         weight=np.full((1, 1), _CORNERS_PER_FOOT * SECONDS_PER_SAMPLE * fps),
         border=by_ground,
     )

@@ -13,7 +13,7 @@ from pipeline.body import SkinnedBody
 from pipeline.estimators.landmark import so3
 from pipeline.estimators.landmark.body_points import CENTRE_OF_MASS, SOLES, tracked_points
 from pipeline.estimators.landmark.config import LandmarkConfig
-from pipeline.estimators.landmark.fit import Problem, fit
+from pipeline.estimators.landmark.fit import WINDOW_FRAMES, Problem, fit
 from pipeline.estimators.landmark.ground import camera_from_support, contact_probability, fit_ground
 from pipeline.estimators.landmark.initial_pose import initial_state
 from pipeline.estimators.landmark.joint_table import JOINT_LOWER, JOINT_UPPER, MOVING_JOINTS
@@ -38,8 +38,15 @@ class LandmarkEstimator:
     name = "landmark"
     version = 1
 
-    def __init__(self, config: LandmarkConfig | None = None) -> None:
+    def __init__(self, config: LandmarkConfig | None = None, *, window_frames: int = WINDOW_FRAMES) -> None:
+        """Keep settings.
+
+        Args:
+            config: Sizes of errors; defaults when left out.
+            window_frames: Frames that are differentiated at a time; changes memory and speed, never the motion.
+        """
         self.config = LandmarkConfig() if config is None else config
+        self._window_frames = window_frames
 
     def estimate(self, evidence: Evidence, body: SkinnedBody, progress: Progress = silent) -> SmplMotion:
         """Return the motion of the person in the evidence; ``z = 0`` is the floor.
@@ -55,7 +62,7 @@ class LandmarkEstimator:
         betas = np.zeros(10) if config.height_m is None else body.betas_for_height(config.height_m)
         rounds = config.rounds + 1
         progress(0, rounds)
-        problem = _problem(evidence, body, betas, config)
+        problem = _problem(evidence, body, betas, config, self._window_frames)
         state = initial_state(problem.seen, problem.points, problem.rest_joint_pos, problem.up_prior)
         placed = fit(problem, state, None, config.iterations)
         progress(1, rounds)
@@ -67,7 +74,13 @@ class LandmarkEstimator:
         return _motion(problem, placed, body, betas)
 
 
-def _problem(evidence: Evidence, body: SkinnedBody, betas: Float[np.ndarray, " 10"], config: LandmarkConfig) -> Problem:
+def _problem(
+    evidence: Evidence,
+    body: SkinnedBody,
+    betas: Float[np.ndarray, " 10"],
+    config: LandmarkConfig,
+    window_frames: int,
+) -> Problem:
     up_prior, tilt = _up_prior(evidence, config)
     return Problem(
         seen=observe(evidence),
@@ -77,6 +90,7 @@ def _problem(evidence: Evidence, body: SkinnedBody, betas: Float[np.ndarray, " 1
         up_prior=up_prior,
         tilt_rad=tilt,
         config=config,
+        window_frames=window_frames,
     )
 
 

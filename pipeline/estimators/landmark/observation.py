@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -51,6 +51,11 @@ class Observation:
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.rays)
+
+    def part(self, frames: slice) -> Observation:
+        """Return what was seen in some frames."""
+        names = ("R_w2c", "rays", "ray_weight", "directions", "direction_weight", "R_landmark", "usable")
+        return replace(self, **{name: getattr(self, name)[frames] for name in names})
 
 
 def observe(evidence: Evidence) -> Observation:

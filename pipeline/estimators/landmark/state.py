@@ -7,6 +7,7 @@ the belief about gravity changes. Only the ground terms and the final motion spe
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +32,15 @@ class ClipState:
     """Unit vector against gravity."""
     floor: float
     """Height of the floor along ``up`` [m]."""
+
+    def part(self, frames: slice) -> ClipState:
+        """Return the belief about some frames."""
+        return replace(
+            self,
+            rotation=self.rotation[frames],
+            root_pos=self.root_pos[frames],
+            camera_pos=self.camera_pos[frames],
+        )
 
     def horizontal(self) -> Float[np.ndarray, "2 3"]:
         """Two unit vectors along the floor; a tilt moves ``up`` towards them."""
@@ -81,34 +91,44 @@ class Unknowns:
         return 1 + len(MOVING_JOINTS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Placed:
     """A belief with the body in place: what residuals read."""
 
     state: ClipState
     unknowns: Unknowns
+    tracked: TrackedPoints
+    joint_pos: Float[np.ndarray, "frames 24 3"]
+    """Joints in the first camera's axes [m]."""
+    joint_rot: Float[np.ndarray, "frames 24 3 3"]
+    """Their rotations in the same axes."""
     points: Float[np.ndarray, "frames points 3"]
-    """Tracked points in the first camera's axes [m]."""
-    jacobian: Float[np.ndarray, "frames points 3 n"]
-    """Derivative of ``points`` by the frame's unknowns; the camera's columns are zero."""
+    """Tracked points in the same axes [m]."""
     joint_rotvec: Float[np.ndarray, "frames joints 3"]
     """Axis-angle of ``MOVING_JOINTS[1:]`` [rad]."""
+
+    @cached_property
+    def jacobian(self) -> Float[np.ndarray, "frames points 3 n"]:
+        """Derivative of ``points`` by the frame's unknowns, 50 kB a frame; the camera's columns are zero."""
+        by_rotation = self.tracked.rotation_jacobian(self.joint_pos, self.joint_rot, MOVING_JOINTS)
+        frames, n_points = by_rotation.shape[:2]
+        jacobian = np.zeros((frames, n_points, 3, self.unknowns.n))
+        jacobian[..., :3] = np.eye(3)
+        jacobian[..., 3 : 3 * (1 + len(MOVING_JOINTS))] = by_rotation.reshape(frames, n_points, 3, -1)
+        return jacobian
 
 
 def place(
     state: ClipState, points: TrackedPoints, rest_joint_pos: Float[np.ndarray, "24 3"], unknowns: Unknowns
 ) -> Placed:
-    """Put the body where the state says, and differentiate."""
+    """Put the body where the state says."""
     joint_pos, joint_rot = forward_kinematics(state.rotation, rest_joint_pos, state.root_pos - rest_joint_pos[0])
-    by_rotation = points.rotation_jacobian(joint_pos, joint_rot, MOVING_JOINTS)
-    frames, n_points = by_rotation.shape[:2]
-    jacobian = np.zeros((frames, n_points, 3, unknowns.n))
-    jacobian[..., :3] = np.eye(3)
-    jacobian[..., 3 : 3 * (1 + len(MOVING_JOINTS))] = by_rotation.reshape(frames, n_points, 3, -1)
     return Placed(
         state=state,
         unknowns=unknowns,
+        tracked=points,
+        joint_pos=joint_pos,
+        joint_rot=joint_rot,
         points=points.locate(joint_pos, joint_rot),
-        jacobian=jacobian,
         joint_rotvec=so3.log(state.rotation[:, list(MOVING_JOINTS[1:])]),
     )

@@ -23,6 +23,7 @@ from pipeline.estimators.landmark.state import Placed
 _STRIKE = 2.0
 _NO_TAIL = 1e3
 _HABIT_IN_GAP = 0.01
+_ORIGIN_M = 1e-3
 
 
 def reprojection(
@@ -40,18 +41,21 @@ def reprojection(
     x, y, z = np.moveaxis(np.einsum("tij,tpj->tpi", seen.R_w2c, relative), -1, 0)
     z = np.maximum(z, 0.1)
     scale = depth[:, None, None] / config.keypoint_m
-    residual = (np.stack([x / z, y / z], axis=-1) - seen.rays) * scale
-    by_point = np.zeros((*x.shape, 2, 3))
-    by_point[..., 0, 0] = by_point[..., 1, 1] = 1.0 / z
-    by_point[..., 0, 2], by_point[..., 1, 2] = -x / z**2, -y / z**2
-    by_point = scale[..., None] * by_point @ seen.R_w2c[:, None]
-    jacobian = by_point @ placed.jacobian[:, KEYPOINTS]
-    if placed.unknowns.camera_moves:
-        block = placed.unknowns.camera_block
-        jacobian[..., 3 * block : 3 * block + 3] = -by_point
+
+    def jacobians() -> tuple[np.ndarray]:
+        by_point = np.zeros((*x.shape, 2, 3))
+        by_point[..., 0, 0] = by_point[..., 1, 1] = 1.0 / z
+        by_point[..., 0, 2], by_point[..., 1, 2] = -x / z**2, -y / z**2
+        by_point = scale[..., None] * by_point @ seen.R_w2c[:, None]
+        jacobian = by_point @ placed.jacobian[:, KEYPOINTS]
+        if placed.unknowns.camera_moves:
+            block = placed.unknowns.camera_block
+            jacobian[..., 3 * block : 3 * block + 3] = -by_point
+        return (jacobian,)
+
     return Rows(
-        residual=residual,
-        jacobians=(jacobian,),
+        residual=(np.stack([x / z, y / z], axis=-1) - seen.rays) * scale,
+        jacobians=jacobians,
         weight=seen.ray_weight,
         kernel="geman_mcclure",
         scale=config.outlier,
@@ -66,12 +70,16 @@ def bone_directions(placed: Placed, seen: Observation, config: LandmarkConfig) -
     whiten = 1.0 / np.array([config.direction_rad, config.direction_rad, config.depth_direction_rad])
     turn = whiten[:, None] * seen.R_landmark
     residual = np.einsum("tij,tdj->tdi", turn, unit) - whiten * seen.directions
-    frames, n_points, _, n = placed.jacobian.shape
-    moved = (BODY_DIFFERENCE @ placed.jacobian.reshape(frames, n_points, 3 * n)).reshape(frames, -1, 3, n)
-    tangent = (np.eye(3) - unit[..., :, None] * unit[..., None, :]) / length[..., None]
+
+    def jacobians() -> tuple[np.ndarray]:
+        frames, n_points, _, n = placed.jacobian.shape
+        moved = (BODY_DIFFERENCE @ placed.jacobian.reshape(frames, n_points, 3 * n)).reshape(frames, -1, 3, n)
+        tangent = (np.eye(3) - unit[..., :, None] * unit[..., None, :]) / length[..., None]
+        return ((turn[:, None] @ tangent) @ moved,)
+
     return Rows(
         residual=residual,
-        jacobians=((turn[:, None] @ tangent) @ moved,),
+        jacobians=jacobians,
         weight=seen.direction_weight,
         kernel="geman_mcclure",
         scale=config.outlier,
@@ -92,13 +100,17 @@ def joint_smoothness(placed: Placed, seen: Observation, config: LandmarkConfig) 
     """Angular acceleration of every joint; heavy-tailed, because strikes and landings are real."""
     rotation = placed.state.rotation[:, list(MOVING_JOINTS)]
     turn = so3.log(rotation[:-1].swapaxes(-1, -2) @ rotation[1:])
-    by_end = so3.right_jacobian_inverse(turn)
-    by_start = -by_end.swapaxes(-1, -2)  # the left Jacobian's inverse is the right one's transpose
     scale = seen.fps**2 / (config.liveliness * JOINT_LIVELINESS)[:, None]
-    unit = scale[..., None]
+
+    def jacobians() -> tuple[np.ndarray, ...]:
+        by_end = so3.right_jacobian_inverse(turn)
+        by_start = -by_end.swapaxes(-1, -2)  # the left Jacobian's inverse is the right one's transpose
+        unit = scale[..., None]
+        return -unit * by_start[:-1], unit * (by_start[1:] - by_end[:-1]), unit * by_end[1:]
+
     return BlockRows(
         residual=scale * (turn[1:] - turn[:-1]),
-        jacobians=(-unit * by_start[:-1], unit * (by_start[1:] - by_end[:-1]), unit * by_end[1:]),
+        jacobians=jacobians,
         weight=np.ones((len(turn) - 1, len(MOVING_JOINTS))),
         columns=placed.unknowns.joint_blocks,
         kernel="cauchy",
@@ -113,7 +125,7 @@ def _acceleration(
     unit = np.broadcast_to(scale * np.eye(3), (len(position) - 2, 1, 3, 3))
     return BlockRows(
         residual=scale * (position[2:] - 2.0 * position[1:-1] + position[:-2])[:, None],
-        jacobians=(unit, -2.0 * unit, unit),
+        jacobians=lambda: (unit, -2.0 * unit, unit),
         weight=np.ones((len(position) - 2, 1)),
         columns=np.array([block]),
         kernel="cauchy",
@@ -135,21 +147,26 @@ def camera_motion(placed: Placed, fps: float, config: LandmarkConfig) -> tuple[B
     unit = np.broadcast_to(scale * np.eye(3), (len(position) - 1, 1, 3, 3))
     speed = BlockRows(
         residual=scale * np.diff(position, axis=0)[:, None],
-        jacobians=(-unit, unit),
+        jacobians=lambda: (-unit, unit),
         weight=np.ones((len(position) - 1, 1)),
         columns=np.array([block]),
         kernel="cauchy",
     )
-    # The origin is free: hold the first frame's camera there.
-    anchor_weight = np.zeros((len(position), 1))
-    anchor_weight[0] = 1.0
-    anchor = BlockRows(
-        residual=position[:, None] / 1e-3,
-        jacobians=(np.broadcast_to(np.eye(3) / 1e-3, (len(position), 1, 3, 3)),),
-        weight=anchor_weight,
-        columns=np.array([block]),
+    return speed, _acceleration(position, fps, config.camera_acceleration, block, np.array([[_NO_TAIL]]))
+
+
+def camera_origin(placed: Placed) -> tuple[BlockRows, ...]:
+    """Hold a moving camera's first place, which nothing else does, where the frame of the whole clip begins."""
+    if not placed.unknowns.camera_moves:
+        return ()
+    unit = np.eye(3)[None, None] / _ORIGIN_M
+    rows = BlockRows(
+        residual=placed.state.camera_pos[:1, None] / _ORIGIN_M,
+        jacobians=lambda: (unit,),
+        weight=np.ones((1, 1)),
+        columns=np.array([placed.unknowns.camera_block]),
     )
-    return speed, anchor, _acceleration(position, fps, config.camera_acceleration, block, np.array([[_NO_TAIL]]))
+    return (rows,)
 
 
 def pose_habit(placed: Placed, seen: Observation, config: LandmarkConfig) -> BlockRows:
@@ -161,7 +178,7 @@ def pose_habit(placed: Placed, seen: Observation, config: LandmarkConfig) -> Blo
     residual = (placed.joint_rotvec - JOINT_MEAN) / spread
     return BlockRows(
         residual=residual,
-        jacobians=(so3.right_jacobian_inverse(placed.joint_rotvec) / spread[..., None],),
+        jacobians=lambda: (so3.right_jacobian_inverse(placed.joint_rotvec) / spread[..., None],),
         weight=np.broadcast_to(np.where(seen.usable, 1.0, _HABIT_IN_GAP)[:, None], residual.shape[:2]),
         columns=placed.unknowns.joint_blocks[1:],
     )
@@ -173,7 +190,7 @@ def joint_limits(placed: Placed, config: LandmarkConfig) -> BlockRows:
     active = (excess != 0.0) / config.limit_rad
     return BlockRows(
         residual=excess / config.limit_rad,
-        jacobians=(active[..., None] * so3.right_jacobian_inverse(placed.joint_rotvec),),
+        jacobians=lambda: (active[..., None] * so3.right_jacobian_inverse(placed.joint_rotvec),),
         weight=np.ones(excess.shape[:2]),
         columns=placed.unknowns.joint_blocks[1:],
     )

@@ -230,6 +230,16 @@ def test_the_same_evidence_gives_the_same_bits(estimate, evidence):
     assert np.array_equal(first.body_pose, second.body_pose)
 
 
+@pytest.mark.parametrize("window_frames", [1, 7, 1000])
+def test_how_many_frames_are_differentiated_at_a_time_changes_nothing(film, truth, body, window_frames):
+    """It bounds the memory; a seam between windows would show in the motion."""
+    evidence = part_of(film(truth, pan_deg=15.0, sideways=0.6), slice(0, 45))
+    usual = LandmarkEstimator().estimate(evidence, body)
+    other = LandmarkEstimator(window_frames=window_frames).estimate(evidence, body)
+    for name in ("global_orient", "body_pose", "transl", "foot_contact"):
+        np.testing.assert_allclose(getattr(other, name), getattr(usual, name), atol=1e-9)
+
+
 def test_progress_counts_up_to_its_total(evidence, body):
     """A caller draws a bar from it."""
     seen = []

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -13,27 +17,32 @@ FRAMES, N = 7, 9
 def random_rows(rng):
     """One set of each shape that the estimator uses."""
     normal = rng.normal
+
+    def derivatives(*shape, offsets=1):
+        made = tuple(normal(size=(offsets, *shape)))
+        return lambda: made
+
     return [
         Rows(
             residual=normal(size=(FRAMES, 4, 2)),
-            jacobians=(normal(size=(FRAMES, 4, 2, N)),),
+            jacobians=derivatives(FRAMES, 4, 2, N),
             weight=rng.random((FRAMES, 4)),
             border=normal(size=(FRAMES, 4, 2, 3)),
         ),
         Rows(
             residual=normal(size=(FRAMES - 1, 2, 3)),
-            jacobians=tuple(normal(size=(2, FRAMES - 1, 2, 3, N))),
+            jacobians=derivatives(FRAMES - 1, 2, 3, N, offsets=2),
             weight=rng.random((FRAMES - 1, 2)),
         ),
         BlockRows(
             residual=normal(size=(FRAMES - 2, 2, 3)),
-            jacobians=tuple(normal(size=(3, FRAMES - 2, 2, 3, 3))),
+            jacobians=derivatives(FRAMES - 2, 2, 3, 3, offsets=3),
             weight=rng.random((FRAMES - 2, 2)),
             columns=np.array([0, 2]),
         ),
         BlockRows(
             residual=normal(size=(FRAMES, 3, 3)),
-            jacobians=(normal(size=(FRAMES, 3, 3, 3)),),
+            jacobians=derivatives(FRAMES, 3, 3, 3),
             weight=rng.random((FRAMES, 3)),
             columns=np.arange(3),
         ),
@@ -46,7 +55,7 @@ def dense(all_rows):
     for rows in all_rows:
         for f, g, k in np.ndindex(rows.residual.shape):
             line = np.zeros(FRAMES * N + 3)
-            for offset, jacobian in enumerate(rows.jacobians):
+            for offset, jacobian in enumerate(rows.jacobians()):
                 first = (f + offset) * N + (3 * rows.columns[g] if isinstance(rows, BlockRows) else 0)
                 line[first : first + jacobian.shape[-1]] += jacobian[f, g, k]
             if isinstance(rows, Rows) and rows.border is not None:
@@ -61,8 +70,7 @@ def test_banded_solution_is_the_dense_least_squares_solution():
     """Band, second band and border must all arrive where they belong."""
     all_rows = random_rows(np.random.default_rng(0))
     equations = NormalEquations(FRAMES, N)
-    for rows in all_rows:
-        equations.add(rows)
+    equations.add(all_rows)
     step, border = equations.solve(damping=0.0)
     matrix, right = dense(all_rows)
     expected = np.linalg.lstsq(matrix, -right, rcond=None)[0]
@@ -72,11 +80,55 @@ def test_banded_solution_is_the_dense_least_squares_solution():
 
 def test_damping_shortens_the_step():
     """Levenberg-Marquardt relies on it to find a step that pays."""
-    equations = NormalEquations(FRAMES, N)
-    for rows in random_rows(np.random.default_rng(1)):
-        equations.add(rows)
-    lengths = [np.linalg.norm(equations.solve(damping)[0]) for damping in (0.0, 1.0, 100.0)]
+    all_rows = random_rows(np.random.default_rng(1))
+    equations, lengths = NormalEquations(FRAMES, N), []
+    for damping in (0.0, 1.0, 100.0):
+        equations.reset()
+        equations.add(all_rows)
+        lengths.append(np.linalg.norm(equations.solve(damping)[0]))
     assert lengths[0] > lengths[1] > lengths[2]
+
+
+def later(rows, first):
+    """The rows of the frames from ``first`` on."""
+    jacobians = tuple(j[first:] for j in rows.jacobians())
+    border = {"border": rows.border[first:]} if isinstance(rows, Rows) and rows.border is not None else {}
+    return replace(
+        rows, residual=rows.residual[first:], weight=rows.weight[first:], jacobians=lambda: jacobians, **border
+    )
+
+
+@pytest.mark.parametrize("cuts", [(0, 7), (0, 4, 7), (0, 1, 2, 4, 7)])
+def test_equations_added_in_pieces_are_those_of_the_whole(cuts):
+    """Memory is bounded by adding some frames at a time; every coupling across a cut must still be there, once."""
+    all_rows = random_rows(np.random.default_rng(2))
+    whole, pieces = NormalEquations(FRAMES, N), NormalEquations(FRAMES, N)
+    whole.add(all_rows)
+    for first, stop in pairwise(cuts):
+        pieces.add([later(rows, first) for rows in all_rows], first, stop - first)
+    assert sum(cost(later(rows, a), b - a) for a, b in pairwise(cuts) for rows in all_rows) == pytest.approx(
+        sum(map(cost, all_rows))
+    )
+    for mine, theirs in zip(pieces.solve(0.1), whole.solve(0.1), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-10)
+
+
+def test_solving_makes_no_second_band():
+    """The band is the one thing that grows to gigabytes; LAPACK must factor it where it lies."""
+    equations = NormalEquations(4000, 30)
+    rows = Rows(
+        residual=np.zeros((4000, 1, 30)),
+        jacobians=lambda: (np.broadcast_to(np.eye(30), (4000, 1, 30, 30)),),
+        weight=np.ones((4000, 1)),
+    )
+    for first in range(0, 4000, 50):
+        equations.add([later(rows, first)], first, 50)
+    band_bytes = 4000 * 30 * 63 * 8
+    tracemalloc.start()
+    equations.solve(0.1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.5 * band_bytes
 
 
 @pytest.mark.parametrize("kernel", ["quadratic", "cauchy", "geman_mcclure"])

@@ -25,10 +25,11 @@ TERMS = {
     "joint smoothness": lambda p, seen, contact: (terms.joint_smoothness(p, seen, CONFIG),),
     "root smoothness": lambda p, seen, contact: (terms.root_smoothness(p, seen, CONFIG),),
     "camera motion": lambda p, seen, contact: terms.camera_motion(p, FPS, CONFIG),
+    "camera origin": lambda p, seen, contact: terms.camera_origin(p),
     "pose habit": lambda p, seen, contact: (terms.pose_habit(p, seen, CONFIG),),
     "joint limits": lambda p, seen, contact: (terms.joint_limits(p, CONFIG),),
     "sole lock": lambda p, seen, contact: (ground_terms.sole_lock(p, contact, FPS, CONFIG),),
-    "sole height": lambda p, seen, contact: ground_terms.sole_height(p, contact, CONFIG),
+    "sole height": lambda p, seen, contact: (ground_terms.sole_height(p, contact, CONFIG),),
     "balance": lambda p, seen, contact: (ground_terms.balance(p, contact, CONFIG),),
     "camera level": lambda p, seen, contact: (
         ground_terms.camera_level(p, np.array([0.0, -1.0, 0.0]), (0.03, 0.2), FPS),
@@ -58,8 +59,7 @@ def test_gradient_is_the_slope_of_the_cost(scene, name):
     rng = np.random.default_rng(1)
     here = placed(state)
     equations = NormalEquations(len(seen), here.unknowns.n)
-    for rows in TERMS[name](here, seen, contact):
-        equations.add(rows)
+    equations.add(TERMS[name](here, seen, contact))
     for _ in range(3):
         step, border = rng.normal(size=equations.gradient.shape), rng.normal(size=3)
         ahead, behind = (
