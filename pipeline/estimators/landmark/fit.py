@@ -108,7 +108,7 @@ class _Objective:
             terms.bone_directions(placed, seen, config),
             terms.joint_smoothness(placed, seen, config),
             terms.root_smoothness(placed, seen, config),
-            *terms.camera_motion(placed, seen.fps, config),
+            *terms.camera_motion(placed, seen, config),
             terms.pose_habit(placed, seen, config),
             terms.joint_limits(placed, config),
         ]

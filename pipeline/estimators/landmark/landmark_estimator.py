@@ -6,6 +6,8 @@ if it moves, the camera; 5. decide on contacts and fit again, some rounds; 6. st
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
@@ -17,6 +19,7 @@ from pipeline.estimators.landmark.fit import WINDOW_FRAMES, Problem, fit
 from pipeline.estimators.landmark.ground import camera_from_support, contact_probability, fit_ground
 from pipeline.estimators.landmark.initial_pose import initial_state
 from pipeline.estimators.landmark.joint_table import JOINT_LOWER, JOINT_UPPER, MOVING_JOINTS
+from pipeline.estimators.landmark.joint_trust import joint_trust
 from pipeline.estimators.landmark.observation import observe
 from pipeline.estimators.landmark.state import ClipState, Placed, Unknowns, camera_axes
 from pipeline.evidence import Evidence
@@ -36,7 +39,7 @@ class LandmarkEstimator:
     """Fits a body with fixed bones to keypoints, landmark directions, habits and the ground."""
 
     name = "landmark"
-    version = 1
+    version = 2
 
     def __init__(self, config: LandmarkConfig | None = None, *, window_frames: int = WINDOW_FRAMES) -> None:
         """Keep settings.
@@ -141,7 +144,7 @@ def _motion(problem: Problem, placed: Placed, body: SkinnedBody, betas: Float[np
     position[:, 2] -= state.floor
     body_pose = np.zeros((len(position), 21, 3))
     body_pose[:, np.array(MOVING_JOINTS[1:]) - 1] = np.clip(placed.joint_rotvec, JOINT_LOWER, JOINT_UPPER)
-    return body.motion(
+    motion = body.motion(
         fps=problem.seen.fps,
         betas=betas,
         global_orient=so3.log(to_world @ state.rotation[:, 0]),
@@ -149,3 +152,4 @@ def _motion(problem: Problem, placed: Placed, body: SkinnedBody, betas: Float[np
         transl=position - problem.rest_joint_pos[0],
         foot_contact=contact.reshape(len(contact), 2, -1).max(axis=-1),
     )
+    return replace(motion, joint_trust=joint_trust(problem.seen.keypoint_seen, problem.seen.fps))

@@ -119,14 +119,20 @@ def joint_smoothness(placed: Placed, seen: Observation, config: LandmarkConfig) 
 
 
 def _acceleration(
-    position: Float[np.ndarray, "frames 3"], fps: float, usual: float, block: int, tail: np.ndarray
+    position: Float[np.ndarray, "frames 3"],
+    fps: float,
+    usual: float,
+    block: int,
+    tail: np.ndarray,
+    weight: Float[np.ndarray, " frames"] | None = None,
 ) -> BlockRows:
+    weight = np.ones(len(position)) if weight is None else weight
     scale = fps**2 / usual
     unit = np.broadcast_to(scale * np.eye(3), (len(position) - 2, 1, 3, 3))
     return BlockRows(
         residual=scale * (position[2:] - 2.0 * position[1:-1] + position[:-2])[:, None],
         jacobians=lambda: (unit, -2.0 * unit, unit),
-        weight=np.ones((len(position) - 2, 1)),
+        weight=np.minimum(np.minimum(weight[:-2], weight[1:-1]), weight[2:])[:, None],
         columns=np.array([block]),
         kernel="cauchy",
         scale=tail,
@@ -138,21 +144,22 @@ def root_smoothness(placed: Placed, seen: Observation, config: LandmarkConfig) -
     return _acceleration(placed.state.root_pos, seen.fps, config.root_acceleration, 0, _tail(seen))
 
 
-def camera_motion(placed: Placed, fps: float, config: LandmarkConfig) -> tuple[BlockRows, ...]:
+def camera_motion(placed: Placed, seen: Observation, config: LandmarkConfig) -> tuple[BlockRows, ...]:
     """Speed and acceleration of a camera that changes its place; nothing for one that does not."""
     if not placed.unknowns.camera_moves:
         return ()
     position, block = placed.state.camera_pos, placed.unknowns.camera_block
-    scale = fps / config.camera_speed
+    scale, steady = seen.fps / config.camera_speed, seen.camera_weight
     unit = np.broadcast_to(scale * np.eye(3), (len(position) - 1, 1, 3, 3))
     speed = BlockRows(
         residual=scale * np.diff(position, axis=0)[:, None],
         jacobians=lambda: (-unit, unit),
-        weight=np.ones((len(position) - 1, 1)),
+        weight=np.minimum(steady[:-1], steady[1:])[:, None],
         columns=np.array([block]),
         kernel="cauchy",
     )
-    return speed, _acceleration(position, fps, config.camera_acceleration, block, np.array([[_NO_TAIL]]))
+    usual, quadratic = config.camera_acceleration, np.array([[_NO_TAIL]])
+    return speed, _acceleration(position, seen.fps, usual, block, quadratic, steady)
 
 
 def camera_origin(placed: Placed) -> tuple[BlockRows, ...]:

@@ -24,7 +24,7 @@ TERMS = {
     "bone directions": lambda p, seen, contact: (terms.bone_directions(p, seen, CONFIG),),
     "joint smoothness": lambda p, seen, contact: (terms.joint_smoothness(p, seen, CONFIG),),
     "root smoothness": lambda p, seen, contact: (terms.root_smoothness(p, seen, CONFIG),),
-    "camera motion": lambda p, seen, contact: terms.camera_motion(p, FPS, CONFIG),
+    "camera motion": lambda p, seen, contact: terms.camera_motion(p, seen, CONFIG),
     "camera origin": lambda p, seen, contact: terms.camera_origin(p),
     "pose habit": lambda p, seen, contact: (terms.pose_habit(p, seen, CONFIG),),
     "joint limits": lambda p, seen, contact: (terms.joint_limits(p, CONFIG),),
