@@ -11,26 +11,43 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 MIN_CORNERS = 15
 """With fewer corners left, the background says nothing."""
 
-_MAX_CORNERS = 400
+_MAX_CORNERS = 240
 _CORNER_QUALITY = 0.005
-_CORNER_DISTANCE_PX = 8
+_CORNER_DISTANCE_PX = 12
 _MIN_TRACKED = 60
 _MIN_TRACKED_SHARE = 0.25
 _BACKWARD_PX = 0.5
 _STILL_PX = 0.25
+_STILL_SHARE = 0.4
 _MAX_SHIFT_SHARE = 0.25
+_MAX_LOG_SCALE = 0.1
 _MAX_PICTURES = 60
-_LK = {
-    "winSize": (15, 15),
-    "maxLevel": 3,
-    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 0.01),
-    "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
-}
+_STOP = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT
+_AHEAD = {"winSize": (15, 15), "maxLevel": 3, "criteria": (_STOP, 20, 0.01), "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+_BACK = {"winSize": (15, 15), "maxLevel": 0, "criteria": (_STOP, 10, 0.01), "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+# A corner found at the right place leads back to where it began, so that is where the way back starts looking, and
+# coarse copies of the pictures have nothing to add to that.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WindowTracks:
+    """Where a keyframe's corners went: all that a fit needs, without the pictures."""
+
+    keyframe: int
+    """Index of the keyframe's picture."""
+    pictures: Int[np.ndarray, " frames"]
+    """Indices of the pictures that moved against the keyframe."""
+    corners: Float[np.ndarray, "points 2"]
+    """Corners of the keyframe's background [px]."""
+    seen: Float[np.ndarray, "frames points 2"]
+    """Where each is in those pictures [px]; any finite value where it is not visible."""
+    visible: Bool[np.ndarray, "frames points"]
+    """Which of them could be followed there."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +92,7 @@ class BackgroundWindow:
         self._track(gray, background)
         if self.alive.sum() < MIN_CORNERS:
             return False
-        if self._shift() >= _STILL_PX:
+        if not self._stands_still():
             self.pictures.append(index)
             self.seen.append(self.position)
             self.visible.append(self.alive)
@@ -86,20 +103,48 @@ class BackgroundWindow:
         return (
             self.alive.sum() < max(_MIN_TRACKED, _MIN_TRACKED_SHARE * len(self.corners))
             or self._shift() > _MAX_SHIFT_SHARE * self.gray.shape[1]
+            or abs(self._log_scale()) > _MAX_LOG_SCALE
             or len(self.pictures) >= _MAX_PICTURES
         )
 
+    def tracks(self) -> WindowTracks:
+        """Return what was followed so far, for the fit."""
+        shape = len(self.pictures), len(self.corners)
+        return WindowTracks(
+            keyframe=self.keyframe,
+            pictures=np.array(self.pictures, dtype=np.int64),
+            corners=self.corners,
+            seen=np.array(self.seen, dtype=np.float32).reshape(*shape, 2),
+            visible=np.array(self.visible, dtype=bool).reshape(shape),
+        )
+
+    def _stands_still(self) -> bool:
+        """Return whether a good part of the corners is where it was.
+
+        Not the typical corner: a crowd may fill more of the picture than what stands behind it, but people do not
+        stay within a quarter of a pixel of where they were, and under a camera that turns, nothing does.
+        """
+        return float(np.quantile(self._distances(), _STILL_SHARE)) < _STILL_PX
+
     def _shift(self) -> float:
         """Median distance of the corners from the keyframe [px]."""
-        return float(np.median(np.linalg.norm((self.position - self.corners)[self.alive], axis=1)))
+        return float(np.median(self._distances()))
+
+    def _log_scale(self) -> float:
+        """How much larger the background appears than in the keyframe: its corners look less alike by and by."""
+        before, now = (float(np.var(points[self.alive], axis=0).sum()) for points in (self.corners, self.position))
+        return 0.5 * float(np.log(max(now, 1e-6) / max(before, 1e-6)))
+
+    def _distances(self) -> Float[np.ndarray, " alive"]:
+        return np.linalg.norm((self.position - self.corners)[self.alive], axis=1)
 
     def _track(self, gray: UInt8[np.ndarray, "height width"], background: UInt8[np.ndarray, "height width"]) -> None:
         alive = np.flatnonzero(self.alive)
         if len(alive) == 0:
             return
         corners = self.corners[alive]
-        ahead, ok_ahead, _ = cv2.calcOpticalFlowPyrLK(self.gray, gray, corners, self.position[alive], **_LK)
-        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(gray, self.gray, ahead, corners.copy(), **_LK)
+        ahead, ok_ahead, _ = cv2.calcOpticalFlowPyrLK(self.gray, gray, corners, self.position[alive], **_AHEAD)
+        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(gray, self.gray, ahead, corners.copy(), **_BACK)
         limit = [gray.shape[1] - 1, gray.shape[0] - 1]
         column, row = np.clip(ahead, 0, limit).astype(int).T
         good = (

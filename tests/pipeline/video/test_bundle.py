@@ -37,7 +37,8 @@ def test_a_travelling_camera_turns_as_it_truly_does(travel):
     """Half the points on a wall, half on whatever stands before it."""
     depths = np.concatenate([np.full(80, 6.0), np.random.default_rng(1).uniform(2.5, 5.0, 80)])
     points, seen, truth = _scene(depths, travel=np.array(travel))
-    R, error = _adjusted(points, seen)
+    fit = _adjusted(points, seen)
+    R, error = fit.R, fit.error
     assert _worst_deg(R, truth) < 0.1
     assert np.median(error) < 0.1
 
@@ -47,7 +48,7 @@ def test_points_seen_only_now_and_then_are_enough():
     points, seen, truth = _scene(rng.uniform(2.5, 6.0, 160), travel=np.array([0.3, 0.0, 0.0]))
     visible = rng.random(seen.shape[:2]) < 0.5
     seen[~visible] = 77.0  # whatever stands there must not be read
-    R, _ = _adjusted(points, seen, visible)
+    R = _adjusted(points, seen, visible).R
     assert _worst_deg(R, truth) < 0.1
 
 
@@ -56,7 +57,8 @@ def test_wrong_tracks_are_outvoted():
     rng = np.random.default_rng(4)
     points, seen, truth = _scene(rng.uniform(2.5, 6.0, 160), travel=np.array([0.3, 0.0, 0.0]))
     seen[:, :20] += np.linspace(0, 0.1, len(seen))[:, None, None] * rng.normal(size=(20, 2))
-    R, error = _adjusted(points, seen)
+    fit = _adjusted(points, seen)
+    R, error = fit.R, fit.error
     assert _worst_deg(R, truth) < 0.3
     assert np.median(error[:, 20:]) < 0.3
 
@@ -65,7 +67,7 @@ def test_the_start_hardly_matters():
     points, seen, truth = _scene(np.random.default_rng(5).uniform(2.5, 6.0, 120), travel=np.array([0.3, 0.0, 0.1]))
     far = Rotation.from_rotvec([0.0, 0.1, 0.02]).as_matrix()
     visible = np.ones(seen.shape[:2], dtype=bool)
-    R, _ = adjust_rotations(points, seen, visible, FOCAL, np.broadcast_to(far, (len(seen), 3, 3)))
+    R = adjust_rotations(points, seen, visible, FOCAL, np.broadcast_to(far, (len(seen), 3, 3))).R
     assert _worst_deg(R, truth) < 0.1
 
 
@@ -74,6 +76,6 @@ def test_points_seen_by_no_picture_and_pictures_without_points_do_no_harm():
     visible = np.ones(seen.shape[:2], dtype=bool)
     visible[:, 3] = False
     visible[7] = False
-    R, _ = _adjusted(points, seen, visible)
+    R = _adjusted(points, seen, visible).R
     assert np.isfinite(R).all()
     assert _worst_deg(np.delete(R, 7, axis=0), np.delete(truth, 7, axis=0)) < 0.1

@@ -41,16 +41,21 @@ def _errors_deg(found, truth):
 @pytest.mark.parametrize("noise", [0.0, 5.0])
 def test_a_standing_camera_stays_to_the_last_bit(room, moving_person_picture, noise):
     """A drift of a tenth of a degree would let a standing dancer slide."""
-    R, measured = _followed(room, _turning(0.0), NOWHERE, moving_person_picture, noise=noise)
-    assert np.array_equal(R, np.broadcast_to(np.eye(3), R.shape))
-    assert measured.all()
+    motion = _followed(room, _turning(0.0), NOWHERE, moving_person_picture, noise=noise)
+    assert np.array_equal(motion.R_w2c, np.broadcast_to(np.eye(3), motion.R_w2c.shape))
+    assert motion.measured.all()
+    assert np.array_equal(motion.zoom, np.ones(N))
+    assert not motion.zooming.any()
+    assert not motion.shaken.any()
 
 
 def test_a_pan_is_followed_to_a_twentieth_of_a_degree(room, moving_person_picture):
     truth = _turning(35.0 * ALONG)
-    R, measured = _followed(room, truth, NOWHERE, moving_person_picture)
-    assert _errors_deg(R, truth).max() < 0.05
-    assert measured.all()
+    motion = _followed(room, truth, NOWHERE, moving_person_picture)
+    assert _errors_deg(motion.R_w2c, truth).max() < 0.05
+    assert motion.measured.all()
+    assert not motion.zooming.any()
+    assert not motion.shaken.any()
 
 
 @pytest.mark.parametrize("yaw_deg", [0.0, 24.0, 35.0])
@@ -58,14 +63,15 @@ def test_walking_while_panning_is_not_taken_for_turning(room, moving_person_pict
     """The wall's points move as if the camera turned the other way; the half degree is the stage's promise."""
     truth = _turning(yaw_deg * ALONG)
     pos_w = ALONG[:, None] * np.array([1.0, 0.1, 0.3])
-    R, measured = _followed(room, truth, pos_w, moving_person_picture)
-    assert _errors_deg(R, truth).max() < 0.5
-    assert measured.all()
+    motion = _followed(room, truth, pos_w, moving_person_picture)
+    assert _errors_deg(motion.R_w2c, truth).max() < 0.5
+    assert motion.measured.all()
+    assert not motion.zooming.any()
 
 
 def test_a_pan_that_stops_stays_where_it_stopped(room, moving_person_picture):
     truth = _turning(10.0 * np.minimum(1.0, 2.0 * ALONG))
-    R, _ = _followed(room, truth, NOWHERE, moving_person_picture)
+    R = _followed(room, truth, NOWHERE, moving_person_picture).R_w2c
     assert _errors_deg(R, truth).max() < 0.05
     assert np.ptp(R[-10:], axis=0).max() < 1e-3
 
@@ -77,7 +83,8 @@ def test_without_background_the_rotation_is_carried_over_and_said_to_be(room):
     for i in range(N):
         dark = 20 <= i < 30
         tracker.update(np.zeros((360, 640), np.uint8) if dark else room.film(truth[i], NOWHERE[i]), [])
-    R, measured = tracker.finish()
+    motion = tracker.finish()
+    R, measured = motion.R_w2c, motion.measured
     assert not measured[20:31].any()
     assert measured[:20].all()
     assert measured[31:].all()
@@ -89,22 +96,23 @@ def test_a_person_who_fills_the_picture_leaves_nothing_to_measure(room):
     tracker = CameraRotationTracker(room.K)
     for _ in range(3):
         tracker.update(room.film(np.eye(3), np.zeros(3)), [np.array([-50.0, -50.0, 700.0, 400.0])])
-    R, measured = tracker.finish()
+    motion = tracker.finish()
+    R, measured = motion.R_w2c, motion.measured
     assert np.array_equal(R, np.broadcast_to(np.eye(3), (3, 3, 3)))
     assert measured.tolist() == [True, False, False]
 
 
 def test_no_pictures_give_no_rotations(room):
-    R, measured = CameraRotationTracker(room.K).finish()
-    assert R.shape == (0, 3, 3)
-    assert measured.shape == (0,)
+    motion = CameraRotationTracker(room.K).finish()
+    assert motion.R_w2c.shape == (0, 3, 3)
+    assert motion.measured.shape == motion.zooming.shape == motion.shaken.shape == motion.zoom.shape == (0,)
 
 
 def test_the_smallest_of_pictures_are_survived():
     tracker = CameraRotationTracker(np.diag([10.0, 10.0, 1.0]))
     for level in (0, 255, 0):
         tracker.update(np.full((2, 3), level, np.uint8), [])
-    assert tracker.finish()[0].shape == (3, 3, 3)
+    assert tracker.finish().R_w2c.shape == (3, 3, 3)
 
 
 @pytest.mark.parametrize(
