@@ -25,11 +25,11 @@ from pipeline.readers import UnreadableMotion, read_motion
 from pipeline.readers.anatomy import LIMBS, mean_rotation, unit
 from pipeline.readers.bvh_file import read_bvh
 from pipeline.readers.bvh_motion import source_poses
-from pipeline.readers.calibration import frame_sums
+from pipeline.readers.calibration import frame_sums, leg_length
 from pipeline.readers.rigs import find_rig
 from pipeline.readers.smpl_clip import Y_UP_TO_Z_UP
 from retarget.smpl_motion import SmplMotion
-from retarget.smpl_skeleton import SMPL_JOINT_NAMES, forward_kinematics, local_rotations
+from retarget.smpl_skeleton import SMPL_JOINT_NAMES, forward_kinematics
 
 SHARED_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 """Where the clips are, on machines that have them."""
@@ -65,13 +65,15 @@ class Difference:
     heading_deg: float
     """Mean angle between the directions the pelvis faces on the ground [deg]."""
     path_mm: float
-    """RMS distance of the pelvis on the ground, after the mean is taken off [mm]."""
+    """RMS distance of the pelvis on the ground, at equal leg lengths, after the mean is taken off [mm]."""
     sole_p1_mm: float
     """First percentile of the lowest sole's height [mm]."""
     sole_median_mm: float
     """Median height of the lowest sole [mm]."""
-    flat_deg: float
-    """Median tilt of the lower foot's sole against the ground while it hardly moves [deg]."""
+    tilt_deg: float
+    """Median tilt of the feet against the ground while they are low and hardly move [deg]."""
+    other_tilt_deg: float
+    """The same in the other conversion, in the same frames [deg]."""
 
 
 def compare(motion: SmplMotion, body: SkinnedBody, other: Path, rest: np.ndarray) -> Difference:
@@ -91,7 +93,11 @@ def compare(motion: SmplMotion, body: SkinnedBody, other: Path, rest: np.ndarray
     limb = np.stack([_angle(_bone(pos_a, a, b), _bone(pos_b, a, b)) for a, b in limbs])
     sole = body.motion_keypoints(motion)[:, 17:21]
     lowest = sole[..., 2].min(axis=1) * 1e3
-    ground = (pos_a - pos_b)[:, 0, :2]
+    legs = [
+        leg_length({name: joints[None, number] for number, name in enumerate(SMPL_JOINT_NAMES)})
+        for joints in (motion.rest_joint_pos, rest)
+    ]
+    ground = pos_a[:, 0, :2] * legs[1] / legs[0] - pos_b[:, 0, :2]
     return Difference(
         limb_deg=float(limb.mean()),
         limb_p99_deg=float(np.percentile(limb, 99)),
@@ -104,7 +110,8 @@ def compare(motion: SmplMotion, body: SkinnedBody, other: Path, rest: np.ndarray
         path_mm=float(np.sqrt((((ground - ground.mean(axis=0)) ** 2).sum(axis=-1)).mean()) * 1e3),
         sole_p1_mm=float(np.percentile(lowest, 1)),
         sole_median_mm=float(np.median(lowest)),
-        flat_deg=_flatness(sole, motion.fps),
+        tilt_deg=_tilt(sole, rot_a, motion.fps),
+        other_tilt_deg=_tilt(sole, rot_b, motion.fps),
     )
 
 
@@ -128,15 +135,16 @@ def _heading(rot: np.ndarray) -> np.ndarray:
     return unit(np.cross(rot[:, 0, :, 0], [0.0, 0.0, 1.0])[:, :2])
 
 
-def _flatness(sole: np.ndarray, fps: float) -> float:
-    """Median absolute slope from heel to toe of feet that hardly move [deg]."""
-    tilt = []
-    for heel, toe in ((sole[:, 0], sole[:, 1]), (sole[:, 2], sole[:, 3])):
-        speed = np.linalg.norm(np.gradient(0.5 * (heel + toe), axis=0), axis=-1) * fps
-        still = (speed < 0.15) & (heel[:, 2] < 0.08) & (toe[:, 2] < 0.08)
-        tilt.append(np.degrees(np.arcsin(unit(toe - heel)[still, 2])))
-    tilts = np.concatenate(tilt)
-    return float(np.median(np.abs(tilts))) if len(tilts) else float("nan")
+def _tilt(sole: np.ndarray, rot: np.ndarray, fps: float) -> float:
+    """Median angle between the up axis of the feet and the vertical while they stand [deg]."""
+    tilts = []
+    for side, (heel, toe) in (("left", (0, 1)), ("right", (2, 3))):
+        speed = np.linalg.norm(np.gradient(sole[:, heel] + sole[:, toe], axis=0), axis=-1) * fps / 2
+        stands = ((speed < 0.15) & (sole[:, (heel, toe), 2].max(axis=1) < 0.08))[: len(rot)]
+        up = rot[stands, SMPL_JOINT_NAMES.index(f"{side}_ankle"), :, 1]
+        tilts.append(_angle(up, np.array([0.0, 0.0, 1.0])))
+    every = np.concatenate(tilts)
+    return float(np.median(every)) if len(every) else float("nan")
 
 
 def rest_joints(data: Path) -> np.ndarray:
@@ -170,13 +178,16 @@ def measure(data: Path, every: int = 1) -> dict[str, dict[str, float]]:
         rig: {
             "read": len(rows),
             "refused": len(refused[rig]),
-            **{
-                field.name: float(np.nanmean([getattr(row, field.name) for row in rows]))
-                for field in fields(Difference)
-            },
+            **{field.name: _mean([getattr(row, field.name) for row in rows]) for field in fields(Difference)},
         }
         for rig, rows in found.items()
     }
+
+
+def _mean(values: list[float]) -> float:
+    """Mean of what is known."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def pool(data: Path) -> str:

@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float
@@ -200,7 +201,7 @@ class _Hierarchy:
         self.at += 1
         return self.words[self.at - 1]
 
-    def _refuse(self, problem: str, remedy: str = EXPORT_AGAIN) -> None:
+    def _refuse(self, problem: str, remedy: str = EXPORT_AGAIN) -> NoReturn:
         raise UnreadableMotion(self.path, problem=f"its HIERARCHY {problem}", remedy=remedy)
 
 

@@ -52,7 +52,7 @@ def position_channels_add(bvh: BvhFile) -> bool:
         if joint.parent >= 0 and bvh.joints[joint.parent].parent >= 0 and _is_translated(joint)
     ]
     offsets = sum(offset for offset, _ in bones)
-    return bool(bones) and offsets > 0 and sum(moved for _, moved in bones) < _ADDED_SHARE * offsets
+    return bool(offsets > 0 and sum(moved for _, moved in bones) < _ADDED_SHARE * offsets)
 
 
 def _poses(bvh: BvhFile, wanted: Iterable[int], values: Float[np.ndarray, "frames channels"], adds: bool) -> JointPoses:

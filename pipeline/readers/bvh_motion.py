@@ -19,6 +19,7 @@ from pipeline.readers.calibration import (
     leg_length,
     rest_frames,
     standing_constants,
+    with_motion,
 )
 from pipeline.readers.exceptions import UnreadableMotion
 from pipeline.readers.rig_frames import matching_frames
@@ -174,7 +175,7 @@ def _without_lead_in(poses: SourcePoses, fps: float, unit_m: float, remarks: lis
     speeds = _speeds(poses, fps, unit_m)
     travel = np.linalg.norm(np.diff(poses.pos["pelvis"], axis=0), axis=-1) * fps * unit_m
     jumps = np.flatnonzero((speeds[:n_lead] > JUMP_MPS) | (travel[:n_lead] > 2 * GLITCH_MPS))
-    if not len(jumps) or jumps[0] != 0 and not _arms_out(poses) or len(speeds) <= n_lead:
+    if not len(jumps) or (jumps[0] != 0 and not _arms_out(poses)) or len(speeds) <= n_lead:
         return poses
     start = int(jumps[-1]) + 1
     remarks.append(f"Its first {start} frame(s) were left out: a reference pose that jumps into the motion.")
@@ -201,12 +202,13 @@ def _calibrate(
     bvh: BvhFile, rig: MappedRig, poses: SourcePoses, rest: Float[np.ndarray, "24 3"], remarks: list[str]
 ) -> dict[str, Float[np.ndarray, "3 3"]]:
     """Return C per joint: of the pose at zero angles, of the rig's known constants, or of the motion itself."""
+    sums = frame_sums(poses)
     zero = zero_pose(bvh, rig.joints.values())
     for up in (poses.up, *AXES.values()):
         C = standing_constants(_named(rig, zero.pos, zero.rot, up), rest)
         if C is not None:
-            return C
-    own = {name: mean_rotation(total) for name, total in frame_sums(poses).items()}
+            return with_motion(C, sums, rest_frames(rest), len(poses.pos["pelvis"]))
+    own = {name: mean_rotation(total) for name, total in sums.items()}
     known = matching_frames(rig.rig, own)
     if known is None:
         remarks.append(

@@ -33,8 +33,17 @@ from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 UPRIGHT_COSINE = np.cos(np.radians(20.0))
 """A trunk within 20 degrees of vertical shows which way its up is."""
 
-SLOWEST_SHARE = 0.3
-"""Share of the frames, those in which a foot moves least, that show how its sole lies on the ground."""
+LOW_SHARE = 0.5
+"""Share of the frames, those in which a foot is lowest, in which it may stand."""
+
+SLOWEST_SHARE = 0.5
+"""Share of these, those in which it moves least, that show how its sole lies on the ground."""
+
+FOOT_COSINE = np.cos(np.radians(30.0))
+"""A foot's rest that is further from the standing pose than 30 degrees is none."""
+
+REFERENCE_VOTE = 0.02
+"""Mean vote (squared sine of the bend) at which a motion knows the twist of a limb as well as a standing pose does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,7 +129,7 @@ def standing_constants(
         return None
     C: dict[str, np.ndarray] = {}
     turned = {name: np.eye(3) for name in poses.rot}
-    rest = dict(zip(SMPL_JOINT_NAMES, rest_joint_pos, strict=True))
+    rest: dict[str, np.ndarray] = dict(zip(SMPL_JOINT_NAMES, rest_joint_pos, strict=True))
     for limb in LIMBS:
         for joint, end in ((limb.upper, limb.lower), (limb.lower, limb.end)):
             turned[joint] = shortest_rotation(rest[end] - rest[joint], B.T @ (pos[end] - pos[joint]))
@@ -129,6 +138,30 @@ def standing_constants(
     for name, R in poses.rot.items():
         C[name] = R[0].T @ B @ turned[name]
     return C
+
+
+def with_motion(
+    C: Mapping[str, Float[np.ndarray, "3 3"]],
+    sums: Mapping[str, Float[np.ndarray, "3 3"]],
+    rest: Mapping[str, Float[np.ndarray, "3 3"]],
+    n_frames: int,
+) -> dict[str, Float[np.ndarray, "3 3"]]:
+    """Return a standing pose's C after what the motion shows better: hinges of the limbs, soles on the ground.
+
+    A straight limb does not show its hinge, so the twist of a standing pose is a convention of whoever made the rig;
+    how the limb bends in the motion (see :func:`frame_sums`) shows it, as far as it does bend. Soles are as the motion
+    stands on them unless that is far from the standing pose, as on tiptoe.
+    """
+    turned = dict(C)
+    for joint in (name for limb in LIMBS for name in (limb.upper, limb.lower)):
+        standing = C[joint] @ rest[joint]
+        shown = sums[joint][:, 1] / n_frames
+        turned[joint] = frame(standing[:, 0], shown + REFERENCE_VOTE * standing[:, 1]) @ rest[joint].T
+    for joint in (f"{side}_ankle" for side in SIDES):
+        stood = mean_rotation(sums[joint]) @ rest[joint].T
+        if (np.trace(stood.T @ C[joint]) - 1.0) / 2.0 > FOOT_COSINE:
+            turned[joint] = stood
+    return turned
 
 
 def _stands(pos: Mapping[str, np.ndarray], B: Float[np.ndarray, "3 3"]) -> bool:
@@ -178,10 +211,14 @@ def _steady(poses: SourcePoses, name: str, total: Float[np.ndarray, "3 3"]) -> R
 def _foot_sum(poses: SourcePoses, side: str) -> Float[np.ndarray, "3 3"]:
     """Sum of a foot's frame [up, toes, side], its up being the vertical while the foot rests on the ground."""
     ankle, toe, R = poses.pos[f"{side}_ankle"], poses.pos[f"{side}_foot"], poses.rot[f"{side}_ankle"]
-    speed = np.linalg.norm(np.diff(ankle + toe, axis=0, prepend=(ankle + toe)[:1]), axis=-1)
-    rests = speed <= np.quantile(speed[1:] if len(speed) > 1 else speed, SLOWEST_SHARE)
+    speed = np.linalg.norm(np.gradient(ankle, axis=0), axis=-1) + np.linalg.norm(np.gradient(toe, axis=0), axis=-1)
+    height = toe @ poses.up
+    low = height <= np.quantile(height, LOW_SHARE)
+    rests = low & (speed <= np.quantile(speed[low], SLOWEST_SHARE))
     vertical = (np.swapaxes(R, -1, -2) @ poses.up)[rests]
-    near = vertical @ unit(np.median(vertical, axis=0)) > UPRIGHT_COSINE
-    local_up = vertical[near].mean(axis=0) if near.any() else np.median(vertical, axis=0)
+    local_up = unit(np.median(vertical, axis=0))
+    for _ in range(5):
+        near = vertical @ local_up > UPRIGHT_COSINE
+        local_up = unit(vertical[near].mean(axis=0)) if near.any() else local_up
     local_toe = (np.swapaxes(R, -1, -2) @ (toe - ankle)[..., None])[..., 0].mean(axis=0)
     return frame(local_up, local_toe) * len(R)

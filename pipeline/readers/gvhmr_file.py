@@ -1,4 +1,4 @@
-"""Reads SMPL-X parameters from a result file of GVHMR: its world-grounded half, gravity-aligned and y up, at 30 frames/s.
+"""Reads SMPL-X parameters from a result file of GVHMR: its world-grounded half, y up, at 30 frames/s.
 
 Shen et al., "World-Grounded Human Motion Recovery via Gravity-View Coordinates", SIGGRAPH Asia 2024. The file's
 in-camera half and its intrinsics are left alone. No torch is needed, see :mod:`.torch_file`.

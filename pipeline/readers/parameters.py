@@ -1,4 +1,4 @@
-"""Turns SMPL parameters of a file into those of the body they shall be put on: shape, size of the path, which way is up.
+"""Turns SMPL parameters of a file into those of the body they shall be put on: its shape, its size, z up.
 
 SMPL, SMPL-H and SMPL-X share their 22 body joints and their pose space, so poses are taken as they are. Shapes are not:
 betas are used only where the body is the very model they belong to.

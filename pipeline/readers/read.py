@@ -85,7 +85,7 @@ def _kind(path: Path) -> str:
     name = path.name.lower()
     if head[:2] == b"PK":
         return "pt" if name.endswith((".pt", ".pth")) else "npz"
-    for suffix, kind in ((".pt", "pt"), (".npz", "npz"), (".bvh", "bvh"), (".bvh.gz", "bvh")):
+    for suffix in MOTION_SUFFIXES:
         if name.endswith(suffix):
             problem = f"is called {suffix} but does not hold what such a file begins with"
             raise UnreadableMotion(path, problem=problem, remedy="Check what the file is; videos are read elsewhere")

@@ -11,7 +11,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -71,7 +71,9 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Any:
         limit = f"{MAX_STORAGE_BYTES // 1024**3} GiB"
         raise UnreadableMotion(path, problem=f"unpacks to more than {limit}", remedy="Save the motion alone")
     folder = names[0].removesuffix("data.pkl")
-    order = ">" if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") == b"big" else "<"
+    order: Literal["<", ">"] = (
+        ">" if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") == b"big" else "<"
+    )
     with archive.open(names[0]) as stream:
         return _TensorUnpickler(stream, path, lambda key: archive.read(f"{folder}data/{key}"), order).load()
 
@@ -79,11 +81,11 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Any:
 class _TensorUnpickler(pickle.Unpickler):
     """Makes arrays where the pickle asks for tensors."""
 
-    def __init__(self, stream: Any, path: Path, storage: Callable[[str], bytes], order: str) -> None:
+    def __init__(self, stream: Any, path: Path, storage: Callable[[str], bytes], order: Literal["<", ">"]) -> None:
         super().__init__(stream, encoding="utf-8")
         self.path = path
         self.storage = storage
-        self.order = order
+        self.order: Literal["<", ">"] = order
 
     def find_class(self, module: str, name: str) -> Any:
         """Stand in for an allowed name."""
