@@ -20,20 +20,22 @@ from pipeline.video.config import VideoConfig
 from pipeline.video.linking import Person, link_people
 from pipeline.video.roi import Roi
 from pipeline.video.search import View, search_views, tile_views, view_around, whole_view
-from pipeline.video.ssd import box_iou, covered_share
+from pipeline.video.ssd import Detection, box_iou, covered_share
 from pipeline.video.tracklets import Sightings
 
 __all__ = ["Person", "ShotPeople"]
 
 _TWO_ARE_ONE_IOU = 0.6
 _TWO_ARE_ONE_SHARE = 0.06
-_SAME_PLACE_SHARE = 0.12
+_SAME_PLACE_SHARE = 0.15
 _SMALLEST_ROI_PX = 16.0
 _CORE = [0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
-_QUARTER = np.pi / 2
-_DOUBTFUL_QUALITY = 0.7
-_BETTER_QUALITY = 0.1
-_TURN_EVERY_S = 0.5
+_DOUBTFUL_QUALITY = 0.6
+_QUALITY_DROP = 0.12
+_QUALITY_GAIN = 0.1
+_CHECK_EVERY_S = 0.2
+_HEAD_SHARE = 0.5
+_TURNS = (0, 1, 0, 3, 0, 2)
 _MUCH_LARGER = 1.5
 _PART_SIZE = 0.8
 _COVERED_SHARE = 0.7
@@ -46,8 +48,10 @@ class _Followed:
     """Somebody who is followed."""
 
     pose: Pose
-    turned_s: float
-    """When turned squares were last tried [s]."""
+    quality: float
+    """What is usual of late."""
+    checked_s: float
+    """When the detector was last asked about them [s]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +84,7 @@ class ShotPeople:
             network: Both networks, of the calling thread alone; nothing of a shot stays in them.
             config: Thresholds and intervals.
             search_tiles: Look at parts of the picture too, for people less than a third of its height.
-            search_turned: Try turned pictures and squares too, for people who lie or stand on their hands.
+            search_turned: Look at the picture turned too, for people who lie or stand on their hands.
         """
         self._network = network
         self._config = config
@@ -128,17 +132,24 @@ class ShotPeople:
 
     def _follow(self, time_s: float, rgb: UInt8[np.ndarray, "height width 3"]) -> None:
         for number, who in list(self._followed.items()):
-            before = who.pose
-            pose = self._look(rgb, before.next_roi)
-            doubtful = pose is None or _quality(pose) < _DOUBTFUL_QUALITY
-            if self._search_turned and doubtful and (pose is None or time_s - who.turned_s >= _TURN_EVERY_S):
-                who.turned_s = time_s
-                pose = self._best_turned(rgb, before.next_roi, pose)
+            pose = self._look(rgb, who.pose.next_roi)
             if pose is None:
                 del self._followed[number]
-                self._lost.append((time_s, before.next_roi))
+                self._lost.append((time_s, who.pose.next_roi))
             else:
                 who.pose = pose
+
+    def _doubted(self, time_s: float) -> list[Roi]:
+        """Return where somebody is followed who looks worse than before; a square that lies wrong is one reason."""
+        doubted = []
+        for who in self._followed.values():
+            quality = _quality(who.pose)
+            is_doubtful = quality < max(_DOUBTFUL_QUALITY, who.quality - _QUALITY_DROP)
+            who.quality += _QUALITY_GAIN * (quality - who.quality)
+            if is_doubtful and time_s - who.checked_s >= _CHECK_EVERY_S:
+                who.checked_s = time_s
+                doubted.append(who.pose.next_roi)
+        return doubted
 
     def _part_those_who_became_one(self, time_s: float) -> None:
         """End the tracks of any two whose squares slid onto one person, and go on with that one under a new number."""
@@ -181,10 +192,12 @@ class ShotPeople:
             views = [self._views[0], *islice(self._turning_views, _VIEWS_WITH_NOBODY - 1)]
         elif time_s >= self._next_view_s:
             views = [self._next_in_round(time_s, whole_only=is_full)]
+        places = self._doubted(time_s)
         if self._lost and not is_full:
-            around = view_around(self._lost[self._n_pictures % len(self._lost)][1], rgb.shape[1], rgb.shape[0])
-            views += [around] if around is not None else []
-        self._meet(time_s, rgb, views)
+            places.append(self._lost[self._n_pictures % len(self._lost)][1])
+        turns = _TURNS[self._n_pictures % len(_TURNS)] if self._search_turned else 0
+        around = (view_around(roi, rgb.shape[1], rgb.shape[0], turns) for roi in places)
+        self._meet(time_s, rgb, [*views, *(view for view in around if view is not None)])
         if self._n_pictures == 0 and not self._followed and self._search_turned:
             self._meet(time_s, rgb, islice(self._turning_views, len(self._views) - 1, len(self._views) + 2))
 
@@ -203,16 +216,39 @@ class ShotPeople:
     def _meet(self, time_s: float, rgb: UInt8[np.ndarray, "height width 3"], views: Iterable[View]) -> None:
         for detection in search_views(self._network, rgb, views, min_score=self._config.min_detector_score):
             roi = Roi.from_alignment_points(detection.points[0], detection.points[1])
-            # Spares a run of the landmark network; a near miss is caught by the poses below.
-            if any(_is_known(roi, known.pose) for known in self._followed.values()) or not self._has_room_for(roi):
-                continue
-            pose = self._look(rgb, roi)
-            if self._search_turned and (pose is None or _quality(pose) < _DOUBTFUL_QUALITY):
-                pose = self._best_turned(rgb, roi, pose)
-            if pose is not None and not _is_among(pose, (known.pose for known in self._followed.values())):
-                self._drop_parts_of(pose)
-                self._make_room()
-                self._admit(pose, time_s)
+            near = [number for number, known in self._followed.items() if _is_at(roi, known.pose.next_roi)]
+            if near:
+                self._set_right(rgb, roi, detection, near)
+            elif not self._is_part_of_known(roi) and self._has_room_for(roi):
+                pose = self._look(rgb, roi)
+                if pose is not None and not _is_among(pose, (known.pose for known in self._followed.values())):
+                    self._drop_parts_of(pose)
+                    self._make_room()
+                    self._admit(pose, time_s)
+
+    def _set_right(
+        self, rgb: UInt8[np.ndarray, "height width 3"], roi: Roi, detection: Detection, near: list[int]
+    ) -> None:
+        """Look anew at somebody whose head the detector sees elsewhere: their square lies turned.
+
+        The landmark network finds a person in a square turned by half too, and is as sure of it; only that head and
+        feet, left and right are exchanged then, and stay so. Where two people are near it is left alone.
+        """
+        who = self._followed[near[0]]
+        if len(near) > 1 or _has_head_at(who.pose, detection):
+            return
+        pose = self._look(rgb, roi)
+        if pose is not None and _has_head_at(pose, detection):
+            who.pose, who.quality = pose, _quality(pose)
+
+    def _is_part_of_known(self, roi: Roi) -> bool:
+        """Whether a square shows a part of somebody followed, which can pass for somebody smaller."""
+        for known in self._followed.values():
+            x0, y0, x1, y1 = known.pose.box
+            is_inside = x0 < roi.center_x < x1 and y0 < roi.center_y < y1
+            if is_inside and roi.size < _PART_SIZE * known.pose.next_roi.size:
+                return True
+        return False
 
     def _has_room_for(self, roi: Roi) -> bool:
         """Whether somebody can be followed besides the others, or instead of somebody much smaller."""
@@ -232,17 +268,8 @@ class ShotPeople:
                 del self._followed[number]
 
     def _admit(self, pose: Pose, time_s: float) -> None:
-        self._followed[self._next_id] = _Followed(pose=pose, turned_s=time_s)
+        self._followed[self._next_id] = _Followed(pose=pose, quality=_quality(pose), checked_s=time_s)
         self._next_id += 1
-
-    def _best_turned(self, rgb: UInt8[np.ndarray, "height width 3"], roi: Roi, pose: Pose | None) -> Pose | None:
-        """Return the pose in a square, or in one turned by a quarter or half if that is clearly surer of itself."""
-        best, floor = pose, _DOUBTFUL_QUALITY if pose is None else _quality(pose) + _BETTER_QUALITY
-        for angle in (_QUARTER, -_QUARTER, 2 * _QUARTER):
-            turned = self._look(rgb, roi.turned(angle))
-            if turned is not None and _quality(turned) > floor:
-                best, floor = turned, _quality(turned)
-        return best
 
     def _look(self, rgb: UInt8[np.ndarray, "height width 3"], roi: Roi) -> Pose | None:
         """Return the person in a square, or None where there is none, or the square cannot hold one."""
@@ -289,16 +316,18 @@ def _quality(pose: Pose) -> float:
     return pose.score * float((pose.visibility * pose.presence)[_CORE].mean())
 
 
-def _distance(a: Roi, b: Roi) -> float:
-    return float(np.hypot(a.center_x - b.center_x, a.center_y - b.center_y))
+def _is_at(roi: Roi, known: Roi) -> bool:
+    """Whether a square shows somebody of the same size at the same place, be it turned."""
+    smaller, larger = sorted((roi.size, known.size))
+    apart = float(np.hypot(roi.center_x - known.center_x, roi.center_y - known.center_y))
+    return larger < _MUCH_LARGER * smaller and apart < _SAME_PLACE_SHARE * smaller
 
 
-def _is_known(roi: Roi, known: Pose) -> bool:
-    """Whether a square shows somebody who is followed, or a part of them that looks like somebody smaller."""
-    if _distance(roi, known.next_roi) < _SAME_PLACE_SHARE * min(roi.size, known.next_roi.size):
-        return True
-    x0, y0, x1, y1 = known.box
-    return roi.size < _PART_SIZE * known.next_roi.size and x0 < roi.center_x < x1 and y0 < roi.center_y < y1
+def _has_head_at(pose: Pose, detection: Detection) -> bool:
+    """Whether a pose has its nose where the detector sees a face; what it boxes is the face."""
+    face = (detection.box[:2] + detection.box[2:]) / 2
+    radius = np.hypot(*(detection.points[1] - detection.points[0]))
+    return bool(np.hypot(*(pose.landmarks[0] - face)) < _HEAD_SHARE * radius)
 
 
 def _are_one(a: Pose, b: Pose) -> bool:

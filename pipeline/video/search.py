@@ -82,14 +82,14 @@ def _starts(length: int, side: int) -> list[int]:
     return np.linspace(0, length - side, n).round().astype(int).tolist()
 
 
-def view_around(roi: Roi, width: int, height: int) -> View | None:
+def view_around(roi: Roi, width: int, height: int, quarter_turns: int = 0) -> View | None:
     """Return the surroundings of a place where somebody was seen, or None where they lie outside the picture."""
     reach = _FOCUS * roi.size / 2
     left, right = max(0, int(roi.center_x - reach)), min(width, int(roi.center_x + reach) + 1)
     top, bottom = max(0, int(roi.center_y - reach)), min(height, int(roi.center_y + reach) + 1)
     if right <= left or bottom <= top:
         return None
-    return View(left=left, top=top, width=right - left, height=bottom - top)
+    return View(left=left, top=top, width=right - left, height=bottom - top, quarter_turns=quarter_turns)
 
 
 def search_views(

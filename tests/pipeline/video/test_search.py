@@ -60,6 +60,7 @@ def test_a_point_of_a_turned_view_returns_to_its_place(turns, left, top, x, y):
 def test_the_surroundings_of_somebody_lie_inside_the_picture():
     roi = Roi(center_x=30, center_y=300, size=200, angle=0.4)
     view = view_around(roi, 640, 360)
+    assert view is not None
     assert (view.left, view.top, view.width, view.height) == (0, 100, 231, 260)
     assert view_around(Roi(center_x=-900, center_y=300, size=200, angle=0), 640, 360) is None
 
