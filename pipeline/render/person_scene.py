@@ -164,8 +164,11 @@ def mesh_name(number: int) -> str:
 
 
 def _averaged(pictures: list[UInt8[np.ndarray, "height width 3"]]) -> UInt8[np.ndarray, "height width 3"]:
-    total = np.sum(pictures, axis=0, dtype=np.uint16)  # at most 257 pictures fit
-    return ((total + len(pictures) // 2) // len(pictures)).astype(np.uint8)
+    total = np.full(pictures[0].shape, len(pictures) // 2, dtype=np.uint16)  # at most 256 pictures fit
+    for picture in pictures:
+        total += picture
+    total //= len(pictures)
+    return total.astype(np.uint8)
 
 
 def _scene(performers: Sequence[Performer], config: FilmConfig) -> mujoco.MjModel:
