@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -70,7 +72,7 @@ def shake() -> Staging:
     )
     takes = []
     edges = [0, *(np.flatnonzero(np.diff(hit.astype(int))) + 1).tolist(), len(hit)]
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         span = slice(start, end)
         film = FilmConfig(shadows=False, shutter=0.5 if hit[start] else 0.0)
         people = {"main": dressed(sliced(motion, span), "blue")}

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.body import SkinnedBody, load_body
 from pipeline.kfbench import PIECES, perform
-from pipeline.kfbench.choreography import Arm, Choreography, Foot, Key, Step
+from pipeline.kfbench.choreography import FEET, Arm, Choreography, Foot, Key, Step
 from retarget.smpl_motion import SmplMotion
 
 FPS = 30.0
@@ -135,22 +135,21 @@ def walk(path: Path2d, *, duration_s: float, speed: float, step_s: float = 0.42,
         side = 0.09 if foot == "left" else -0.09
         return (x - side * np.sin(heading)) / unit, (y + side * np.cos(heading)) / unit, float(np.degrees(heading))
 
-    feet: tuple[Foot, Foot] = ("left", "right")
     height = 0.97 - 0.30 * speed * step_s  # feet stay flat to the end of their stance: long steps need bent knees
     steps, keys = [], [_standing(float(np.degrees(path(0.0)[2])), height=height)]
     n_steps = int(duration_s / step_s)
     for number in range(n_steps + 1):
-        foot, lift = feet[number % 2], number * step_s + 0.08
+        foot, lift = FEET[number % 2], number * step_s + 0.08
         x, y, yaw = footprint(foot, min(number + 1, n_steps) * step_s * speed)  # the last step closes the feet
         steps.append(Step(foot=foot, lift=lift, land=lift + 0.78 * step_s, to=(x, y), yaw=yaw))
-        arms = {"left": _BACK, "right": _FORTH} if foot == "left" else {"left": _FORTH, "right": _BACK}
+        left, right = (_BACK, _FORTH) if foot == "left" else (_FORTH, _BACK)
         heading = float(np.degrees(path(min(number + 0.75, n_steps) * step_s * speed)[2]))
-        keys.append(Key(t=lift + 0.7 * step_s, height=height, pelvis=(heading, 2, 0), **arms))
+        keys.append(Key(t=lift + 0.7 * step_s, height=height, pelvis=(heading, 2, 0), left=left, right=right))
     walking = Choreography(
         name="walk",
         title="Walk",
         duration=(n_steps + 2) * step_s,
-        start={foot: footprint(foot, 0.0) for foot in feet},
+        start={foot: footprint(foot, 0.0) for foot in FEET},
         steps=tuple(steps),
         keys=tuple(keys),
         holds=(),
@@ -162,11 +161,9 @@ def walk(path: Path2d, *, duration_s: float, speed: float, step_s: float = 0.42,
 def handstand(duration_s: float) -> SmplMotion:
     """Stand on the hands, facing +x, and let the legs walk in the air."""
     steps = tuple(
-        Step(foot=foot, lift=t, land=t + 0.7, to=(x, y), yaw=0.0, clearance=0.25)
-        for t, foot, x, y in (
-            (0.1, "left", 0.25, 0.25), (0.9, "right", -0.2, -0.3), (1.7, "left", -0.1, 0.4), (2.5, "right", 0.2, -0.2),
-        )
-    )  # fmt: skip
+        Step(foot=FEET[number % 2], lift=0.1 + 0.8 * number, land=0.8 + 0.8 * number, to=to, yaw=0.0, clearance=0.25)
+        for number, to in enumerate(((0.25, 0.25), (-0.2, -0.3), (-0.1, 0.4), (0.2, -0.2)))
+    )
     start = _standing(0.0, arm=_OVERHEAD)
     keys = (
         start,

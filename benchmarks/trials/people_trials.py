@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -65,7 +67,7 @@ def _blur_and_crossing() -> list[Take]:
     camera = orbit(len(times))
     edges = [0, *(round(t * FPS) for t in quick), len(times)]
     takes = []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         span = slice(start, end)
         people = {"main": dressed(sliced(main, span), "white"), "passer": dressed(sliced(passing, span), "green")}
         film = FilmConfig(shadows=False, shutter=1.0 if start == edges[1] else 0.0)

@@ -125,13 +125,12 @@ class PersonFacts:
     """Stature at the pelvis' distance [px]; NaN where absent."""
 
     def impaired(self) -> dict[str, Bool[np.ndarray, " frames"]]:
-        """Frames in which this person cannot be measured whole, by the reason."""
-        present = np.isfinite(self.height_px)
-        worst = self.smear_px[:, _LIMBS].max(axis=1)
+        """Frames in which this person cannot be measured whole, by the reason; none where absent (NaN)."""
+        smear: np.ndarray = self.smear_px[:, _LIMBS].max(axis=1)
         return {
-            "blur": present & (worst > _BLURRED * self.height_px),
+            "blur": np.greater(smear, _BLURRED * self.height_px),
             "occlusion": self.by_thing.any(axis=1),
-            "crop": present & ~self.inside.all(axis=1) & self.inside.any(axis=1),
+            "crop": np.logical_and(self.inside.any(axis=1), ~self.inside.all(axis=1)),
             "crossing": self.by_person.any(axis=1),
         }
 
