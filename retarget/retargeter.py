@@ -1,15 +1,15 @@
 """Turns a human motion into a motion of a robot that keeps its limits and stands on its feet.
 
-The story: read the human's bodies through the correspondence, tell when feet stand, build target poses,
-anchor the standing feet, solve inverse kinematics frame by frame inside a box of position and speed
-limits, and let go of the stances that the robot cannot hold.
+The story: read the human's bodies through the correspondence, bridge moments in which some cannot be trusted, tell
+when feet stand, build target poses, anchor the standing feet, solve inverse kinematics frame by frame inside a box of
+position and speed limits, and let go of the stances that the robot cannot hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -24,10 +24,14 @@ from retarget.planting import FootTargets, PlantingConfig, plant_feet
 from retarget.result import InfeasibleStance, RetargetResult
 from retarget.rotations import rotation_log
 from retarget.targets import BodyTargets, build_targets, human_points, human_rest, leg_lengths, robot_rest
+from retarget.trust import RelativeTrust, bridge_doubtful
 from robots.motion import RobotMotion
 
 if TYPE_CHECKING:
     from robots.model import RobotModel
+
+_WITNESS = 0.5
+"""Trust factor below which a foot's place says nothing against its stance."""
 
 PLAUSIBLE_LEG_M = (0.35, 1.3)
 """Hip to ankle, from a small child to taller than anybody [m]."""
@@ -55,6 +59,14 @@ class RetargetConfig:
 
 def _silent(done: int, total: int | None) -> None:
     """Report to nobody."""
+
+
+class _Weights(NamedTuple):
+    """Prices before any foot is planted, and how far the feet are trusted."""
+
+    position: Float[np.ndarray, "frames bodies"]
+    rotation: Float[np.ndarray, "frames bodies"]
+    foot_factor: Float[np.ndarray, "frames feet"]
 
 
 class Retargeter:
@@ -108,6 +120,8 @@ class Retargeter:
         """
         human_pos, human_rot = human_points(trajectory, self.correspondence)
         self._check_human(human_pos, human_rot)
+        trust = RelativeTrust.of(trajectory, self.correspondence)
+        human_pos, human_rot = bridge_doubtful(human_pos, human_rot, trust, self.correspondence, trajectory.fps)
         prob = self._contact_probability(trajectory, human_pos[:, self._feet])
         spans = tuple(stance_spans(prob[:, foot], trajectory.fps, self.config.contact) for foot in range(prob.shape[1]))
         targets = build_targets(
@@ -118,7 +132,7 @@ class Retargeter:
             human_ankle_height=standing_height(human_pos[:, self._feet], prob),
             robot_ankle_height=self._ankle_height,
         )
-        q, let_go = self._solve_with_stances(targets, spans, trajectory.fps, progress)
+        q, let_go = self._solve_with_stances(targets, self._weights(trust), spans, trajectory.fps, progress)
         return self._result(q, targets, spans, let_go, trajectory.fps)
 
     def _check_human(self, pos: np.ndarray, rot: np.ndarray) -> None:
@@ -142,15 +156,26 @@ class Retargeter:
             return trajectory.contact_prob[:, [trajectory.contact_regions.index(r) for r in regions]]
         return stance_probability(foot_pos, trajectory.fps, self.config.contact)
 
+    def _weights(self, trust: RelativeTrust) -> _Weights:
+        """The table's weights, less where the human's bodies are doubtful."""
+        bodies = self.correspondence.bodies
+        position, rotation = trust.weight_factors()
+        return _Weights(
+            position=np.array([b.position_weight for b in bodies]) * position,
+            rotation=np.array([b.rotation_weight for b in bodies]) * rotation,
+            foot_factor=position[:, self._feet],
+        )
+
     def _solve_with_stances(
         self,
         targets: BodyTargets,
+        weights: _Weights,
         spans: Sequence[Sequence[Span]],
         fps: float,
         progress: Callable[[int, int | None], None],
     ) -> tuple[np.ndarray, tuple[InfeasibleStance, ...]]:
         """Solve with all stances planted, then, if some cannot be held, without those."""
-        let_go = self._doubtful_stances(targets, spans)
+        let_go = self._doubtful_stances(targets, weights, spans)
         while True:
             gone = {(s.foot, s.start) for s in let_go}
             held = [[s for s in stances if (foot, s[0]) not in gone] for foot, stances in enumerate(spans)]
@@ -162,35 +187,43 @@ class Retargeter:
                 fps=fps,
                 config=self.config.planting,
             )
-            q = self.solver.solve(self._frame_targets(targets, feet), fps, progress)
+            q = self.solver.solve(self._frame_targets(targets, weights, feet), fps, progress)
             broken = self._unheld_stances(q, feet, held)
             if not broken:
                 return q, tuple(sorted(let_go, key=lambda s: (s.start, s.foot)))
             let_go += broken
 
-    def _frame_targets(self, targets: BodyTargets, feet: FootTargets) -> list[FrameTarget]:
+    def _frame_targets(self, targets: BodyTargets, weights: _Weights, feet: FootTargets) -> list[FrameTarget]:
         """One target a frame, with the weights that its stances ask for."""
-        bodies = self.correspondence.bodies
         n_frames = len(targets.pos_w)
         pos, rot = targets.pos_w.copy(), targets.rot_w.copy()
         pos[:, self._feet], rot[:, self._feet] = feet.pos_w, feet.rot_w
-        weight_pos = np.tile(np.array([b.position_weight for b in bodies])[None, :, None], (n_frames, 1, 3))
-        weight_rot = np.tile(np.array([b.rotation_weight for b in bodies]), (n_frames, 1))
+        weight_pos = np.repeat(weights.position[:, :, None], 3, axis=-1)
+        weight_rot = weights.rotation.copy()
         planting = self.config.planting
         for foot, body in enumerate(self._feet):
-            # In between, weights rise geometrically: they span an order of magnitude.
+            # In between, weights rise geometrically: they span an order of magnitude. A foot that stands is where its
+            # stance is, however little is seen of it.
             grip = feet.grip[:, foot]
-            weight_pos[:, body, :2] = _geometric(bodies[body].position_weight, planting.anchor_weight, grip)[:, None]
-            weight_rot[:, body] = _geometric(bodies[body].rotation_weight, planting.flat_weight, grip)
+            weight_pos[:, body, :2] = _geometric(weights.position[:, body], planting.anchor_weight, grip)[:, None]
+            weight_pos[:, body, 2] *= weights.foot_factor[:, foot] ** -grip
+            weight_rot[:, body] = _geometric(weights.rotation[:, body], planting.flat_weight, grip)
         return [FrameTarget(pos[i], rot[i], weight_pos[i], weight_rot[i], feet.planted[i]) for i in range(n_frames)]
 
-    def _doubtful_stances(self, targets: BodyTargets, spans: Sequence[Sequence[Span]]) -> tuple[InfeasibleStance, ...]:
-        """Stances that the human's own foot belies: an anchor would hold the whole robot back."""
+    def _doubtful_stances(
+        self, targets: BodyTargets, weights: _Weights, spans: Sequence[Sequence[Span]]
+    ) -> tuple[InfeasibleStance, ...]:
+        """Stances that the human's own foot belies: an anchor would hold the whole robot back.
+
+        Only a foot that was seen can belie its stance, unless it was not seen in all of it.
+        """
         planting = self.config.planting
         found = []
         for foot, stances in enumerate(spans):
             for start, stop in stances:
                 place = targets.pos_w[start:stop, self._feet[foot]]
+                seen = weights.foot_factor[start:stop, foot] >= _WITNESS
+                place = place[seen] if seen.any() else place
                 slid = float(np.linalg.norm((place - np.median(place, axis=0))[:, :2], axis=1).max())
                 lifted = float((place[:, 2] - self._ankle_height).max())
                 span = {"foot": foot, "start": start, "stop": stop}
@@ -256,7 +289,9 @@ class Retargeter:
         )
 
 
-def _geometric(low: float, high: float, share: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
+def _geometric(
+    low: Float[np.ndarray, " frames"], high: float, share: Float[np.ndarray, " frames"]
+) -> Float[np.ndarray, " frames"]:
     """Go from ``low`` to ``high`` by equal ratios."""
-    low = max(low, 1e-3)
+    low = np.maximum(low, 1e-3)
     return low * (high / low) ** share

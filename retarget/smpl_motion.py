@@ -6,7 +6,7 @@ that contains the quarter turn about x, as in AMASS.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -70,6 +70,19 @@ class SmplMotion:
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.transl)
+
+    def part(self, start_s: float, end_s: float) -> SmplMotion:
+        """Return the frames from one time to another, at least one [s]."""
+        first = min(max(0, round(start_s * self.fps)), len(self) - 1)
+        frames = slice(first, max(first, min(round(end_s * self.fps), len(self) - 1)) + 1)
+        return replace(
+            self,
+            global_orient=self.global_orient[frames],
+            body_pose=self.body_pose[frames],
+            transl=self.transl[frames],
+            foot_contact=None if self.foot_contact is None else self.foot_contact[frames],
+            joint_trust=None if self.joint_trust is None else self.joint_trust[frames],
+        )
 
     def joints(self) -> tuple[Float[np.ndarray, "frames 24 3"], Float[np.ndarray, "frames 24 3 3"]]:
         """World positions [m] and world rotations of the 24 joints."""
