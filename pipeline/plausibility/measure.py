@@ -15,6 +15,7 @@ from pipeline.plausibility.feet import Feet, measure_feet
 from pipeline.plausibility.ground import ballistic_frames, measure_heights
 from pipeline.plausibility.speeds import measure_speeds
 from pipeline.plausibility.stability import centre_of_pressure, measure_stability
+from pipeline.plausibility.trust import measure_trust
 from retarget.smpl_motion import SmplMotion
 
 
@@ -37,7 +38,7 @@ class PlausibilityConfig:
 
 
 def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityConfig) -> Measurements:
-    """Measure balance, ground, penetration, floating, skate and speeds.
+    """Measure balance, ground, penetration, floating, skate, speeds and how much was seen.
 
     Heights are over the ground that the standing feet show; its own height is a measurement. Every series has
     one value a frame; what is a difference of frames stands at the frame where it begins. No value changes if
@@ -71,6 +72,7 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
             *measure_heights(lowest - feet.ground, ballistic),
             *measure_feet(feet),
             *measure_speeds(joint_pos_w, joint_rot_w[:, 0], motion.fps),
+            *measure_trust(np.asarray(motion.joint_trust)),
         ),
     )
 

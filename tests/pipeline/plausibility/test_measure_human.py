@@ -57,6 +57,7 @@ def replace_frames(motion: SmplMotion, frames: slice) -> SmplMotion:
         global_orient=motion.global_orient[frames],
         body_pose=motion.body_pose[frames],
         transl=motion.transl[frames],
+        joint_trust=motion.joint_trust[frames],
     )
 
 
@@ -225,6 +226,22 @@ def test_standing_is_stable_and_a_long_lean_is_not():
     assert measure(motion)["com_cop_p95"].value < 0.03
     assert found["unstable_gap"].value == pytest.approx(121 / FPS)
     assert found["unstable_gap"].spans == ((60, 180),)
+
+
+def test_frames_that_were_hardly_seen_are_counted_and_told_but_refuse_nothing():
+    """A guess may be plausible; whoever trains on it should know that it is one."""
+    motion, trust = standing(100), np.ones((100, 24))
+    trust[20:60] = 0.1
+    trust[70:90, SMPL_JOINT_NAMES.index("left_wrist")] = 0.0  # one hidden joint is no thin evidence
+    found = measure(replace(motion, joint_trust=trust))
+    assert found["thin_evidence_share"].value == pytest.approx(0.4)
+    assert found["thin_evidence_share"].spans == ((20, 60),)
+    assert measure(motion)["thin_evidence_share"].value == 0.0
+    for tier in ("trainable", "clean"):
+        verdict = judge((found,), find_limits(tier))
+        assert verdict.accepted
+        assert [check.spans for check in verdict.checks if not check.passed] == [((20, 60),)]
+        assert "hardly seen" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 3])
