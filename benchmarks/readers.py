@@ -27,7 +27,7 @@ from pipeline.readers.bvh_file import read_bvh
 from pipeline.readers.bvh_motion import source_poses
 from pipeline.readers.calibration import frame_sums, leg_length
 from pipeline.readers.rigs import find_rig
-from pipeline.readers.smpl_clip import Y_UP_TO_Z_UP
+from pipeline.readers.smpl_clip import Y_UP_TO_Z_UP, sole_points
 from retarget.smpl_motion import SmplMotion
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES, forward_kinematics
 
@@ -92,7 +92,7 @@ def compare(motion: SmplMotion, body: SkinnedBody, other: Path, rest: np.ndarray
     index = SMPL_JOINT_NAMES.index
     limb = np.stack([_angle(_bone(pos_a, a, b), _bone(pos_b, a, b)) for a, b in limbs])
     sole = body.motion_keypoints(motion)[:, 17:21]
-    lowest = sole[..., 2].min(axis=1) * 1e3
+    lowest = body.points(motion, sole_points(body, motion.betas))[..., 2].min(axis=1) * 1e3
     legs = [
         leg_length({name: joints[None, number] for number, name in enumerate(SMPL_JOINT_NAMES)})
         for joints in (motion.rest_joint_pos, rest)

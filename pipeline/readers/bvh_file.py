@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ MAX_TEXT_BYTES = 512 * 1024**2
 EXPORT_AGAIN = "Export it again as BVH"
 """What helps against a damaged file."""
 
+_MOTION_LINE = re.compile(r"^[ \t]*MOTION[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 _CANONICAL = {name.lower(): name for name in CHANNELS}
 
 
@@ -75,13 +77,13 @@ def read_bvh(path: Path) -> BvhFile:
         OSError: It cannot be opened.
     """
     text = _text(path)
-    head, keyword, tail = text.partition("MOTION")
+    head, *rest = _MOTION_LINE.split(text, maxsplit=1)
     if not head.lstrip("\ufeff \t\r\n").upper().startswith("HIERARCHY"):
         raise UnreadableMotion(path, problem="does not begin with HIERARCHY, so it is no BVH file", remedy=EXPORT_AGAIN)
-    if not keyword:
+    if not rest:
         raise UnreadableMotion(path, problem="has no MOTION part: it is cut short", remedy=EXPORT_AGAIN)
     joints = _Hierarchy(path, head.lstrip("\ufeff")).joints()
-    n_frames, frame_time_s, table = _motion_head(path, tail)
+    n_frames, frame_time_s, table = _motion_head(path, rest[0])
     values = _table(path, table, n_frames, sum(len(joint.channels) for joint in joints))
     return BvhFile(joints=tuple(joints), frame_time_s=frame_time_s, values=values)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 from pipeline.readers.anatomy import (
     LIMBS,
@@ -42,6 +43,9 @@ SLOWEST_SHARE = 0.5
 FOOT_COSINE = np.cos(np.radians(30.0))
 """A foot's rest that is further from the standing pose than 30 degrees is none."""
 
+BENT_RAD = np.radians(60.0)
+"""Bend at which SMPL's limbs are compared with those of a motion [rad]."""
+
 REFERENCE_VOTE = 0.02
 """Mean vote (squared sine of the bend) at which a motion knows the twist of a limb as well as a standing pose does."""
 
@@ -71,9 +75,11 @@ def rest_frames(rest_joint_pos: Float[np.ndarray, "24 3"]) -> dict[str, Float[np
     pos = {name: rest_joint_pos[None, number] for number, name in enumerate(SMPL_JOINT_NAMES)}
     frames = trunk_frames(pos)
     for limb in LIMBS:
-        axis = np.array(limb.rest_hinge, dtype=float)[None]
-        frames[limb.upper] = frame(pos[limb.lower] - pos[limb.upper], axis)
-        frames[limb.lower] = frame(pos[limb.end] - pos[limb.lower], axis)
+        upper, lower = pos[limb.lower] - pos[limb.upper], pos[limb.end] - pos[limb.lower]
+        bent = Rotation.from_rotvec(BENT_RAD * np.array(limb.rest_hinge, dtype=float)).as_matrix()
+        axis = np.cross(upper, lower @ bent.T)  # bones are not quite square to their hinge
+        frames[limb.upper] = frame(upper, axis)
+        frames[limb.lower] = frame(lower, axis @ bent)
     for side in SIDES:
         frames[f"{side}_ankle"] = frame(np.array([[0.0, 1.0, 0.0]]), pos[f"{side}_foot"] - pos[f"{side}_ankle"])
     return {name: value[0] for name, value in _with_riders(frames).items()}

@@ -144,7 +144,9 @@ def _poses(arrays: _Arrays) -> np.ndarray:
             problem = f"array 'poses' has {poses.shape[1]} values a frame, SMPL models have {widths}"
             raise UnreadableMotion(arrays.path, problem=problem, remedy=_LAYOUT)
         return poses
-    root = arrays.numbers(("root_orient", "global_orient", "poses"), (None, 3))
+    if not {"root_orient", "global_orient"} & set(arrays.names):
+        arrays.numbers(("poses",), (None, None))  # refuses: neither layout is there
+    root = arrays.numbers(("root_orient", "global_orient"), (None, 3))
     body = arrays.numbers(("pose_body", "body_pose"), (len(root), None))
     if body.shape[1] not in (63, 69):
         problem = f"array 'pose_body' has {body.shape[1]} values a frame, expected 63"

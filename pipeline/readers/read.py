@@ -20,6 +20,9 @@ from robots.exceptions import InvalidArray
 MOTION_SUFFIXES = (".npz", ".pt", ".bvh", ".bvh.gz")
 """How the name of a motion file may end."""
 
+NATIVE_FPS = (1.0, 2000.0)
+"""Rates that a motion can have been recorded at [1/s]."""
+
 MOVED_FLOOR_M = 0.03
 """A floor that was off by more than this is mentioned [m]."""
 
@@ -65,6 +68,14 @@ def read_motion(
         raise UnreadableMotion(path, problem=problem, remedy="Check the file and its permissions") from error
 
 
+def _check_rate(path: Path, native_fps: float) -> None:
+    """Refuse rates that no capture has: they are a unit mistaken."""
+    low, high = NATIVE_FPS
+    if not low <= native_fps <= high:
+        problem = f"has a rate of {native_fps:.4g} frames/s"
+        raise UnreadableMotion(path, problem=problem, remedy="Give the true one as native_fps")
+
+
 def _check_options(*, up: str | None, **numbers: float | None) -> None:
     """Refuse options that make no sense."""
     for name, value in numbers.items():
@@ -105,6 +116,7 @@ def _read_bvh(
 ) -> MotionFile:
     """Read a BVH file; its floor is not said anywhere, so that it moved is no remark."""
     read = read_bvh_motion(path, body, betas, native_fps=native_fps, unit_m=unit_m, up=up)
+    _check_rate(path, read.clip.fps)
     motion, _ = make_motion(read.clip, body, betas, fps)
     return MotionFile(
         motion=motion,
@@ -124,6 +136,7 @@ def _from_parameters(
     fps: float,
 ) -> MotionFile:
     """Put SMPL parameters on a body, with their own shape where it is the body's."""
+    _check_rate(path, parameters.fps)
     fitted = fit(path, parameters, body, betas, has_height=height_m is not None)
     motion, lifted_m = make_motion(fitted.clip, body, fitted.betas, fps)
     remarks = (*parameters.remarks, *fitted.remarks)

@@ -10,17 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy import sparse
 from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial.transform import Rotation, Slerp
 
-from pipeline.body import KEYPOINT_NAMES, SkinnedBody
+from pipeline.body import SkinnedBody
 from retarget.smpl_motion import SmplMotion
+from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 
 Y_UP_TO_Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Quarter turn about x that stands a y-up world upright."""
 
 FLOOR_PERCENTILE = 5.0
 """Which percentile of the lower sole's height counts as the floor: one bad frame does not move it."""
+
+SOLE_M = 0.015
+"""Skin of a foot within this of its lowest point is its sole [m]."""
 
 SLOW_SOLE_MPS = 0.25
 """Vertical speed below which a sole may be standing [m/s]."""
@@ -77,12 +82,21 @@ def resample(clip: SmplClip, fps: float) -> tuple[Float[np.ndarray, "out 22 3 3"
 def floor_height(body: SkinnedBody, motion: SmplMotion) -> float:
     """Height of the ground that the soles stand on [m].
 
-    The lowest of heels and toes, in the frames where it hardly rises or falls; of these a low percentile. One
+    The lowest point of both soles, in the frames where it hardly rises or falls; of these a low percentile. One
     minimum would be the worst frame's error. A motion without such frames gives all of its frames a vote.
     """
-    soles = [KEYPOINT_NAMES.index(name) for name in KEYPOINT_NAMES if name.endswith(("heel", "toe"))]
-    lowest = body.motion_keypoints(motion)[:, soles, 2].min(axis=1)
+    lowest = body.points(motion, sole_points(body, motion.betas))[..., 2].min(axis=1)
     if len(lowest) > 1:
         slow = np.abs(np.gradient(lowest) * motion.fps) < SLOW_SOLE_MPS
         lowest = lowest[slow] if slow.any() else lowest
     return float(np.percentile(lowest, FLOOR_PERCENTILE))
+
+
+def sole_points(body: SkinnedBody, betas: Float[np.ndarray, " 10"]) -> sparse.csr_array:
+    """Regressor of the skin that touches the floor where the body stands in its rest pose, (points, verts)."""
+    height = body.rest_verts(betas)[:, 1]
+    feet = [SMPL_JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot")]
+    is_foot = body.skin_weights[:, feet].sum(axis=1) > 0.5
+    soles = np.flatnonzero(is_foot & (height < height[is_foot].min() + SOLE_M))
+    ones, rows = np.ones(len(soles)), np.arange(len(soles))
+    return sparse.csr_array((ones, (rows, soles)), shape=(len(soles), len(height)))
