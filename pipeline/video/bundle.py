@@ -98,7 +98,7 @@ def adjust_rotations(
     poses, inverse_depth = problem.solve(start.taken(chosen))
     nearest = np.abs(np.arange(len(seen))[:, None] - chosen).argmin(axis=1)
     whole = _Problem(homogeneous, seen, visible, focal_px, zooms=zoom_start is not None)
-    poses = whole.resect(poses.taken(nearest), inverse_depth, known=visible[chosen].any(axis=0))
+    poses = whole.resect(poses.taken(nearest), inverse_depth, known=visible[chosen].sum(axis=0) > 1)
     error = np.linalg.norm(whole.reproject(poses, inverse_depth).residual, axis=2)
     return BundleFit(R=poses.R, t=poses.t, zoom=np.exp(poses.log_zoom), error=error)
 

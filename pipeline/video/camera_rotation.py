@@ -94,16 +94,16 @@ class CameraRotationTracker:
             self._window = self._before = None
         n = self._n_pictures
         R_w2c = np.broadcast_to(np.eye(3), (n, 3, 3)).copy()
-        zoom, skew = np.ones(n), np.zeros(n)
+        zoom, bend = np.ones(n), np.zeros(n)
         measured = np.ones(n, dtype=bool)
         measured[list(self._lost)] = False
         for window in self._fitted:
-            self._chain(window, R_w2c, zoom, skew, measured)
+            self._chain(window, R_w2c, zoom, bend, measured)
         return CameraMotion(
             R_w2c=R_w2c,
             measured=measured,
             zooming=find_zooming(zoom),
-            shaken=find_shaken(R_w2c, measured, focal_per_height=self._focal_per_height(zoom), skew=skew, times=times),
+            shaken=find_shaken(R_w2c, measured, focal_per_height=self._focal_per_height(zoom), bend=bend, times=times),
             zoom=zoom,
         )
 
@@ -135,7 +135,7 @@ class CameraRotationTracker:
         window: _FittedWindow,
         R_w2c: Float[np.ndarray, "pictures 3 3"],
         zoom: Float[np.ndarray, " pictures"],
-        skew: Float[np.ndarray, " pictures"],
+        bend: Float[np.ndarray, " pictures"],
         measured: Bool[np.ndarray, " pictures"],
     ) -> None:
         """Write what a window tells, given what the pictures before it do."""
@@ -147,7 +147,7 @@ class CameraRotationTracker:
         for i, index in enumerate(window.pictures):
             R_w2c[index] = fit.R[i] @ R_keyframe if fit.measured[i] else R_w2c[index - 1]
             zoom[index] = fit.zoom[i] * zoom_keyframe if fit.measured[i] else zoom[index - 1]
-            skew[index] = fit.skew[i]
+            bend[index] = fit.bend[i]
             measured[index] = fit.measured[i]
 
 

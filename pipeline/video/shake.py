@@ -30,7 +30,7 @@ def find_shaken(
     measured: Bool[np.ndarray, " pictures"],
     *,
     focal_per_height: Float[np.ndarray, " pictures"],
-    skew: Float[np.ndarray, " pictures"],
+    bend: Float[np.ndarray, " pictures"],
     times: Float[np.ndarray, " pictures"] | None = None,
 ) -> Bool[np.ndarray, " pictures"]:
     """Return the pictures before or after which the camera is jolted, or that are seen to be bent by it.
@@ -39,7 +39,8 @@ def find_shaken(
         R_w2c: Rotations.
         measured: Where they are known; elsewhere nothing is said.
         focal_per_height: Focal length in units of the picture's height.
-        skew: Shift of the lowest row against the topmost that was seen, as a share of the picture's height.
+        bend: Shift of the lowest row against the topmost, unlike the neighbouring pictures', that was seen, as a
+            share of the picture's height.
         times: Time of each picture [s]; evenly spaced if not given.
     """
     n = len(R_w2c)
@@ -49,15 +50,14 @@ def find_shaken(
     step = _turns(R_w2c, times) * 0.5 * (focal_per_height[1:] + focal_per_height[:-1])[:, None]
     usual = median_filter(step, size=(_CALM, 1), mode="nearest")
     size = np.linalg.norm(step, axis=1)
-    # A picture that was left out doubles the next step, and one that is repeated makes a step of nothing.
-    jolt = np.minimum(np.linalg.norm(step - usual, axis=1), np.linalg.norm(0.5 * step - usual, axis=1))
-    rough = ((jolt > MAX_JOLT) & (size > MAX_JOLT)) | (size > MAX_TURN)
+    # A picture that is repeated makes a step of nothing, and one that was left out doubles the next step.
+    left_out = np.linalg.norm(0.5 * step - usual, axis=1) < 0.25 * size
+    jolted = (np.linalg.norm(step - usual, axis=1) > MAX_JOLT) & (size > MAX_JOLT) & ~left_out
+    rough = jolted | (size > MAX_TURN)
     rough &= measured[1:] & measured[:-1]
     shaken[1:] |= rough
     shaken[:-1] |= rough
-    bent = np.zeros(n, dtype=bool)
-    bent[1:-1] = np.abs(skew[1:-1] - 0.5 * (skew[:-2] + skew[2:])) > MAX_JOLT
-    return shaken | (bent & measured)
+    return shaken | ((np.abs(bend) > MAX_JOLT) & measured)
 
 
 def _turns(

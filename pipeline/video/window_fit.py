@@ -5,7 +5,7 @@ better: on a far wall all look alike, and with translation as a free unknown noi
 
 Going forward and zooming both drive the points apart. They are told apart by parallax: what is near moves faster when
 the camera goes, and not when it zooms. Where everything is equally far (a backdrop that fills the picture) nothing can
-tell, and the simpler account, a zoom, is taken; the rotation is the same by either.
+tell, and the simpler account, a zoom, is taken; the rotation is much the same by either.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from pipeline.video.background import MIN_CORNERS, WindowTracks
 from pipeline.video.bundle import BundleFit, adjust_rotations
@@ -48,9 +48,10 @@ class WindowFit:
     """Keyframe's camera axes -> camera axes of each recorded picture."""
     zoom: Float[np.ndarray, " frames"]
     """Focal length of each recorded picture, that of the keyframe being one."""
-    skew: Float[np.ndarray, " frames"]
-    """How much farther sideways the background moved in the lowest row than in the topmost, as a share of the
-    picture's height, beyond what the turn explains: what a rolling shutter does, and parallax."""
+    bend: Float[np.ndarray, " frames"]
+    """By how much the lowest row is shifted sideways against the topmost, beyond what the turn explains and unlike in
+    the pictures before and after, as a share of the picture's height: a rolling shutter's work. Parallax and a tilted
+    lens do the same, but steadily."""
     measured: Bool[np.ndarray, " frames"]
     """Whether enough points agree with the rotation."""
     moved: bool
@@ -82,7 +83,7 @@ def fit_window(
     n_frames = len(tracks.pictures)
     if n_frames == 0:
         none = np.zeros(0)
-        return WindowFit(R=np.zeros((0, 3, 3)), zoom=none, skew=none, measured=none.astype(bool), moved=False)
+        return WindowFit(R=np.zeros((0, 3, 3)), zoom=none, bend=none, measured=none.astype(bool), moved=False)
     visible, focal = tracks.visible, float(K[0, 0])
     before, after = _on_unit_plane(tracks.corners, K), _on_unit_plane(tracks.seen, K)
     turned = best = _turning(before, after, visible, focal, rng)
@@ -91,8 +92,8 @@ def fit_window(
     n_explained = ((best.error < _EXPLAINED_PX) & visible).sum(axis=1)
     enough = n_explained >= max(MIN_CORNERS, _MIN_EXPLAINED_OF_ALL * len(before))
     enough &= n_explained >= _MIN_EXPLAINED_SHARE * visible.sum(axis=1)
-    skew = _row_skew(before, after, visible, best, focal)
-    return WindowFit(R=best.R, zoom=best.zoom, skew=skew, measured=enough, moved=best.moved)
+    bend = _unlike_neighbours(_row_skew(before, after, visible, best, focal), tracks.pictures)
+    return WindowFit(R=best.R, zoom=best.zoom, bend=bend, measured=enough, moved=best.moved)
 
 
 def _best_account(
@@ -107,16 +108,18 @@ def _best_account(
     zoomed = _zooming(before, after, visible, focal_px, rng)
     bundle = adjust_rotations(before, after, visible, focal_px, turned.R)
     moved = _moving(bundle, visible)
-    if zoomed.typical_px < _BETTER_SHARE * turned.typical_px and _zooms(zoomed):
-        if _parallax_share(zoomed, moved, visible) < _MAX_PARALLAX_SHARE:
-            return zoomed
-    if moved.typical_px < _BETTER_SHARE * turned.typical_px and _advance(bundle) > _MIN_ADVANCE:
+    has_zoomed = zoomed.typical_px < _BETTER_SHARE * turned.typical_px and _zooms(zoomed)
+    if has_zoomed and _parallax_share(zoomed, moved, visible) < _MAX_PARALLAX_SHARE:
+        return zoomed
+    if moved.typical_px >= _BETTER_SHARE * turned.typical_px:
+        return turned
+    if _advance(bundle) > _MIN_ADVANCE:
         bundle_both = adjust_rotations(before, after, visible, focal_px, zoomed.R, zoomed.zoom)
         both = _moving(bundle_both, visible)
-        if both.typical_px < _CONFIRMED_SHARE * moved.typical_px and _zooms(both):
-            if _advance(bundle_both) < 0.5 * _advance(bundle):
-                return both
-    return moved if moved.typical_px < _BETTER_SHARE * turned.typical_px else turned
+        explains = both.typical_px < _CONFIRMED_SHARE * moved.typical_px and _zooms(both)
+        if explains and _advance(bundle_both) < 0.5 * _advance(bundle):
+            return both
+    return moved
 
 
 def _advance(bundle: BundleFit) -> float:
@@ -193,6 +196,16 @@ def _row_skew(
     y = y - (weight * y).sum(axis=1, keepdims=True) / total
     dx = dx - (weight * dx).sum(axis=1, keepdims=True) / total
     return (weight * y * dx).sum(axis=1) / np.maximum((weight * y * y).sum(axis=1), 1e-9)
+
+
+def _unlike_neighbours(
+    values: Float[np.ndarray, " frames"], pictures: Int[np.ndarray, " frames"]
+) -> Float[np.ndarray, " frames"]:
+    """Difference from the mean of the pictures before and after; zero where one of them was not recorded."""
+    unlike = np.zeros(len(values))
+    unlike[1:-1] = values[1:-1] - 0.5 * (values[:-2] + values[2:])
+    unlike[1:-1][np.diff(pictures, n=1)[1:] + np.diff(pictures, n=1)[:-1] != 2] = 0.0
+    return unlike
 
 
 def _reprojection_residual(

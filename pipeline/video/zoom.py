@@ -11,6 +11,8 @@ _MIN_CHANGE = 0.004
 """Change of the focal length over twice the span of pictures that counts as zooming: 1.5 % a second at 30 Hz. The
 noise of the estimate is a tenth of that."""
 
+_MIN_STEP = _MIN_CHANGE / (2 * _SPAN) / 4
+
 
 def find_zooming(zoom: Float[np.ndarray, " pictures"]) -> Bool[np.ndarray, " pictures"]:
     """Return where the focal length is changing.
@@ -22,12 +24,9 @@ def find_zooming(zoom: Float[np.ndarray, " pictures"]) -> Bool[np.ndarray, " pic
     n = len(zoom)
     ahead, behind = np.minimum(np.arange(n) + _SPAN, n - 1), np.maximum(np.arange(n) - _SPAN, 0)
     changed = np.abs(log_zoom[ahead] - log_zoom[behind]) > _MIN_CHANGE
-    step = np.abs(np.diff(log_zoom)) > _MIN_CHANGE / (2 * _SPAN) / 4
-    # A picture next to a zoom's first or last step is not part of it.
-    near = np.zeros(n, dtype=bool)
-    near[:-1] |= step
-    near[1:] |= step
-    return changed & binary_dilation(near)
+    steps = np.abs(np.diff(log_zoom, prepend=log_zoom[:1], append=log_zoom[-1:])) > _MIN_STEP
+    # The span reaches beyond the ends of a zoom, where the picture's own steps tell that nothing changes.
+    return changed & np.asarray(binary_dilation(steps[1:] | steps[:-1], iterations=2), dtype=bool)
 
 
 def undo_zoom(
