@@ -16,7 +16,7 @@ from typing import BinaryIO
 CAPTURE_FPS_TAGS = ("com.android.capture.fps", "captureFps")
 """Notes with the rate of the recording [1/s]: Android's cameras; Sony's XML."""
 FOCAL_35MM_TAG = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
-"""Note with the lens as that of a 35 mm camera [mm], on the file or its picture track: Apple, and apps on its phones."""
+"""Note with the lens as that of a 35 mm camera [mm], on the file or its picture track: Apple's phones."""
 
 _FULL_FRAME_WIDTH_MM = 36.0
 _FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
