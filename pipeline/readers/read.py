@@ -15,6 +15,7 @@ from pipeline.readers.motion_file import UNKNOWN_LICENCE, MotionFile
 from pipeline.readers.npz_file import read_npz
 from pipeline.readers.parameters import Parameters, fit
 from pipeline.readers.smpl_clip import make_motion
+from pipeline.readers.torch_file import SAVE_AGAIN
 from robots.exceptions import InvalidArray
 
 MOTION_SUFFIXES = (".npz", ".pt", ".bvh", ".bvh.gz")
@@ -99,7 +100,8 @@ def _kind(path: Path) -> str:
     for suffix in MOTION_SUFFIXES:
         if name.endswith(suffix):
             problem = f"is called {suffix} but does not hold what such a file begins with"
-            raise UnreadableMotion(path, problem=problem, remedy="Check what the file is; videos are read elsewhere")
+            remedy = SAVE_AGAIN if suffix == ".pt" else "Check what the file is; videos are called otherwise"
+            raise UnreadableMotion(path, problem=problem, remedy=remedy)
     known = ", ".join(MOTION_SUFFIXES)
     problem = f"is no motion file that can be read (known: {known})"
     raise UnreadableMotion(path, problem=problem, remedy="Convert it to one of these; ASF/AMC and C3D are not read")

@@ -20,6 +20,9 @@ from pipeline.readers.exceptions import UnreadableMotion
 MAX_STORAGE_BYTES = 2 * 1024**3
 """Most that a file may unpack to [bytes]."""
 
+MAX_REPEATED = 10**7
+"""Most numbers that a tensor may have if it repeats a smaller storage."""
+
 SAVE_AGAIN = "Save it again with a present torch: torch.save(dictionary_of_tensors, path)"
 """What helps against a file that cannot be read."""
 
@@ -118,13 +121,13 @@ class _TensorUnpickler(pickle.Unpickler):
 
 
 def _tensor(storage: np.ndarray, offset: int, size: Any, stride: Any, *_: Any) -> np.ndarray:
-    """View a storage as a tensor; nothing outside of it can be reached, and the copy is no larger than it."""
+    """View a storage as a tensor; nothing outside of it can be reached, and repeats of it end somewhere."""
     size, stride = tuple(int(n) for n in size), tuple(int(n) for n in stride)
     if not isinstance(storage, np.ndarray) or len(size) != len(stride) or min((offset, *size, *stride), default=0) < 0:
         raise ValueError("a tensor with impossible strides")
     count = int(np.prod(size, dtype=object)) if size else 1
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if count and (last >= len(storage) or count > max(len(storage), 1)):
+    if count and (last >= len(storage) or count > max(len(storage), MAX_REPEATED)):
         raise ValueError("a tensor that reaches outside of its storage")
     if not count:
         return np.zeros(size, dtype=storage.dtype)
