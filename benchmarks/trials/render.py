@@ -58,9 +58,9 @@ def _truth(name: str, staging: Staging, recipe: str, video: Path) -> Trial:
     names = list(dict.fromkeys(person for take in staging.takes for person in take.people))
     facts = {person: facts_of(staging, person) for person in names}
     faults = dict(staging.faults)
-    if staging.impairs:
-        reasons = facts[names[0]].impaired()
-        faults |= {reason: reasons[reason] for reason in staging.impairs}
+    for reason in staging.impairs:
+        whose = facts.values() if reason == "crossing" else [facts[names[0]]]
+        faults[reason] = np.any([of_one.impaired()[reason] for of_one in whose], axis=0)
     faults["cut"] = np.isin(np.arange(len(staging)), staging.cuts)
     cameras = [take.camera for take in staging.takes]
     return Trial(

@@ -90,7 +90,7 @@ class Staging:
     faults: Mapping[str, Bool[np.ndarray, " frames"]] = field(default_factory=dict)
     """Frames of faults and of what could be taken for a cut, as far as they are known beforehand."""
     impairs: Sequence[str] = ()
-    """Faults of the main person that are read off the truth: blur, occlusion, crop, crossing."""
+    """Faults that are read off the truth: blur, occlusion and crop of the main person, crossing of anyone."""
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -126,13 +126,14 @@ class PersonFacts:
 
     def impaired(self) -> dict[str, Bool[np.ndarray, " frames"]]:
         """Frames in which this person cannot be measured whole, by the reason; none where absent (NaN)."""
-        smear: np.ndarray = self.smear_px[:, _LIMBS].max(axis=1)
-        return {
-            "blur": np.greater(smear, _BLURRED * self.height_px),
+        smear = self.smear_px[:, _LIMBS].max(axis=1)
+        reasons = {
+            "blur": smear > _BLURRED * self.height_px,
             "occlusion": self.by_thing.any(axis=1),
-            "crop": np.logical_and(self.inside.any(axis=1), ~self.inside.all(axis=1)),
+            "crop": np.isfinite(self.height_px) & ~self.inside.all(axis=1),
             "crossing": self.by_person.any(axis=1),
         }
+        return {reason: np.asarray(frames) for reason, frames in reasons.items()}
 
 
 def facts_of(staging: Staging, name: str) -> PersonFacts:

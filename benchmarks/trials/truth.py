@@ -34,7 +34,7 @@ class PersonTruth:
     height_px: Float[np.ndarray, " frames"]
     """How tall the person would stand upright at the pelvis' distance [px]."""
     planted: Bool[np.ndarray, " frames"]
-    """A fault of the trial impairs this person in this frame: blurred, hidden in part, or partly outside."""
+    """A fault of the trial impairs this person in this frame: blurred, hidden in part, not all inside."""
 
     def __post_init__(self) -> None:
         """Check shapes."""
