@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.estimators import ESTIMATORS, LandmarkConfig, LandmarkEstimator, TooLittleEvidence
 from pipeline.estimators.landmark.joint_table import JOINT_LOWER, JOINT_UPPER, MOVING_JOINTS
+from pipeline.estimators.landmark.observation import observe
 from pipeline.evidence import COCO17_NAMES, FrameFlag
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES, SMPL_PARENTS
 from robots.exceptions import InvalidArray
@@ -193,6 +194,90 @@ def test_a_gap_is_bridged_smoothly(estimate, evidence, truth):
     )
     assert acceleration[57:72].max() < 1.5 * true_acceleration.max()
     assert pose_error(motion, truth)[gap].max() < 0.05
+
+
+def test_a_keypoint_known_to_be_wrong_bends_nothing(estimate, evidence, motion):
+    """A consistent error, such as the other wrist, is no outlier to a robust loss; only trust can tell."""
+    burst, wrist = slice(50, 58), COCO17_NAMES.index("left_wrist")
+    kp2d, landmarks, trust = (a.copy() for a in (evidence.kp2d, evidence.landmarks_w, evidence.kp_trust))
+    kp2d[burst, wrist, :2] += [20.0, -15.0]
+    landmarks[burst, 15] += [0.05, -0.04, 0.0]
+    trust[burst, wrist] = 0.02
+    bad = replace(evidence, kp2d=kp2d, landmarks_w=landmarks)
+    believed, doubted = (
+        np.linalg.norm(root_relative(estimate(e)) - root_relative(motion), axis=-1)[burst]
+        for e in (bad, replace(bad, kp_trust=trust))
+    )
+    hand = SMPL_JOINT_NAMES.index("left_wrist")
+    assert doubted[:, hand].max() < 0.5 * believed[:, hand].max()
+
+
+def test_a_moving_camera_s_jolt_is_not_the_person_s(estimate, film, truth):
+    """Flagged frames may move the camera as they like, and weigh less; the person must not stumble with it."""
+    evidence = film(truth, pan_deg=10.0, sideways=0.4)
+    rotation, flags = evidence.R_w2c.copy(), evidence.flags.copy()
+    jolt = slice(60, 64)
+    rotation[jolt] = Rotation.from_euler("x", 1.5, degrees=True).as_matrix() @ rotation[jolt]
+    flags[jolt] = FrameFlag.CAMERA_SHAKEN
+    unflagged, flagged = (
+        world_error(estimate(replace(evidence, R_w2c=rotation, flags=f)), truth)[0] for f in (evidence.flags, flags)
+    )
+    assert flagged < unflagged
+
+
+def test_the_motion_says_how_well_each_joint_was_seen(estimate, evidence):
+    """Later stages weigh by it: gaps fall to nothing, a moment's doubt hardly counts, other limbs are not touched."""
+    trust, flags = evidence.kp_trust.copy(), evidence.flags.copy()
+    trust[20, COCO17_NAMES.index("left_wrist")] = 0.0
+    trust[50:65, COCO17_NAMES.index("right_knee")] = 0.0
+    flags[90:105] = FrameFlag.NO_PERSON
+    told = estimate(replace(evidence, kp_trust=trust, flags=flags)).joint_trust
+    joint = SMPL_JOINT_NAMES.index
+    assert 0.6 < told[20, joint("left_wrist")] < 1.0
+    assert told[54:61, joint("right_knee")].max() < 0.05
+    assert told[94:101].max() < 0.05
+    for frames in (slice(0, 16), slice(24, 86), slice(109, 120)):
+        np.testing.assert_allclose(np.delete(told[frames], joint("right_knee"), axis=1), 1.0, atol=2e-3)
+    assert np.abs(np.diff(told, axis=0)).max() < 0.5  # no weight jumps
+
+
+def test_full_trust_is_as_good_as_none_given(evidence):
+    """What is not given is 1, to the last bit."""
+    given, silent = (observe(e) for e in (evidence, replace(evidence, kp_trust=None)))
+    assert np.array_equal(given.ray_weight, silent.ray_weight)
+    assert np.array_equal(given.direction_weight, silent.direction_weight)
+
+
+def flagged(evidence, flag, kp_trust=None):
+    return observe(replace(evidence, flags=np.full(len(evidence), flag, dtype=np.uint16), kp_trust=kp_trust))
+
+
+def test_what_two_sources_say_of_one_doubt_counts_once(evidence):
+    """The front end lowers single keypoints for what it also flags; squaring the doubt would blind the fit."""
+    half = np.full((len(evidence), 21), 0.5)
+    by_flag, by_trust = flagged(evidence, FrameFlag.SIDES_UNSURE), flagged(evidence, 0, half)
+    by_both = flagged(evidence, FrameFlag.SIDES_UNSURE, half)
+    assert np.array_equal(by_both.ray_weight, by_trust.ray_weight)
+    assert np.array_equal(by_both.ray_weight, by_flag.ray_weight)
+    for flag in (FrameFlag.BLURRED, FrameFlag.CROPPED, FrameFlag.ODD_LIMBS):
+        assert np.array_equal(flagged(evidence, flag, half).ray_weight, by_trust.ray_weight)
+
+
+def test_a_repeated_picture_weighs_like_one_between_two(evidence):
+    """Both show another moment than they say; a frame that is both is no worse."""
+    stale = [
+        flagged(evidence, flag).ray_weight
+        for flag in (FrameFlag.INTERPOLATED, FrameFlag.REPEATED, FrameFlag.INTERPOLATED | FrameFlag.REPEATED)
+    ]
+    assert np.array_equal(stale[0], stale[1]) and np.array_equal(stale[0], stale[2])
+    assert (stale[0] < flagged(evidence, 0).ray_weight).all()
+
+
+def test_a_frame_of_written_off_keypoints_is_a_gap(evidence):
+    """Confidence alone would keep it: a smeared picture can be confidently wrong."""
+    trust = np.ones((len(evidence), 21))
+    trust[30:40] = 0.05
+    assert np.array_equal(np.flatnonzero(~observe(replace(evidence, kp_trust=trust)).usable), np.arange(30, 40))
 
 
 def test_gravity_that_is_known_outweighs_a_crooked_camera(estimate, film, truth):
