@@ -15,14 +15,20 @@ from retarget.smpl_skeleton import SMPL_JOINT_NAMES, forward_kinematics
 LIKELY = (0.8, 1.3)
 """Mean body's legs over the legs of a person, from tall adults to school children."""
 
-STANCE_MPS = 0.25
+STANCE_MPS = 0.15
 """A foot slower than this may be standing [m/s]."""
+
+LOW_PERCENTILE = 10.0
+"""Percentile of a foot joint's height that counts as its height on the ground."""
+
+LOW_M = 0.04
+"""A foot joint less than this above it may be standing [m]."""
 
 STEP_S = 0.1
 """Time over which displacements are taken [s]."""
 
-ENOUGH_M = 0.5
-"""Travel of the pelvis over standing feet, root of the sum of squares [m], below which nothing can be said."""
+ENOUGH = 0.05
+"""Squared speed of the pelvis over a standing foot, added up over time [m^2/s], below which nothing can be said."""
 
 _FEET = tuple(SMPL_JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "foot"))
 
@@ -44,9 +50,12 @@ def stance_scale(
     d_path = ((path_w[step:] - path_w[:-step]) * fps / step)[:, None]
     scale = 1.0
     for _ in range(20):
-        still = np.linalg.norm(scale * d_path + d_feet, axis=-1) < STANCE_MPS
+        height = (scale * path_w[:, None] + feet)[..., 2]
+        low = height < np.percentile(height, LOW_PERCENTILE, axis=0) + LOW_M
+        slides = np.linalg.norm(scale * d_path + d_feet, axis=-1)
+        still = (slides < STANCE_MPS) & low[step:] & low[:-step]
         travel = float((still * (d_path**2).sum(axis=-1)).sum())
-        if travel * (step / fps) ** 2 < ENOUGH_M**2:
+        if travel / fps / len(_FEET) < ENOUGH:
             return 1.0
         scale = -float((still * (d_path * d_feet).sum(axis=-1)).sum()) / travel
         if not LIKELY[0] <= scale <= LIKELY[1]:
