@@ -6,7 +6,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from pipeline.video import BlazePoseModels, VideoConfig, extract_evidence
+from pipeline.video import BlazePoseModels, VideoConfig, watch_video
 from pipeline.video.blazepose import BlazePose
 from pipeline.video.decode import decode_frames
 from pipeline.video.people import PeopleTracker
@@ -27,7 +27,7 @@ def keypoints_fps(video: Path, models: BlazePoseModels, *, n_frames: int = 150, 
 
 
 def front_end_fps(video: Path, models: BlazePoseModels) -> float:
-    """Return decoded frames/s from the file to the finished evidence, loading the networks included."""
+    """Return decoded frames/s from the file to the finished recording, loading the networks included."""
     n_frames = 0
 
     def count(done: int, total: int | None) -> None:
@@ -35,5 +35,5 @@ def front_end_fps(video: Path, models: BlazePoseModels) -> float:
         n_frames = done
 
     start = time.perf_counter()
-    extract_evidence(video, VideoConfig(), models, count)
+    watch_video(video, VideoConfig(), models, count)
     return n_frames / (time.perf_counter() - start)

@@ -22,7 +22,7 @@ from benchmarks.front_end import front_end_fps, keypoints_fps
 from benchmarks.report import Figure, parser, report
 from flows.commands.demo import DemoScore, ensure_models, score_clip
 from pipeline.body import load_body
-from pipeline.clip import Clip
+from pipeline.clip import Clip, Source
 from pipeline.evidence import Evidence
 from pipeline.export import FORMATS, fk_error_mm
 from pipeline.home import Home
@@ -121,13 +121,13 @@ def handoff_fk_mm(result: RetargetResult) -> float:
 
 def stage_figures(clips: list[DemoClip], dataset: Dataset, home: Home) -> list[Figure]:
     """Speed of every stage alone, without Prefect, over the demo's clips."""
-    stages = build_stages(Settings(), home)
-    seconds = {stage.name: 0.0 for stage in stages}
+    chain = build_stages(Settings(), home).video
+    seconds = {stage.name: 0.0 for stage in chain}
     n_frames = 0
     for demo in clips:
-        clip = Clip.from_video(demo.video)
-        _, reports = process_clip(clip, stages, dataset)
-        n_frames += len(dataset.load(clip.id, "evidence", fingerprints(clip, stages)["evidence"], Evidence))
+        clip = Clip.of(Source.from_file(demo.video))
+        _, reports = process_clip(clip, chain, dataset)
+        n_frames += len(dataset.load(clip.id, "evidence", fingerprints(clip, chain)["evidence"], Evidence))
         for done in reports:
             seconds[done.stage] += done.seconds
     return [

@@ -21,17 +21,16 @@ from prefect.states import Completed, Failed, State
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from threadpoolctl import threadpool_limits
 
-from pipeline.clip import UNKNOWN_LICENCE, Clip
+from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow, Outcome
-from pipeline.process_clip import StageReport, conclude, run_stage
+from pipeline.process_clip import StageReport, conclude, cut_source, run_stage
 from pipeline.record_codec import from_plain, plain
 from pipeline.render import why_no_pictures
 from pipeline.settings import Settings, load_settings
-from pipeline.stages import Stage, build_stages
+from pipeline.sources import find_files, identify
+from pipeline.stages import Stages, build_stages
 from pipeline.store import Dataset
-from pipeline.video import find_videos
-from robots.exceptions import WushuError
 
 
 def one_blas_thread() -> None:
@@ -49,29 +48,33 @@ def build_dataset(
     dataset: str = "wushu_dataset",
     preset: str | None = None,
     licence: str = UNKNOWN_LICENCE,
+    people: People | None = None,
     max_broken_share: float = 0.0,
 ) -> State:
-    """Turn videos into judged robot motions in a dataset directory.
+    """Turn videos and motion files into judged robot motions in a dataset directory.
 
     Args:
-        videos: Video files; a folder stands for every video in it.
+        videos: Files; a folder stands for all videos and motion files in it, and its sources.toml says more of them.
         dataset: Folder of the results.
         preset: TOML file with settings; None = defaults.
         licence: What the videos may be used for.
-        max_broken_share: The run fails if more than this share of the videos could not be used.
+        people: Whom to make clips of, "main" or "all"; None = as the preset says.
+        max_broken_share: The run fails if more than this share of the clips could not be used.
     """
     settings = Settings() if preset is None else load_settings(Path(preset))
     target = Dataset.open_or_create(Path(dataset).resolve())
     stages = build_stages(settings, Home.of_user())
     if (missing := why_no_pictures()) is not None:
         get_run_logger().warning("no pictures: %s", missing)
-    clips, unreadable = _identify(find_videos([Path(video) for video in videos]), licence)
-    for clip in clips:
-        target.add_clip(clip)
-    reports = _run_stages(clips, stages, target, json.dumps(plain(settings), sort_keys=True))
-    rows = [conclude(clip, stages, target, reports[clip.id]) for clip in clips]
-    _publish(rows, unreadable)
-    return _final_state(rows, unreadable, max_broken_share)
+    known = identify(find_files([Path(video) for video in videos], SourceFacts(licence=licence, people=people)))
+    for sentence in known.duplicates:
+        get_run_logger().warning(sentence)
+    for sentence in known.unreadable:
+        get_run_logger().error(sentence)
+    reports = _Run(stages, target, json.dumps(plain(settings), sort_keys=True)).of(known.sources)
+    rows = [conclude(clip, stages.of(clip), target, done) for clip, done in reports]
+    _publish(rows, known.unreadable)
+    return _final_state(rows, known.unreadable, max_broken_share)
 
 
 @task(name="stage", task_run_name="{clip_name}: {stage_name}", cache_policy=NO_CACHE)
@@ -85,10 +88,11 @@ def stage_task(stage_name: str, clip_id: str, clip_name: str, dataset: str, sett
         dataset: Path of the dataset.
         settings: ``pipeline.settings.Settings`` as JSON.
     """
-    stages = _stages(settings)
-    stage = next(stage for stage in stages if stage.name == stage_name)
     target = Dataset.open(Path(dataset))
-    report = run_stage(stage, target.clip(clip_id), stages, target)
+    clip = target.clip(clip_id)
+    stages = _stages(settings).of(clip)
+    stage = next(stage for stage in stages if stage.name == stage_name)
+    report = run_stage(stage, clip, stages, target)
     if report.error is not None:
         get_run_logger().warning("%s: %s", stage_name, report.error)
         return Completed(name="Broken", data=report, message=report.error)
@@ -96,60 +100,80 @@ def stage_task(stage_name: str, clip_id: str, clip_name: str, dataset: str, sett
 
 
 @lru_cache(maxsize=4)
-def _stages(settings: str) -> tuple[Stage, ...]:
+def _stages(settings: str) -> Stages:
     """Build the stages once a process: loading the body and the robot costs a second."""
     return build_stages(from_plain(Settings, json.loads(settings)), Home.of_user())
 
 
-def _run_stages(
-    clips: Sequence[Clip], stages: Sequence[Stage], dataset: Dataset, settings: str
-) -> dict[str, list[StageReport]]:
-    """Take every clip from stage to stage, all clips side by side; a broken clip stops, the others go on.
+class _Run:
+    """Takes every clip from stage to stage, all clips side by side; a broken clip stops, the others go on.
 
     The next stage is submitted when the one before is done. Handing Prefect the whole chain of futures at once would
     let waiting tasks hold the threads that resolve futures, and clips would queue behind each other.
     """
-    reports: dict[str, list[StageReport]] = {clip.id: [] for clip in clips}
-    running: dict[PrefectFuture[Any], Clip] = {}
-    total = len(clips) * len(stages)
-    progress: Any = create_progress_artifact(progress=0.0, key="stages", description="stages finished")
 
-    def submit(clip: Clip) -> None:
-        stage = stages[len(reports[clip.id])]
-        running[stage_task.submit(stage.name, clip.id, clip.name, str(dataset.root), settings)] = clip
+    def __init__(self, stages: Stages, dataset: Dataset, settings: str) -> None:
+        self._stages, self._dataset, self._settings = stages, dataset, settings
+        self._running: dict[PrefectFuture[Any], Clip] = {}
+        self._reports: dict[str, list[StageReport]] = {}
+        self._clips: dict[str, Clip] = {}
 
-    for clip in clips:
-        submit(clip)
-    while running:
-        future = next(iter(as_completed(list(running))))
-        clip = running.pop(future)
+    def of(self, sources: Sequence[Source]) -> list[tuple[Clip, list[StageReport]]]:
+        """Run all stages of all sources; return what became of every clip."""
+        progress: Any = create_progress_artifact(progress=0.0, key="stages", description="stages finished")
+        for source in sources:
+            whole = Clip.of(source)
+            self._dataset.add_clip(whole)
+            self._begin(whole, [])
+        while self._running:
+            future = next(iter(as_completed(list(self._running))))
+            clip = self._running.pop(future)
+            reports = self._reports[clip.id]
+            reports.append(self._outcome(future, clip))
+            if len(reports) == 1:
+                self._cut(clip)
+            else:
+                self._go_on(clip)
+            update_progress_artifact(artifact_id=progress, progress=self._percent())
+        return [(clip, self._reports[clip.id]) for clip in self._clips.values()]
+
+    def _begin(self, clip: Clip, reports: list[StageReport]) -> None:
+        self._clips[clip.id], self._reports[clip.id] = clip, reports
+        self._go_on(clip)
+
+    def _go_on(self, clip: Clip) -> None:
+        chain, reports = self._stages.of(clip), self._reports[clip.id]
+        if len(reports) < len(chain) and not (reports and reports[-1].error is not None):
+            stage = chain[len(reports)]
+            future = stage_task.submit(stage.name, clip.id, clip.name, str(self._dataset.root), self._settings)
+            self._running[future] = clip
+
+    def _cut(self, whole: Clip) -> None:
+        """Put the clips of a source, whose first stage is done, in its place."""
+        (first,) = self._reports[whole.id]
+        clips, reports = cut_source(whole, self._stages, self._dataset, first)
+        if not clips:
+            self._reports[whole.id] = reports
+            return
+        del self._clips[whole.id], self._reports[whole.id]
+        for clip in clips:
+            self._begin(clip, [first])
+
+    def _outcome(self, future: PrefectFuture[Any], clip: Clip) -> StageReport:
         try:
-            reports[clip.id].append(future.result())
+            return future.result()
         except Exception as error:  # a bug in one clip must not take the others' results along; the run fails by it
             get_run_logger().exception("%s crashed", clip.name)
-            stage = stages[len(reports[clip.id])].name
+            stage = self._stages.of(clip)[len(self._reports[clip.id])].name
             what = f"stage {stage} crashed with {type(error).__name__}: {error}. This is a bug: please report it."
-            reports[clip.id].append(StageReport(stage=stage, fingerprint="", error=what))
-        if reports[clip.id][-1].error is None and len(reports[clip.id]) < len(stages):
-            submit(clip)
-        done = sum(len(stages) if r and r[-1].error is not None else len(r) for r in reports.values())
-        update_progress_artifact(artifact_id=progress, progress=100.0 * done / total)
-    return reports
+            return StageReport(stage=stage, fingerprint="", error=what)
 
-
-def _identify(videos: Sequence[Path], licence: str) -> tuple[list[Clip], list[str]]:
-    """Hash the videos; equal content under two names is one clip."""
-    clips: dict[str, Clip] = {}
-    unreadable = []
-    for video in videos:
-        try:
-            clip = Clip.from_video(video, licence=licence)
-        except WushuError as error:
-            get_run_logger().error(str(error))
-            unreadable.append(str(error))
-            continue
-        clips.setdefault(clip.id, clip)
-    return list(clips.values()), unreadable
+    def _percent(self) -> float:
+        shares = [
+            1.0 if done and done[-1].error is not None else len(done) / len(self._stages.of(self._clips[i]))
+            for i, done in self._reports.items()
+        ]
+        return 100.0 * sum(shares) / max(1, len(shares))
 
 
 def _publish(rows: Sequence[ManifestRow], unreadable: Sequence[str]) -> None:
@@ -167,10 +191,10 @@ def _final_state(rows: Sequence[ManifestRow], unreadable: Sequence[str], max_bro
     counts = {outcome: sum(row.outcome is outcome for row in rows) for outcome in Outcome}
     broken = len(unreadable) + sum(row.error is not None for row in rows)
     message = (
-        f"{counts[Outcome.ACCEPTED]} accepted, {counts[Outcome.REJECTED]} rejected, {broken} broken of {total} videos"
+        f"{counts[Outcome.ACCEPTED]} accepted, {counts[Outcome.REJECTED]} rejected, {broken} broken of {total} clips"
     )
     if total == 0:
-        return Failed(message="no video was found: name video files, or a folder that holds some")
+        return Failed(message="nothing was named: give videos or motion files, or a folder that holds some")
     if broken > max_broken_share * total:
         return Failed(message=message)
     return Completed(message=message)

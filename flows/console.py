@@ -77,5 +77,7 @@ def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
             console.print(Padding(f"- {escape(reason)}", (0, 0, 0, 4)), highlight=False)
         if len(reasons) > _SHOWN_REASONS:
             console.print(f"    ... and {len(reasons) - _SHOWN_REASONS} more in row.json", highlight=False)
+        for remark in row.remarks:
+            console.print(Padding(f"[dim]note:[/] {escape(remark)}", (0, 0, 0, 4)), highlight=False)
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome.value}" for outcome in Outcome)
     console.print(f"{counts}; dataset: {escape(str(dataset.root))}", highlight=False, soft_wrap=True)

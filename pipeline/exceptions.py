@@ -83,3 +83,12 @@ class InvalidSettings(PipelineError):
         self.path = path
         self.problem = problem
         super().__init__(f"{path}: {problem}")
+
+
+class InvalidSources(PipelineError):
+    """A ``sources.toml`` cannot be used."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}. See docs/sources.md for what it may say.")

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pipeline.clip import Clip
 from pipeline.record_codec import plain
-from pipeline.store import Dataset, read_record, write_json
+from pipeline.store import Dataset, read_record, remove_file, write_json
 from pipeline.verdict import Verdict
 from robots.exceptions import UnknownName
 
@@ -41,6 +41,8 @@ class ManifestRow:
     """Stage that could not go on."""
     error: str | None = None
     """Its sentence."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of the source, in sentences."""
 
     @property
     def outcome(self) -> Outcome:
@@ -62,6 +64,16 @@ def write_row(dataset: Dataset, row: ManifestRow) -> None:
     write_json(dataset.clip_dir(row.clip.id) / ROW_FILE, plain(row))
 
 
+def withdraw_row(dataset: Dataset, clip_id: str) -> None:
+    """Take back the outcome and the handed-off files of a clip that its source is no longer cut into.
+
+    Its results stay: should the clip come back, they are found again.
+    """
+    folder = dataset.clip_dir(clip_id)
+    for path in (folder / ROW_FILE, *sorted((folder / "handoff").glob("*"))):
+        remove_file(path)
+
+
 def read_row(dataset: Dataset, clip_id: str) -> ManifestRow:
     """Read a clip's outcome back.
 
@@ -77,13 +89,13 @@ def read_rows(dataset: Dataset) -> list[ManifestRow]:
 
 
 def find_row(dataset: Dataset, clip: str) -> ManifestRow:
-    """Find a clip's outcome by its id, by the beginning of its id, or by its video's name.
+    """Find a clip's outcome by its id, by the beginning of its id, by its name or by its source's.
 
     Raises:
         UnknownName: No clip, or more than one, is called so.
     """
     rows = read_rows(dataset)
-    found = [row for row in rows if row.clip.id.startswith(clip) or row.clip.name == clip]
+    found = [row for row in rows if row.clip.id.startswith(clip) or clip in (row.clip.name, row.clip.source.name)]
     if len(found) != 1:
         raise UnknownName("clip", clip, [f"{row.clip.id} ({row.clip.name})" for row in found or rows])
     return found[0]

@@ -1,7 +1,8 @@
-"""The whole story on one clip: run the stages in order, reuse what is already there, write down the outcome.
+"""The whole story on one source: watch it, cut it into clips, take each through the stages, write down the outcomes.
 
-Start reading here. ``wushu run`` calls :func:`process_clip`; the Prefect flow ``build_dataset`` calls
-:func:`run_stage` for the same stages, one task each, and :func:`conclude` at the end.
+Start reading here. ``wushu run`` calls :func:`process_source`; the Prefect flow ``build_dataset`` calls
+:func:`run_stage` for the same stages, one task each, with :func:`cut_source` after the first and :func:`conclude`
+at the end.
 """
 
 from __future__ import annotations
@@ -9,19 +10,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
-from pipeline.clip import Clip
+from pipeline.clip import Clip, Source
+from pipeline.evidence import Evidence
 from pipeline.exceptions import CorruptArtefact
-from pipeline.manifest import ManifestRow, write_row
+from pipeline.manifest import ManifestRow, withdraw_row, write_row
 from pipeline.measurement import Measurements
 from pipeline.progress import Progress, silent
-from pipeline.stages import Stage, StageContext, WrittenFiles
+from pipeline.readers import MotionFile
+from pipeline.stage import Stage, StageContext, WrittenFiles
+from pipeline.stages import Stages
 from pipeline.store import Dataset
 from pipeline.verdict import Verdict
 from robots.exceptions import WushuError
 
+_TOLD = (Measurements, Verdict, Evidence, MotionFile)
+"""Results that an outcome tells of."""
+
 StageListener = Callable[[str], Progress]
 """Called with a stage's name when it begins; returns what the stage reports its progress to."""
+
+ClipListener = Callable[[Clip], StageListener]
+"""Called with a clip when it begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +71,52 @@ def run_stage(
     by_name = {other.name: other for other in stages}
     started = perf_counter()
     try:
-        inputs = [dataset.load(clip.id, name, known[name], by_name[name].result) for name in stage.reads]
-        context = StageContext(clip=clip, clip_dir=dataset.clip_dir(clip.id), progress=progress)
-        dataset.save(clip.id, stage.name, fingerprint, stage.run(context, *inputs))
+        inputs = [_load(by_name[name], clip, known[name], dataset) for name in stage.reads]
+        owner = stage.owner(clip)
+        context = StageContext(clip=owner, clip_dir=dataset.clip_dir(owner.id), progress=progress)
+        dataset.save(owner.id, stage.name, fingerprint, stage.run(context, *inputs))
     except WushuError as error:
         return StageReport(stage=stage.name, fingerprint=fingerprint, error=str(error))
     return StageReport(stage=stage.name, fingerprint=fingerprint, seconds=perf_counter() - started)
+
+
+def process_source(
+    source: Source,
+    stages: Stages,
+    dataset: Dataset,
+    progress: Progress = silent,
+    on_clip: ClipListener = lambda clip: lambda name: silent,
+) -> list[ManifestRow]:
+    """Watch or read a source (which reports its progress), cut it into clips, and take each through the stages."""
+    whole = Clip.of(source)
+    dataset.add_clip(whole)
+    chain = stages.of(whole)
+    first = run_stage(chain[0], whole, chain, dataset, progress)
+    clips, reports = cut_source(whole, stages, dataset, first)
+    if not clips:
+        return [conclude(whole, chain, dataset, reports)]
+    return [process_clip(clip, chain, dataset, on_clip(clip))[0] for clip in clips]
+
+
+def cut_source(
+    whole: Clip, stages: Stages, dataset: Dataset, first: StageReport
+) -> tuple[list[Clip], list[StageReport]]:
+    """Return the clips of a source whose first stage is done; none, and why, if it gives none.
+
+    Clips that the source was cut into before, with other settings, are taken back.
+    """
+    chain, reports = stages.of(whole), [first]
+    clips: list[Clip] = []
+    if first.error is None:
+        try:
+            clips = stages.cut(whole, _load(chain[0], whole, first.fingerprint, dataset))
+        except WushuError as error:
+            reports.append(StageReport(stage=chain[1].name, fingerprint="", error=str(error)))
+    for clip in clips:
+        dataset.add_clip(clip)
+    for gone in dataset.record_clips(whole, clips or [whole]):
+        withdraw_row(dataset, gone)
+    return clips, reports
 
 
 def process_clip(
@@ -91,33 +142,53 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
     broken = next((report for report in reports if report.error is not None), None)
     metrics: dict[str, float] = {}
     verdict: Verdict | None = None
+    licences, remarks = {clip.source.facts.licence}, []
     for stage in stages:
-        if stage.name not in done or stage.result not in (Measurements, Verdict):
+        licences.update(stage.licences)
+        if stage.name not in done or stage.result not in _TOLD:
             continue
-        record = dataset.load(clip.id, stage.name, done[stage.name], stage.result)
+        record = _load(stage, clip, done[stage.name], dataset)
         if isinstance(record, Measurements):
             metrics.update({f"{stage.name}.{item.name}": item.value for item in record.items})
         elif isinstance(record, Verdict):
             verdict = record
+        elif isinstance(record, Evidence | MotionFile):
+            remarks += record.remarks
+            licences.update([record.licence] if isinstance(record, MotionFile) else [])
     row = ManifestRow(
         clip=clip,
         fingerprints=done,
         metrics=metrics,
-        licences=tuple(sorted({licence for stage in stages for licence in stage.licences} | {clip.licence})),
+        licences=tuple(sorted(licences)),
         verdict=verdict,
         broken_stage=broken.stage if broken else None,
         error=broken.error if broken else None,
+        remarks=tuple(remarks),
     )
     write_row(dataset, row)
     return row
 
 
+def done_stages(clip: Clip, stages: Sequence[Stage], dataset: Dataset) -> dict[str, Any]:
+    """Return the results that are there, by stage: up to the first that is missing or harmed."""
+    known, done = fingerprints(clip, stages), {}
+    for stage in stages:
+        if not _is_done(stage, clip, known[stage.name], dataset):
+            break
+        done[stage.name] = _load(stage, clip, known[stage.name], dataset)
+    return done
+
+
 def _is_done(stage: Stage, clip: Clip, fingerprint: str, dataset: Dataset) -> bool:
     """A result counts if it is there and unharmed; a file it names must be there too."""
-    if not dataset.has(clip.id, stage.name, fingerprint):
+    if not dataset.has(stage.owner(clip).id, stage.name, fingerprint):
         return False
     try:
-        record = dataset.load(clip.id, stage.name, fingerprint, stage.result)
+        record = _load(stage, clip, fingerprint, dataset)
     except CorruptArtefact:
         return False
     return not isinstance(record, WrittenFiles) or record.are_as_left(dataset.clip_dir(clip.id))
+
+
+def _load(stage: Stage, clip: Clip, fingerprint: str, dataset: Dataset) -> Any:
+    return dataset.load(stage.owner(clip).id, stage.name, fingerprint, stage.result)

@@ -15,7 +15,7 @@ from pipeline.plausibility import PlausibilityConfig
 from pipeline.record_codec import from_plain
 from pipeline.review import PlaybackConfig
 from pipeline.validation import ValidationConfig
-from pipeline.video import VideoConfig
+from pipeline.video import ClipConfig, VideoConfig
 from retarget.retargeter import RetargetConfig
 from robots.exceptions import WushuError
 
@@ -26,6 +26,8 @@ class Settings:
 
     video: VideoConfig = field(default_factory=VideoConfig)
     """Decoding, keypoints, camera."""
+    clips: ClipConfig = field(default_factory=ClipConfig)
+    """How a video is cut into clips, and at what rate they are given."""
     body: str = "open"
     """Body model: ``open``, or the name under which ``wushu body import`` stored a licensed one."""
     estimator: str = "landmark"

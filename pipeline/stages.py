@@ -1,13 +1,13 @@
-"""The list of stages a clip goes through: one list, for ``wushu run`` and for the Prefect flow alike.
+"""The lists of stages a clip goes through: one for videos, one for motion files; for ``wushu run`` and Prefect alike.
 
-video -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> handoff, playback
+video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> handoff, playback
+motion file:          reading -> motion -> plausibility -> ... the same from here
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,93 +15,58 @@ from typing import Any
 import numpy as np
 
 from pipeline.body import SkinnedBody, load_body
-from pipeline.clip import Clip, file_sha256
-from pipeline.estimators import ESTIMATORS
+from pipeline.clip import Clip
 from pipeline.evidence import Evidence
 from pipeline.export import FORMATS, find_format
+from pipeline.front_stages import array_digest, motion_file_stages, video_stages
 from pipeline.home import Home
 from pipeline.limits import find_limits
 from pipeline.measurement import Measurements
 from pipeline.plausibility import measure_human
-from pipeline.progress import Progress
-from pipeline.record_codec import digest, plain
+from pipeline.readers import MotionFile
+from pipeline.readers.recognise import is_motion_file
+from pipeline.record_codec import plain
 from pipeline.render import ViewConfig, available_renderer, body_frames, robot_frames
 from pipeline.render.overlay import draw_evidence
 from pipeline.review import render_playback
 from pipeline.settings import Settings
+from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import atomic_path, remove_file
 from pipeline.validation import measure_robot
 from pipeline.verdict import Verdict, judge
-from pipeline.video import extract_evidence, find_models, frames_at
+from pipeline.video import ClipConfig, cut_clips, cut_motion, frames_at
 from retarget.correspondence import load_correspondence
 from retarget.retargeter import Retargeter, RetargetResult
 from retarget.smpl_motion import SmplMotion
-from robots.exceptions import UnknownName
 from robots.g1 import load_g1
 from robots.model import RobotModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StageContext:
-    """What a stage may know besides the results it reads."""
+class Stages:
+    """What becomes of a source, by its kind."""
 
-    clip: Clip
-    clip_dir: Path
-    """Folder for files meant for people and trainers."""
-    progress: Progress
+    video: tuple[Stage, ...]
+    motion_file: tuple[Stage, ...]
+    cutting: ClipConfig
+    """How a source is cut into clips once its first stage is done."""
 
+    def of(self, clip: Clip) -> tuple[Stage, ...]:
+        """Return the stages of a clip, in order; the first is one result for its source as a whole."""
+        return self.motion_file if is_motion_file(Path(clip.source.path)) else self.video
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenFiles:
-    """Result of a stage that writes files for others instead of a record for the next stage."""
+    def cut(self, whole: Clip, first_result: Any) -> list[Clip]:
+        """Return the clips of a source, given the result of its first stage.
 
-    sha256: dict[str, str]
-    """Path below the clip's folder -> hash of the content."""
-    notes: tuple[str, ...] = ()
-    """What the reader of the files should know."""
-    withdrawn: tuple[str, ...] = ()
-    """Paths below the clip's folder at which other settings leave a file, and these leave none."""
-
-    @classmethod
-    def of(
-        cls, clip_dir: Path, paths: Iterable[Path], notes: tuple[str, ...] = (), withdrawn: Iterable[Path] = ()
-    ) -> WrittenFiles:
-        """Describe files that were just written below the clip's folder, or taken away."""
-        return cls(
-            sha256={str(path.relative_to(clip_dir)): file_sha256(path) for path in paths},
-            notes=notes,
-            withdrawn=tuple(str(path.relative_to(clip_dir)) for path in withdrawn),
-        )
-
-    def are_as_left(self, clip_dir: Path) -> bool:
-        """Tell whether every file is still there, unchanged, and none that was taken away came back."""
-        if any((clip_dir / p).exists() for p in self.withdrawn):
-            return False
-        return all((clip_dir / p).is_file() and file_sha256(clip_dir / p) == h for p, h in self.sha256.items())
+        Raises:
+            NoPersonFound: Nobody is seen for long enough.
+        """
+        if isinstance(first_result, MotionFile):
+            return cut_motion(len(first_result.motion) / first_result.motion.fps, whole, self.cutting)
+        return cut_clips(first_result, whole, self.cutting)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One step: reads results of earlier stages, gives one record."""
-
-    name: str
-    version: int
-    """Raised whenever the same input and config give another result."""
-    config: Any
-    """Everything else that decides the result, as JSON types."""
-    reads: tuple[str, ...]
-    """Stages whose results ``run`` takes, in this order."""
-    result: type
-    run: Callable[..., Any]
-    licences: tuple[str, ...] = ()
-    """Licences of models and bodies that shape the result."""
-
-    def fingerprint(self, clip: Clip, inputs: tuple[str, ...]) -> str:
-        """Name the result by all that decides it."""
-        return digest([clip.id, self.name, self.version, self.config, inputs])
-
-
-def build_stages(settings: Settings, home: Home) -> tuple[Stage, ...]:
+def build_stages(settings: Settings, home: Home) -> Stages:
     """Put the stages together from settings; pictures are left out where this machine cannot render.
 
     Raises:
@@ -110,57 +75,19 @@ def build_stages(settings: Settings, home: Home) -> tuple[Stage, ...]:
     """
     body = load_body(settings.body, search_dir=home.bodies_dir)
     robot = load_g1()
-    stages = (
-        _evidence_stage(settings, home),
-        _motion_stage(settings, body),
+    later = (
         _plausibility_stage(settings, body),
         _retarget_stage(settings, robot),
         _validation_stage(settings, robot),
         _verdict_stage(settings),
         _handoff_stage(settings, robot),
     )
-    return (*stages, _playback_stage(settings, body, robot)) if available_renderer() else stages
-
-
-def _evidence_stage(settings: Settings, home: Home) -> Stage:
-    def run(context: StageContext) -> Evidence:
-        models = find_models(home.models_dir)
-        return extract_evidence(Path(context.clip.source), settings.video, models, context.progress)
-
-    return Stage(
-        name="evidence",
-        version=1,
-        config=plain(settings.video),
-        reads=(),
-        result=Evidence,
-        run=run,
-        licences=("BlazePose: Apache-2.0",),
-    )
-
-
-def _motion_stage(settings: Settings, body: SkinnedBody) -> Stage:
-    if settings.estimator not in ESTIMATORS:
-        raise UnknownName("estimator", settings.estimator, ESTIMATORS)
-    _, make = ESTIMATORS[settings.estimator]
-    estimator = make(getattr(settings, settings.estimator))
-
-    def run(context: StageContext, evidence: Evidence) -> SmplMotion:
-        return estimator.estimate(evidence, body, context.progress)
-
-    return Stage(
-        name="motion",
-        version=1,
-        config=[
-            settings.estimator,
-            estimator.version,
-            plain(estimator.config),
-            body.name,
-            _body_digest(body),
-        ],
-        reads=("evidence",),
-        result=SmplMotion,
-        run=run,
-        licences=(f"body '{body.name}': {body.licence}",),
+    watch, read = (_playback_stage(settings, body, robot, source_view=view) for view in (True, False))
+    drawn = available_renderer() is not None
+    return Stages(
+        video=(*video_stages(settings, body, home), *later, *((watch,) if drawn else ())),
+        motion_file=(*motion_file_stages(settings, body), *later, *((read,) if drawn else ())),
+        cutting=settings.clips,
     )
 
 
@@ -240,24 +167,24 @@ def _handoff_stage(settings: Settings, robot: RobotModel) -> Stage:
     )
 
 
-def _playback_stage(settings: Settings, body: SkinnedBody, robot: RobotModel) -> Stage:
-    def run(context: StageContext, evidence: Evidence, motion: SmplMotion, result: RetargetResult) -> WrittenFiles:
+def _playback_stage(settings: Settings, body: SkinnedBody, robot: RobotModel, *, source_view: bool) -> Stage:
+    def run(context: StageContext, motion: SmplMotion, result: RetargetResult, *evidence: Evidence) -> WrittenFiles:
         path = context.clip_dir / "playback.mp4"
         width, height = settings.playback.view_size
         view = ViewConfig(width=width, height=height)
-        with (
-            closing(frames_at(Path(context.clip.source), evidence.timestamps, max_side_px=1280)) as source,
-            closing(body_frames(body, motion, view)) as bodies,
-            closing(robot_frames(robot, result.motion, view)) as robots,
-            atomic_path(path) as temporary,
-        ):
-            marked = (draw_evidence(frame, evidence, index) for index, frame in enumerate(source))
+        with ExitStack() as stack, atomic_path(path) as temporary:
+            views = [
+                *(_marked_source(context.clip, seen) for seen in evidence),
+                body_frames(body, motion, view),
+                robot_frames(robot, result.motion, view),
+            ]
+            frames = [stack.enter_context(closing(film)) for film in views]
             render_playback(
                 temporary,
-                zip(marked, bodies, robots, strict=True),
-                titles=("source", f"body '{body.name}'", robot.name),
-                fps=evidence.fps,
-                n_frames=len(evidence),
+                zip(*frames, strict=True),
+                titles=(*("source" for _ in evidence), f"body '{body.name}'", robot.name),
+                fps=motion.fps,
+                n_frames=len(motion),
                 config=settings.playback,
                 progress=context.progress,
             )
@@ -265,30 +192,23 @@ def _playback_stage(settings: Settings, body: SkinnedBody, robot: RobotModel) ->
 
     return Stage(
         name="playback",
-        version=1,
+        version=2,
         config=plain(settings.playback),
-        reads=("evidence", "motion", "retarget"),
+        reads=("motion", "retarget", "evidence") if source_view else ("motion", "retarget"),
         result=WrittenFiles,
         run=run,
     )
 
 
-def _array_digest(*arrays: np.ndarray) -> str:
-    """Tell bodies of one name apart by what they are made of."""
-    content = hashlib.sha256()
-    for array in arrays:
-        content.update(array.tobytes())
-    return content.hexdigest()[:16]
-
-
-def _body_digest(body: SkinnedBody) -> str:
-    keypoints = body.keypoint_regressor
-    shape = (body.template_verts, body.shape_dirs, body.template_joints, body.joint_shape_dirs, body.skin_weights)
-    return _array_digest(*shape, body.faces, keypoints.data, keypoints.indices, keypoints.indptr)
+def _marked_source(clip: Clip, evidence: Evidence) -> Generator[np.ndarray, None, None]:
+    """Yield the source's picture at each frame of the evidence, with the evidence drawn on it."""
+    with closing(frames_at(Path(clip.source.path), evidence.timestamps, max_side_px=1280)) as source:
+        for index, frame in enumerate(source):
+            yield draw_evidence(frame, evidence, index)
 
 
 def _robot_digest(robot: RobotModel) -> str:
     """Name a robot by its description and by the tables that the description does not hold."""
     tables = (robot.velocity_limit, robot.velocity_limit_soft, robot.effort_limit, robot.effort_limit_soft)
     mjcf = np.frombuffer(robot.mjcf.encode(), dtype=np.uint8)
-    return _array_digest(mjcf, *tables, robot.default_joint_pos, robot.sole_points_b)
+    return array_digest(mjcf, *tables, robot.default_joint_pos, robot.sole_points_b)

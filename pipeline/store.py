@@ -3,6 +3,7 @@
     DATASET/dataset.json                     layout version
     DATASET/clips/<clip id>/clip.json        what the clip is
     DATASET/clips/<clip id>/<stage>-<fingerprint>.json + .npz    what a stage made of it
+    DATASET/clips/<clip id>/clips.json       which clips a source was cut into, in the folder of the source as a whole
     DATASET/clips/<clip id>/row.json         outcome: verdict, fingerprints, licences
     DATASET/clips/<clip id>/{playback.mp4,handoff/}              what people and trainers take
 
@@ -17,7 +18,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from pipeline.clip import Clip
 from pipeline.exceptions import CorruptArtefact, NotADataset, OutputNotWritable
 from pipeline.record_codec import decode, encode, from_plain, plain
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 Record = TypeVar("Record")
 
@@ -70,6 +71,17 @@ class Dataset:
         if layout != LAYOUT_VERSION:
             raise NotADataset(root, problem=f"has layout {layout}, this program writes layout {LAYOUT_VERSION}")
         return cls(root)
+
+    def record_clips(self, whole: Clip, clips: Sequence[Clip]) -> list[str]:
+        """Note which clips a source is cut into now; return the ids of those it was cut into before, and no more."""
+        path = self.clip_dir(whole.id) / "clips.json"
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = []
+        ids = [clip.id for clip in clips]
+        write_json(path, ids)
+        return [str(i) for i in before if i not in ids] if isinstance(before, list) else []
 
     def clip_dir(self, clip_id: str) -> Path:
         """Return the folder of a clip."""
@@ -128,6 +140,11 @@ class Dataset:
 
     def _artefact(self, clip_id: str, stage: str, fingerprint: str) -> Path:
         return self.clip_dir(clip_id) / f"{stage}-{fingerprint}.json"
+
+
+def is_dataset(folder: Path) -> bool:
+    """Tell whether a folder is a dataset, of whatever layout."""
+    return (folder / "dataset.json").is_file() and (folder / "clips").is_dir()
 
 
 def read_record(path: Path, cls: type[Record]) -> Record:

@@ -1,6 +1,6 @@
 """Draws the pictures of docs/how-to-film.md: one moment filmed well and badly, with what the detector makes of it.
 
-    python -m scripts.film_guide docs/images/how-to-film.jpg
+python -m scripts.film_guide docs/images/how-to-film.jpg
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -35,7 +35,7 @@ SIZE = (1280, 720)
 PANEL = (640, 360)
 MOMENT_S = 2.3
 KUNGFU_CLOTHES: Mapping[str, Colour] = {"shirt": (228, 226, 218), "pants": (34, 34, 40), "shoes": (40, 38, 40)}
-WALL_CLOTHES: Mapping[str, Colour] = {key: (202, 194, 178) for key in ("shirt", "pants", "shoes", "hair")}
+WALL_CLOTHES: Mapping[str, Colour] = dict.fromkeys(("shirt", "pants", "shoes", "hair"), (202, 194, 178))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Panel:
     good: bool = False
     pos_w: tuple[float, float, float] = (4.6, 0.6, 1.0)
     aim_w: tuple[float, float, float] = (0.1, 0.1, 0.85)
-    config: FilmConfig = FilmConfig()
+    config: FilmConfig = field(default_factory=FilmConfig)
     speed: int = 1
     """Frames of the motion between two pictures, to smear it more."""
     clothes: Mapping[str, Colour] | None = None

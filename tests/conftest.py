@@ -41,8 +41,6 @@ def keypoint_models():
 @pytest.fixture(scope="session")
 def short_clip(tmp_path_factory):
     """The first two seconds of the kung-fu form, filmed small, with its truth: enough for the whole chain."""
-    from dataclasses import replace
-
     from pipeline.body import load_body
     from pipeline.camera import CameraPath
     from pipeline.kfbench import PIECES, DemoClip, Truth, render_clip, save_truth, stage_piece
@@ -53,13 +51,7 @@ def short_clip(tmp_path_factory):
     n_frames = 60
     motion, camera = whole.motion, whole.camera
     truth = Truth(
-        motion=replace(
-            motion,
-            global_orient=motion.global_orient[:n_frames],
-            body_pose=motion.body_pose[:n_frames],
-            transl=motion.transl[:n_frames],
-            foot_contact=None if motion.foot_contact is None else motion.foot_contact[:n_frames],
-        ),
+        motion=motion.part(0.0, (n_frames - 1) / motion.fps),
         camera=CameraPath(K=camera.K, R_w2c=camera.R_w2c[:n_frames], pos_w=camera.pos_w[:n_frames]),
         image_size=whole.image_size,
     )

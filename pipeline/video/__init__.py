@@ -1,20 +1,28 @@
-"""Turns a video file into :class:`pipeline.evidence.Evidence`: keypoints, landmarks, camera rotation of one person."""
+"""Turns a video file into clips with their :class:`pipeline.evidence.Evidence`: one shot and one person each."""
 
+from pipeline.video.clipping import ClipConfig, cut_clips, cut_motion
 from pipeline.video.config import VideoConfig
 from pipeline.video.decode import VideoInfo, probe
-from pipeline.video.extract import extract_evidence
-from pipeline.video.find import find_videos
+from pipeline.video.extract import evidence_of
 from pipeline.video.frames import frames_at
 from pipeline.video.models import BlazePoseModels, fetch_models, find_models
+from pipeline.video.recording import PersonTrack, Recording, Shot
+from pipeline.video.watch import watch_video
 
 __all__ = [
     "BlazePoseModels",
+    "ClipConfig",
+    "PersonTrack",
+    "Recording",
+    "Shot",
     "VideoConfig",
     "VideoInfo",
-    "extract_evidence",
+    "cut_clips",
+    "cut_motion",
+    "evidence_of",
     "fetch_models",
     "find_models",
-    "find_videos",
     "frames_at",
     "probe",
+    "watch_video",
 ]

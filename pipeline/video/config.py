@@ -11,18 +11,16 @@ from robots.exceptions import InvalidArray
 class VideoConfig:
     """How a video becomes evidence."""
 
-    fps: float = 30.0
-    """Rate of the evidence after resampling by time [1/s]."""
     focal_px: float | None = None
-    """Focal length of the lens in pixels of the upright picture, if known; else the picture's diagonal [px]."""
+    """Focal length of the lens in pixels of the upright picture; else what the file states, else the diagonal [px]."""
     static_camera: bool | None = None
     """True: the camera stood still, do not look. False: it moved. None: find out."""
     max_gap_s: float = 1.0
-    """A person unseen for longer than this ends the motion; shorter gaps are bridged and marked [s]."""
-    min_seen_s: float = 1.0
-    """A person must be seen for at least this long, and a damaged file must decode this far [s]."""
+    """Somebody lost is looked for in every picture for this long [s]."""
+    min_length_s: float = 1.0
+    """A damaged file must decode this far to be used [s]."""
     max_people: int = 3
-    """How many people are followed at once in order to pick the main one."""
+    """How many people are followed at once."""
     search_every_s: float = 1.0
     """How often the whole picture is searched for further people [s]."""
     min_detector_score: float = 0.5
@@ -42,7 +40,7 @@ class VideoConfig:
         Raises:
             InvalidArray: A number is outside its range.
         """
-        for name in ("fps", "max_gap_s", "min_seen_s", "search_every_s", "focal_px"):
+        for name in ("max_gap_s", "min_length_s", "search_every_s", "focal_px"):
             value = getattr(self, name)
             if value is not None and not 0.0 < value < 1e6:
                 raise InvalidArray(name, problem=f"must be positive, got {value}")

@@ -100,7 +100,12 @@ def probe(path: Path) -> VideoInfo:
 
 
 def decode_frames(
-    path: Path, *, max_side_px: int | None = None, min_length_s: float = 1.0, interlaced: bool | None = None
+    path: Path,
+    *,
+    max_side_px: int | None = None,
+    min_length_s: float = 1.0,
+    interlaced: bool | None = None,
+    from_s: float = 0.0,
 ) -> Generator[VideoFrameRgb, None, None]:
     """Yield the frames of a video in the order of their times, which strictly increase.
 
@@ -113,6 +118,7 @@ def decode_frames(
         max_side_px: Shrink pictures (by averaging) so that their longer side is at most this [px].
         min_length_s: Decode at least this much before a damaged picture counts as the end [s].
         interlaced: What :func:`probe` said of it; None: find out, which decodes the first pictures twice.
+        from_s: Leave out what is earlier, by jumping to a key frame where the file allows it [s].
 
     Raises:
         UnreadableVideo: The file cannot be opened, or breaks off before ``min_length_s``.
@@ -124,6 +130,8 @@ def decode_frames(
         step = 1.0 / float(stream.average_rate) if stream.average_rate else 1.0 / 30.0
         start, last, damage = None, -np.inf, None
         try:
+            if from_s > 0.0:
+                start = _jump(container, stream, from_s)
             frames: Iterable[VideoFrame] = container.decode(stream)
             for frame in deinterlaced(frames) if interlaced else frames:
                 time = frame.time
@@ -132,7 +140,8 @@ def decode_frames(
                 start = time if start is None else start
                 if time - start > last:
                     last = time - start
-                    yield _upright_rgb(frame, stream, last, max_side_px)
+                    if last >= from_s:
+                        yield _upright_rgb(frame, stream, last, max_side_px)
         except av.error.FFmpegError as error:
             damage = error
         is_cut_off = damage is not None or _stated_duration(container, stream) > last + step + DURATION_ROUNDING_S
@@ -140,6 +149,16 @@ def decode_frames(
             _refuse_undecodable(path, damage)
         if start is None:
             raise UnreadableVideo(path, problem="the video stream holds no pictures", remedy=_GET_AGAIN)
+
+
+def _jump(container: InputContainer, stream: VideoStream, to_s: float) -> float | None:
+    """Go to the key frame before a time on the video's clock; return where that clock begins, if anything tells."""
+    first = next(container.decode(stream), None)
+    if first is None or first.time is None or stream.time_base is None:
+        container.seek(0)
+        return None
+    container.seek(int((first.time + to_s) / stream.time_base), stream=stream, backward=True)
+    return first.time
 
 
 @contextmanager

@@ -1,23 +1,18 @@
-"""Turns a video file into the evidence of its main person, at a fixed rate and with doubtful frames marked."""
+"""Turns one clip of a recording into its evidence: one person at a fixed rate, with doubtful frames marked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt16
+from jaxtyping import Bool, Float, Int, UInt16
 
-from pipeline.camera import default_intrinsics
+from pipeline.clip import Clip
 from pipeline.evidence import Evidence, FrameFlag
 from pipeline.exceptions import NoPersonFound
-from pipeline.progress import Progress, silent
-from pipeline.video.blazepose import Pose
-from pipeline.video.config import VideoConfig
-from pipeline.video.decode import DURATION_ROUNDING_S, VideoInfo, probe
-from pipeline.video.keypoints import coco17, foot_points
-from pipeline.video.models import BlazePoseModels
-from pipeline.video.people import main_person
+from pipeline.video.clipping import ClipConfig
+from pipeline.video.recording import PersonTrack, Recording
 from pipeline.video.resample import (
     lies_between,
     neighbours,
@@ -26,104 +21,120 @@ from pipeline.video.resample import (
     resample_values,
     uniform_times,
 )
-from pipeline.video.watch import WatchedVideo, watch_video
 
 _LONGEST_CURVE_STEPS = 2.5
 _LOW_CONFIDENCE = 0.5
+_SAME_TIME_S = 2e-3  # spans are written to the millisecond
 
 
-def extract_evidence(path: Path, config: VideoConfig, models: BlazePoseModels, progress: Progress = silent) -> Evidence:
-    """Return what a video shows of its main person, from their first frame to their last.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Appearance:
+    """The part of a track that a clip covers."""
 
-    The confidence of a keypoint is zero while the person is out of sight (``NO_PERSON``). A file that breaks off is
-    used up to there; ``Evidence.undecoded_s`` says how much is missing.
+    first: int
+    """First picture of its shot."""
+    end: int
+    track: PersonTrack
+    seen: Int[np.ndarray, " part"]
+    """Which of the track's pictures."""
+
+
+def evidence_of(recording: Recording, clip: Clip, config: ClipConfig) -> Evidence:
+    """Return what a recording says of a clip's person, from their first to their last picture in its span.
+
+    The confidence of a keypoint is zero while the person is out of sight (``NO_PERSON``), and its trust too.
 
     Args:
-        path: The video; one shot.
-        config: Rate, lens, thresholds.
-        models: BlazePose's networks.
-        progress: Called after each decoded frame.
+        recording: Of the clip's source.
+        clip: Span and person; without a span it is all of the one shot.
+        config: Rate of the evidence.
 
     Raises:
-        UnreadableVideo: The file cannot be read as a video.
-        NoPersonFound: Nobody is seen for ``config.min_seen_s``.
+        NoPersonFound: The recording shows no such person in the span.
     """
-    info = probe(path)
-    K = default_intrinsics(info.width, info.height)
-    if config.focal_px is not None:
-        K[0, 0] = K[1, 1] = config.focal_px
-    watched = watch_video(path, info, K, config, models, progress)
-    person = main_person(watched.people, watched.times, config.max_gap_s)
-    step = _mean_step(watched.times, info)
-    if len(person) * step < config.min_seen_s:
-        raise NoPersonFound(path, seen_s=len(person) * step)
-    return _resampled(watched, person, info, K, config)
-
-
-def _mean_step(times: Float[np.ndarray, " native"], info: VideoInfo) -> float:
-    """Mean time from one decoded frame to the next [s]; a single frame has the rate the file states."""
-    if len(times) > 1:
-        return float(times[-1] - times[0]) / (len(times) - 1)
-    return 1.0 / info.mean_fps if info.mean_fps else 0.0
-
-
-def _resampled(
-    watched: WatchedVideo,
-    person: Mapping[int, Pose],
-    info: VideoInfo,
-    K: Float[np.ndarray, "3 3"],
-    config: VideoConfig,
-) -> Evidence:
-    """Put what was seen of the person onto uniform times, and mark what is doubtful."""
-    frames, poses = np.array(list(person)), list(person.values())
-    seen_at = watched.times[frames]
+    appearance = _find(recording, clip)
+    track, seen = appearance.track, appearance.seen
+    frames = track.pictures[seen]
+    seen_at = recording.times[frames]
     times = uniform_times(seen_at[0], seen_at[-1], config.fps)
-    is_seen = np.zeros(len(watched.times), dtype=bool)
-    is_seen[frames] = True
-    before, after = neighbours(watched.times, times)
+    native = slice(appearance.first, appearance.end)
+    native_times = recording.times[native]
+    is_seen = np.zeros(len(native_times), dtype=bool)
+    is_seen[frames - appearance.first] = True
+    before, after = neighbours(native_times, times)
     absent = ~(is_seen[before] & is_seen[after])
-    step = _mean_step(watched.times, info)
 
     def on_times(values: Float[np.ndarray, " seen *dims"]) -> Float[np.ndarray, " frames *dims"]:
-        return resample_values(seen_at, values, times, _LONGEST_CURVE_STEPS * step)
+        return resample_values(seen_at, values, times, _LONGEST_CURVE_STEPS / recording.native_fps)
 
     def keypoints(native: Float[np.ndarray, "seen points 3"]) -> Float[np.ndarray, "frames points 3"]:
         confidence = resample_confidence(seen_at, native[..., 2], times) * ~absent[:, None]
-        return np.concatenate([on_times(native[..., :2]) / watched.scale, confidence[..., None]], axis=2)
+        return np.concatenate([on_times(native[..., :2]), confidence[..., None]], axis=2)
 
-    kp2d = keypoints(np.stack([coco17(pose) for pose in poses]))
+    kp2d = keypoints(track.kp2d[seen].astype(np.float64))
+    camera = recording.camera_flags[native]
+    flags = _of_both(seen_at, track.flags[seen], times) | camera[before] | camera[after]
+    flags |= _time_flags(recording, native_times, times, config.fps)
+    doubtful = ((kp2d[..., 2] < _LOW_CONFIDENCE).mean(axis=1) > 0.5) & ~absent
+    flags |= (absent * FrameFlag.NO_PERSON | doubtful * FrameFlag.LOW_CONFIDENCE).astype(np.uint16)
     return Evidence(
         fps=config.fps,
         timestamps=times,
-        native_fps=1.0 / step,
-        image_size=(info.width, info.height),
-        K=K,
-        K_source="default" if config.focal_px is None else "user",
-        boxes=on_times(np.stack([pose.box for pose in poses])) / watched.scale,
+        native_fps=recording.native_fps,
+        image_size=recording.image_size,
+        K=recording.K,
+        K_source=recording.K_source,
+        boxes=on_times(track.boxes[seen].astype(np.float64)),
         kp2d=kp2d,
-        foot_kp2d=keypoints(np.stack([foot_points(pose) for pose in poses])),
-        landmarks_w=on_times(np.stack([pose.landmarks_w for pose in poses])),
-        R_w2c=_from_first(resample_rotations(watched.times, watched.R_w2c, times)),
-        flags=_flags(
-            between=lies_between(watched.times, times, config.fps),
-            absent=absent,
-            doubtful=(kp2d[..., 2] < _LOW_CONFIDENCE).mean(axis=1) > 0.5,
-            camera_sure=watched.camera_sure[before] & watched.camera_sure[after],
-        ),
-        undecoded_s=_undecoded(watched.times, step, info),
+        foot_kp2d=keypoints(track.foot_kp2d[seen].astype(np.float64)),
+        landmarks_w=on_times(track.landmarks_w[seen].astype(np.float64)),
+        R_w2c=_from_first(resample_rotations(native_times, recording.R_w2c[native], times)),
+        flags=flags,
+        kp_trust=resample_confidence(seen_at, track.kp_trust[seen].astype(np.float64), times) * ~absent[:, None],
+        undecoded_s=recording.undecoded_s,
+        remarks=recording.remarks,
     )
 
 
-def _flags(
-    *,
-    between: Bool[np.ndarray, " frames"],
-    absent: Bool[np.ndarray, " frames"],
-    doubtful: Bool[np.ndarray, " frames"],
-    camera_sure: Bool[np.ndarray, " frames"],
+def _find(recording: Recording, clip: Clip) -> _Appearance:
+    """Find a clip's person in the shot that the clip lies in, for the most part."""
+    lower, upper = (-np.inf, np.inf) if clip.span_s is None else clip.span_s
+    found: list[_Appearance] = []
+    for shot in recording.shots:
+        if clip.person < len(shot.people):
+            track = shot.people[clip.person]
+            at = recording.times[track.pictures]
+            seen = np.flatnonzero((at >= lower - _SAME_TIME_S) & (at <= upper + _SAME_TIME_S))
+            if len(seen):
+                found.append(_Appearance(first=shot.first, end=shot.end, track=track, seen=seen))
+    if not found:
+        raise NoPersonFound(Path(clip.source.path), seen_s=0.0)
+    return max(found, key=lambda appearance: len(appearance.seen))
+
+
+def _of_both(
+    native: Float[np.ndarray, " seen"], flags: UInt16[np.ndarray, " seen"], times: Float[np.ndarray, " frames"]
 ) -> UInt16[np.ndarray, " frames"]:
-    flags = between * FrameFlag.INTERPOLATED | absent * FrameFlag.NO_PERSON
-    flags |= (doubtful & ~absent) * FrameFlag.LOW_CONFIDENCE | ~camera_sure * FrameFlag.CAMERA_UNSURE
-    return flags.astype(np.uint16)
+    """What is doubtful about either neighbour is doubtful about what lies between them."""
+    before, after = neighbours(native, times)
+    return flags[before] | flags[after]
+
+
+def _time_flags(
+    recording: Recording, native_times: Float[np.ndarray, " native"], times: Float[np.ndarray, " frames"], fps: float
+) -> UInt16[np.ndarray, " frames"]:
+    between = lies_between(native_times, times, fps)
+    repeated = _is_near(recording.repeated_times, times, 0.5 / fps) & between
+    return (between * FrameFlag.INTERPOLATED | repeated * FrameFlag.REPEATED).astype(np.uint16)
+
+
+def _is_near(
+    some: Float[np.ndarray, " some"], times: Float[np.ndarray, " frames"], tolerance_s: float
+) -> Bool[np.ndarray, " frames"]:
+    if len(some) == 0:
+        return np.zeros(len(times), dtype=bool)
+    nearest = np.clip(np.searchsorted(some, times), 1, len(some) - 1) if len(some) > 1 else np.zeros(len(times), int)
+    return np.minimum(np.abs(some[nearest] - times), np.abs(some[nearest - 1] - times)) <= tolerance_s
 
 
 def _from_first(R_w2c: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "frames 3 3"]:
@@ -131,9 +142,3 @@ def _from_first(R_w2c: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "fr
     if np.array_equal(R_w2c, np.broadcast_to(R_w2c[0], R_w2c.shape)):
         return np.broadcast_to(np.eye(3), R_w2c.shape)
     return R_w2c @ R_w2c[0].T
-
-
-def _undecoded(times: Float[np.ndarray, " native"], step: float, info: VideoInfo) -> float:
-    """How much of the stated duration is missing at the end [s]; small differences are the container's rounding."""
-    missing = info.duration_s - float(times[-1]) - step
-    return missing if missing > DURATION_ROUNDING_S else 0.0

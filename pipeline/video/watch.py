@@ -1,7 +1,7 @@
-"""Turns a video file into everything that is read off its pictures, at their own times, in one overlapped pass.
+"""Turns a video file into a :class:`Recording` in one overlapped pass, holding few pictures at a time.
 
 The three slow parts each have a thread, so a picture is decoded while the one before is searched for people and the
-one before that for background.
+one before that for background. Each shot has its own followers of people and camera: a cut ends both.
 """
 
 from __future__ import annotations
@@ -13,94 +13,216 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8, UInt16
 
-from pipeline.progress import Progress
-from pipeline.video.blazepose import BlazePose, Pose
+from pipeline.camera import default_intrinsics
+from pipeline.evidence import FrameFlag
+from pipeline.progress import Progress, silent
+from pipeline.video.blazepose import BlazePose
 from pipeline.video.camera_rotation import CameraRotationTracker, is_static
 from pipeline.video.config import VideoConfig
-from pipeline.video.decode import VideoFrameRgb, VideoInfo, decode_frames
+from pipeline.video.decode import DURATION_ROUNDING_S, VideoFrameRgb, VideoInfo, decode_frames, probe
 from pipeline.video.models import BlazePoseModels
-from pipeline.video.people import PeopleTracker
+from pipeline.video.pictures import MarkedPicture, mark_pictures
 from pipeline.video.prefetch import prefetch
+from pipeline.video.recording import PersonTrack, Recording, Shot
+from pipeline.video.shot_tracks import ShotTracks
 
 _AHEAD = 4
+_MANY_REPEATS = 0.05
+"""Share of repeated pictures from which on a person should hear of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class WatchedVideo:
-    """Everything read off the pictures, at their own times."""
+class WatchedPicture:
+    """A picture in which people were looked for."""
 
-    times: Float[np.ndarray, " native"]
-    """Time of each decoded frame [s]."""
-    scale: float
-    """Pixels in which people are given, per pixel of the video."""
-    people: list[dict[int, Pose]]
-    """Who is in each frame, under the number the tracker gave them."""
-    R_w2c: Float[np.ndarray, "native 3 3"]
-    """Rotation from the first frame's camera axes to each frame's."""
-    camera_sure: Bool[np.ndarray, " native"]
-    """Whether that rotation was measured rather than carried over."""
+    frame: VideoFrameRgb
+    starts_shot: bool
+    boxes: list[Float[np.ndarray, " 4"]]
+    """Boxes of the people in it [px of the picture]."""
 
 
-def track_people(
-    frames: Generator[VideoFrameRgb, None, None], config: VideoConfig, models: BlazePoseModels
-) -> Generator[tuple[VideoFrameRgb, dict[int, Pose]], None, None]:
-    """Yield each frame with the people in it, in pixels of that (perhaps shrunken) frame."""
-    tracker = PeopleTracker(BlazePose(models, threads=config.threads), config)
-    with closing(frames):
-        for frame in frames:
-            yield frame, tracker.update(frame.time_s, frame.rgb)
+class PeopleWatcher:
+    """Looks for people, shot by shot; feed it the pictures through :meth:`watch`, then read what it gathered."""
+
+    def __init__(self, config: VideoConfig, models: BlazePoseModels, image_size: tuple[int, int]) -> None:
+        self._network = BlazePose(models, threads=config.threads)
+        self._config = config
+        self._image_size = image_size
+        self._shot: ShotTracks | None = None
+        self.times: list[float] = []
+        self.repeated_times: list[float] = []
+        self.shots: list[tuple[int, tuple[PersonTrack, ...]]] = []
+        """First picture of each shot, and who is in it."""
+        self._first = 0
+
+    def watch(self, pictures: Generator[MarkedPicture, None, None]) -> Generator[WatchedPicture, None, None]:
+        """Yield each picture that shows something new, with the boxes of the people in it."""
+        with closing(pictures):
+            for picture in pictures:
+                frame = picture.frame
+                if picture.repeats and not picture.starts_shot:
+                    self.repeated_times.append(frame.time_s)
+                    continue
+                if picture.starts_shot or self._shot is None:
+                    self._end_shot()
+                    self._first = len(self.times)
+                    self._shot = ShotTracks(self._network, self._config, self._image_size)
+                poses = self._shot.update(frame, len(self.times))
+                self.times.append(frame.time_s)
+                boxes = [pose.box for pose in poses.values()]
+                yield WatchedPicture(frame=frame, starts_shot=self._first == len(self.times) - 1, boxes=boxes)
+        self._end_shot()
+
+    def _end_shot(self) -> None:
+        if self._shot is not None:
+            self.shots.append((self._first, self._shot.finish(np.array(self.times[self._first :]))))
+            self._shot = None
 
 
-def watch_video(
-    path: Path,
-    info: VideoInfo,
-    K: Float[np.ndarray, "3 3"],
-    config: VideoConfig,
-    models: BlazePoseModels,
-    progress: Progress,
-) -> WatchedVideo:
-    """Decode a video once, following the people and the camera.
+class CameraWatcher:
+    """Follows the camera, shot by shot."""
+
+    def __init__(self, K: Float[np.ndarray, "3 3"], info: VideoInfo, config: VideoConfig) -> None:
+        self._shrink = min(1.0, config.camera_side_px / max(info.width, info.height))
+        self._K = np.diag([self._shrink, self._shrink, 1.0]) @ K
+        self._config = config
+        self._tracker: CameraRotationTracker | None = None
+        self._n_pictures = 0
+        self._times: list[float] = []
+        self._R_w2c: list[np.ndarray] = []
+        self._flags: list[np.ndarray] = []
+
+    def update(self, picture: WatchedPicture) -> None:
+        """Take the next picture."""
+        self._n_pictures += 1
+        if self._config.static_camera:
+            return
+        if picture.starts_shot:
+            self._end_shot()
+            self._tracker = CameraRotationTracker(self._K)
+        assert self._tracker is not None, "the first picture starts a shot"
+        ratio = self._shrink / picture.frame.scale
+        self._times.append(picture.frame.time_s)
+        self._tracker.update(_gray(picture.frame.rgb, ratio), [box * ratio for box in picture.boxes])
+
+    def finish(self) -> tuple[Float[np.ndarray, "pictures 3 3"], UInt16[np.ndarray, " pictures"]]:
+        """Return rotations from the first picture of each shot, and what is doubtful about them."""
+        if self._config.static_camera:
+            n = self._n_pictures
+            return np.broadcast_to(np.eye(3), (n, 3, 3)), np.zeros(n, dtype=np.uint16)
+        self._end_shot()
+        return np.concatenate(self._R_w2c), np.concatenate(self._flags)
+
+    def _end_shot(self) -> None:
+        if self._tracker is None:
+            return
+        motion, self._tracker = self._tracker.finish(np.array(self._times)), None
+        self._times.clear()
+        R_w2c = motion.R_w2c
+        if self._config.static_camera is None and is_static(R_w2c):
+            R_w2c = np.broadcast_to(np.eye(3), R_w2c.shape)
+        flags = ~motion.measured * FrameFlag.CAMERA_UNSURE | motion.zooming * FrameFlag.CAMERA_ZOOMING
+        self._R_w2c.append(R_w2c)
+        self._flags.append((flags | motion.shaken * FrameFlag.CAMERA_SHAKEN).astype(np.uint16))
+
+
+def watch_video(path: Path, config: VideoConfig, models: BlazePoseModels, progress: Progress = silent) -> Recording:
+    """Watch a video once, from its first picture to its last, and write down who and what was seen.
+
+    A file that breaks off is used up to there; ``Recording.undecoded_s`` says how much is missing.
 
     Args:
         path: The video.
-        info: What :func:`probe` said of it.
-        K: Intrinsics of the upright picture [px].
-        config: Thresholds, sizes, threads.
+        config: Lens, thresholds, sizes, threads.
         models: BlazePose's networks.
-        progress: Called after each decoded frame.
+        progress: Called after each decoded picture.
 
     Raises:
-        UnreadableVideo: The file cannot be decoded.
+        UnreadableVideo: The file cannot be read as a video.
     """
-    decoded = prefetch(
-        decode_frames(path, max_side_px=config.max_side_px, min_length_s=config.min_seen_s), depth=_AHEAD
+    info = probe(path)
+    K, K_source = _intrinsics(info, config)
+    people = PeopleWatcher(config, models, (info.width, info.height))
+    camera = CameraWatcher(K, info, config)
+    decoded = decode_frames(
+        path, max_side_px=config.max_side_px, min_length_s=config.min_length_s, interlaced=info.interlaced
     )
-    tracked = prefetch(track_people(decoded, config, models), depth=_AHEAD)
-    shrink = min(1.0, config.camera_side_px / max(info.width, info.height))
-    camera = None if config.static_camera else CameraRotationTracker(_shrunken_intrinsics(K, shrink))
-    times, people, scale = [], [], 1.0
-    with closing(tracked):
-        for frame, found in tracked:
-            times.append(frame.time_s)
-            people.append(found)
-            scale = frame.scale
-            if camera is not None:
-                ratio = shrink / frame.scale
-                camera.update(_gray(frame.rgb, ratio), [pose.box * ratio for pose in found.values()])
-            progress(len(times), info.n_frames or None)
-    n = len(times)
-    R_w2c, sure = np.broadcast_to(np.eye(3), (n, 3, 3)), np.ones(n, dtype=bool)
-    if camera is not None:
-        R_w2c, sure = camera.finish()
-        if config.static_camera is None and is_static(R_w2c):
-            R_w2c = np.broadcast_to(np.eye(3), (n, 3, 3))
-    return WatchedVideo(times=np.array(times), scale=scale, people=people, R_w2c=R_w2c, camera_sure=sure)
+    marked = prefetch(mark_pictures(decoded), depth=_AHEAD)
+    with closing(prefetch(people.watch(marked), depth=_AHEAD)) as watched:
+        for picture in watched:
+            camera.update(picture)
+            progress(len(people.times) + len(people.repeated_times), info.n_frames or None)
+    R_w2c, camera_flags = camera.finish()
+    times, repeated = np.array(people.times), np.array(people.repeated_times)
+    last = max(times[-1], repeated[-1] if len(repeated) else 0.0)
+    native_fps = _mean_rate(len(times) + len(repeated), last - times[0], info)
+    ends = [first for first, _ in people.shots[1:]] + [len(times)]
+    shots = tuple(Shot(first=f, end=end, people=who) for (f, who), end in zip(people.shots, ends, strict=True))
+    return Recording(
+        image_size=(info.width, info.height),
+        K=K,
+        K_source=K_source,
+        native_fps=native_fps,
+        times=times,
+        repeated_times=repeated,
+        R_w2c=R_w2c,
+        camera_flags=camera_flags,
+        shots=shots,
+        undecoded_s=_undecoded(last, native_fps, info),
+        remarks=_remarks(info, times, repeated, shots, camera_flags),
+    )
 
 
-def _shrunken_intrinsics(K: Float[np.ndarray, "3 3"], shrink: float) -> Float[np.ndarray, "3 3"]:
-    return np.diag([shrink, shrink, 1.0]) @ K
+def _intrinsics(info: VideoInfo, config: VideoConfig) -> tuple[Float[np.ndarray, "3 3"], str]:
+    """Intrinsics of the upright picture by the best source there is: the user, the file, a guess."""
+    K = default_intrinsics(info.width, info.height)
+    if config.focal_px is not None:
+        K[0, 0] = K[1, 1] = config.focal_px
+        return K, "user"
+    if info.focal_px > 0:
+        K[0, 0] = K[1, 1] = info.focal_px
+        return K, "metadata"
+    return K, "default"
+
+
+def _mean_rate(n_pictures: int, duration_s: float, info: VideoInfo) -> float:
+    """Mean rate of the pictures [1/s]; a single one has the rate the file states."""
+    if n_pictures > 1 and duration_s > 0:
+        return (n_pictures - 1) / duration_s
+    return info.mean_fps or 30.0
+
+
+def _undecoded(last_s: float, native_fps: float, info: VideoInfo) -> float:
+    """How much of the stated duration is missing at the end [s]; small differences are the container's rounding."""
+    missing = info.duration_s - last_s - 1.0 / native_fps
+    return missing if missing > DURATION_ROUNDING_S else 0.0
+
+
+def _remarks(
+    info: VideoInfo,
+    times: Float[np.ndarray, " pictures"],
+    repeated: Float[np.ndarray, " repeats"],
+    shots: tuple[Shot, ...],
+    camera_flags: UInt16[np.ndarray, " pictures"],
+) -> tuple[str, ...]:
+    """Say what a person should know of a video before they believe its motion."""
+    remarks = []
+    if info.interlaced:
+        remarks.append("the video is interlaced: its fields were put together again, which halves its vertical detail")
+    if len(repeated) > _MANY_REPEATS * (len(times) + len(repeated)):
+        share = len(repeated) / (len(times) + len(repeated))
+        remarks.append(f"{share:.0%} of the pictures only repeat the one before and were left out")
+    if len(shots) > 1:
+        remarks.append(f"the video has {len(shots)} shots; each is a clip of its own")
+    zooming = (camera_flags & FrameFlag.CAMERA_ZOOMING) > 0
+    if zooming.any():
+        remarks.append(
+            f"the camera zooms from {times[zooming][0]:.1f} s on: sizes and distances are rough from there, since one "
+            "focal length is taken for the whole clip"
+        )
+    return tuple(remarks)
 
 
 def _gray(rgb: UInt8[np.ndarray, "height width 3"], ratio: float) -> UInt8[np.ndarray, "height width"]:

@@ -34,7 +34,7 @@ def test_a_bad_video_ends_alone_and_the_run_says_so(prefect_server, tmp_path):
     bad.write_bytes(b"this is no film")
     state = run_flow([bad, tmp_path / "missing.mp4"], tmp_path / "set")
     assert state.is_failed()
-    assert "0 accepted, 0 rejected, 2 broken of 2 videos" in state.message
+    assert "0 accepted, 0 rejected, 2 broken of 2 clips" in state.message
     assert run_flow([bad], tmp_path / "set", max_broken_share=1.0).is_completed()
 
 
@@ -43,7 +43,8 @@ def test_a_run_without_videos_fails(prefect_server, tmp_path):
     (tmp_path / "inbox").mkdir()
     state = run_flow([tmp_path / "inbox"], tmp_path / "set")
     assert state.is_failed()
-    assert "no video was found" in state.message
+    assert "1 broken of 1" in state.message
+    assert "nothing was named" in run_flow([], tmp_path / "set").message
 
 
 @pytest.mark.render

@@ -10,7 +10,7 @@ import pytest
 
 from flows.cli import main
 from pipeline.manifest import Outcome, read_rows
-from pipeline.process_clip import process_clip
+from pipeline.process_clip import process_source
 from pipeline.settings import Settings, load_settings
 from pipeline.store import Dataset
 
@@ -92,9 +92,9 @@ def test_without_videos_the_command_says_what_to_type(capsys, tmp_path):
     [
         ("[retarget]\nspeed_teir = 'soft'\n", "speed_teir"),
         ("limts = 'clean'\n", "limts"),
-        ("[video]\nfps = 'fast'\n", "fps"),
+        ("[clips]\nfps = 'fast'\n", "fps"),
         ("= broken", "line 1"),
-        ("[video]\nfps = -1.0\n", "my.toml: fps: must be positive, got -1.0"),
+        ("[clips]\nfps = -1.0\n", "my.toml: fps: must be positive, got -1.0"),
     ],
 )
 def test_a_misspelt_setting_is_named(text, expected, tmp_path, capsys):
@@ -109,9 +109,9 @@ def test_a_misspelt_setting_is_named(text, expected, tmp_path, capsys):
 def test_options_override_the_preset(tmp_path):
     """What the file does not name keeps its default."""
     preset = tmp_path / "my.toml"
-    preset.write_text('limits = "clean"\nformats = ["mjlab"]\n[video]\nfps = 25.0\n')
+    preset.write_text('limits = "clean"\nformats = ["mjlab"]\n[clips]\nfps = 25.0\n')
     settings = load_settings(preset)
-    assert (settings.limits, settings.formats, settings.video.fps) == ("clean", ("mjlab",), 25.0)
+    assert (settings.limits, settings.formats, settings.clips.fps) == ("clean", ("mjlab",), 25.0)
     assert settings.landmark == Settings().landmark
 
 
@@ -163,8 +163,8 @@ def test_rows_are_plain_json(tmp_path, capsys):
     run(["run", bad, "--dataset", tmp_path / "set", "--licence", "CC0"], capsys)
     (row,) = (tmp_path / "set").glob("clips/*/row.json")
     document = json.loads(row.read_text())
-    assert document["broken_stage"] == "evidence"
-    assert document["clip"]["licence"] == "CC0"
+    assert document["broken_stage"] == "recording"
+    assert document["clip"]["source"]["facts"]["licence"] == "CC0"
     assert "CC0" in document["licences"]
 
 
@@ -208,14 +208,14 @@ def test_a_bug_in_one_clip_is_shown_whole_after_the_others(tmp_path, monkeypatch
     second.write_bytes(b"no film either")
     processed = []
 
-    def crash_on_first(clip, *rest):
-        processed.append(clip.name)
-        if clip.name == "a":
+    def crash_on_first(source, *rest):
+        processed.append(source.name)
+        if source.name == "a":
             raise ZeroDivisionError
-        return process_clip(clip, *rest)
+        return process_source(source, *rest)
 
-    monkeypatch.setattr("flows.commands.run.process_clip", crash_on_first)
-    with pytest.raises(ExceptionGroup, match="the other videos were processed"):
+    monkeypatch.setattr("flows.commands.run.process_source", crash_on_first)
+    with pytest.raises(ExceptionGroup, match="the other sources were processed"):
         main(["run", str(first), str(second), "--dataset", str(tmp_path / "set")])
     assert processed == ["a", "b"]
     assert [row.clip.name for row in read_rows(Dataset.open(tmp_path / "set"))] == ["b"]

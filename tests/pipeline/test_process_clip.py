@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
-from pipeline.clip import Clip
+from pipeline.clip import Clip, Source, SourceFacts
 from pipeline.exceptions import PipelineError
-from pipeline.manifest import Outcome, find_row, read_row
+from pipeline.manifest import Outcome, find_row, read_row, read_rows
 from pipeline.measurement import Measurement, Measurements
-from pipeline.process_clip import fingerprints, process_clip
-from pipeline.stages import Stage, WrittenFiles
+from pipeline.process_clip import fingerprints, process_clip, process_source
+from pipeline.stage import Stage, WrittenFiles
+from pipeline.stages import Stages
 from pipeline.store import Dataset, write_bytes
 from pipeline.verdict import Verdict
+from pipeline.video import ClipConfig, PersonTrack, Recording, Shot
 from robots.exceptions import UnknownName
 
 
@@ -63,7 +66,7 @@ def counted():
 def clip(tmp_path):
     video = tmp_path / "kata.mp4"
     video.write_bytes(b"film")
-    return Clip.from_video(video)
+    return Clip.of(Source.from_file(video))
 
 
 @pytest.fixture
@@ -144,3 +147,92 @@ def test_a_row_is_found_by_name_id_and_beginning_of_id(counted, clip, dataset):
     assert find_row(dataset, "kata") == find_row(dataset, clip.id[:4]) == find_row(dataset, clip.id) == row
     with pytest.raises(UnknownName, match=r"unknown clip 'kato'.*kata"):
         find_row(dataset, "kato")
+
+
+def seen_in(*shots):
+    """A recording of shots of four seconds, each with people seen from one second to another."""
+    times = np.arange(40 * len(shots)) / 10.0
+
+    def track(first, start, end):
+        pictures = first + np.arange(round(10 * start), round(10 * end))
+        n = len(pictures)
+        return PersonTrack(
+            pictures=pictures,
+            boxes=np.zeros((n, 4)),
+            kp2d=np.zeros((n, 17, 3)),
+            foot_kp2d=np.zeros((n, 4, 3)),
+            landmarks_w=np.zeros((n, 33, 3)),
+            kp_trust=np.ones((n, 21)),
+            flags=np.zeros(n),
+        )
+
+    return Recording(
+        image_size=(64, 48),
+        K=np.eye(3),
+        K_source="default",
+        native_fps=10.0,
+        times=times,
+        repeated_times=[],
+        R_w2c=np.broadcast_to(np.eye(3), (len(times), 3, 3)),
+        camera_flags=np.zeros(len(times)),
+        shots=tuple(
+            Shot(first=40 * i, end=40 * i + 40, people=tuple(track(40 * i, *span) for span in people))
+            for i, people in enumerate(shots)
+        ),
+    )
+
+
+def watching(ran, recording, people="main") -> Stages:
+    """A chain that begins with a recording and measures each clip."""
+
+    def watch(context):
+        ran.append("recording")
+        return recording
+
+    def measure(context, recording):
+        ran.append(context.clip.name)
+        item = Measurement(name="size", value=1.0, unit="m", meaning="A size")
+        return Measurements(stage="plausibility", fps=30.0, n_frames=1, items=(item,))
+
+    first = Stage(name="recording", version=1, config=None, reads=(), result=Recording, run=watch, of_whole=True)
+    second = Stage(name="plausibility", version=1, config=None, reads=("recording",), result=Measurements, run=measure)
+    return Stages(video=(first, second), motion_file=(), cutting=ClipConfig(people=people))
+
+
+def test_a_source_is_watched_once_and_each_of_its_shots_becomes_a_clip(clip, dataset):
+    """The first stage belongs to all clips of a source; a second run does nothing at all."""
+    ran = []
+    stages = watching(ran, seen_in([(0, 4)], [(0, 4)]))
+    rows = process_source(clip.source, stages, dataset)
+    assert ran == ["recording", "kata 0.0-3.9 s", "kata 4.0-7.9 s"]
+    assert {row.clip.id for row in rows} == {row.clip.id for row in read_rows(dataset)}
+    assert process_source(clip.source, stages, dataset) == rows
+    assert len(ran) == 3
+
+
+def test_clips_that_are_asked_for_no_more_are_taken_back(clip, dataset):
+    """A trainer who takes every hand-off of a dataset must get what its last run said, and nothing older."""
+    recording = seen_in([(0, 4), (1, 4)])
+    both = process_source(clip.source, watching([], recording, "all"), dataset)
+    assert [row.clip.person for row in both] == [0, 1]
+    handoff = dataset.clip_dir(both[1].clip.id) / "handoff" / "x.csv"
+    handoff.parent.mkdir()
+    handoff.write_text("1,2")
+    process_source(clip.source, watching([], recording), dataset)
+    assert [row.clip.id for row in read_rows(dataset)] == [both[0].clip.id]
+    assert not handoff.exists()
+    ran = []
+    process_source(clip.source, watching(ran, recording, "all"), dataset)
+    assert (len(read_rows(dataset)), ran) == (2, [])
+
+
+def test_a_source_without_a_person_is_one_broken_clip(clip, dataset):
+    """It has a row, so that the dataset says why nothing came of it; the row goes once something does."""
+    (row,) = process_source(clip.source, watching([], seen_in([(0, 0.5)], [])), dataset)
+    assert (row.outcome, row.broken_stage) == (Outcome.BROKEN, "plausibility")
+    assert "a person was seen for only 0.4 s" in row.error
+    later = replace(clip.source, facts=SourceFacts(notes="other"))
+    stages = watching([], seen_in([(0, 4)], [(0, 4)]))
+    stages = replace(stages, video=(replace(stages.video[0], version=2), *stages.video[1:]))
+    process_source(later, stages, dataset)
+    assert [r.clip.name for r in read_rows(dataset)] and all(r.error is None for r in read_rows(dataset))

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.clip import Clip
+from pipeline.clip import Clip, Source, SourceFacts
 from pipeline.exceptions import CorruptArtefact, NotADataset, OutputNotWritable
 from pipeline.measurement import Measurement, Measurements
 from pipeline.store import Dataset, atomic_path, write_json
@@ -136,17 +136,18 @@ def test_a_clip_is_known_by_its_content_span_and_person(tmp_path):
     first, copy = tmp_path / "a.mp4", tmp_path / "b.mp4"
     first.write_bytes(b"film")
     copy.write_bytes(b"film")
-    clip = Clip.from_video(first)
-    assert clip.id == Clip.from_video(copy).id
-    assert len({clip.id, Clip.from_video(first, person=1).id, Clip.from_video(first, span_s=(0.0, 1.0)).id}) == 3
+    source = Source.from_file(first)
+    clip = Clip.of(source)
+    assert clip.id == Clip.of(Source.from_file(copy)).id
+    assert len({clip.id, Clip.of(source, person=1).id, Clip.of(source, span_s=(0.0, 1.0)).id}) == 3
 
 
 def test_a_clip_comes_back_from_its_folder(dataset, tmp_path):
     """The folder alone says what the clip is."""
     video = tmp_path / "böse $(name).mp4"
     video.write_bytes(b"film")
-    clip = Clip.from_video(video, span_s=(1.0, 2.5), licence="CC0")
+    clip = Clip.of(Source.from_file(video, SourceFacts(licence="CC0")), span_s=(1.0, 2.5))
     dataset.add_clip(clip)
     assert dataset.clip(clip.id) == clip
     assert dataset.clip_ids() == [clip.id]
-    assert json.loads((dataset.clip_dir(clip.id) / "clip.json").read_text())["licence"] == "CC0"
+    assert json.loads((dataset.clip_dir(clip.id) / "clip.json").read_text())["source"]["facts"]["licence"] == "CC0"

@@ -11,8 +11,8 @@ from robots.exceptions import InvalidArray
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("fps", 0.0),
-        ("fps", float("nan")),
+        ("min_length_s", 0.0),
+        ("search_every_s", float("nan")),
         ("focal_px", -1.0),
         ("max_gap_s", 0.0),
         ("min_pose_score", 1.5),

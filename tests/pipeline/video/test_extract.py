@@ -10,17 +10,27 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.body import load_body
 from pipeline.camera import CameraPath, default_intrinsics
+from pipeline.clip import Clip, Source
 from pipeline.evidence import FrameFlag
 from pipeline.exceptions import NoPersonFound, UnreadableVideo
 from pipeline.render import FilmConfig, film_person
 from pipeline.render.stage import look_at
-from pipeline.video import VideoConfig, extract_evidence
+from pipeline.progress import silent
+from pipeline.video import ClipConfig, VideoConfig, cut_clips, evidence_of, watch_video
 
 pytestmark = pytest.mark.render
 
 N, FPS = 48, 24.0
 SIZE = (640, 360)
 STATIC = VideoConfig(static_camera=True)
+
+
+def extract_evidence(path, config, models, progress=silent, **clips):
+    """Evidence of the first clip of a video."""
+    recording = watch_video(path, config, models, progress)
+    cutting = ClipConfig(**clips)
+    clip = cut_clips(recording, Clip.of(Source.from_file(path)), cutting)[0]
+    return evidence_of(recording, clip, cutting)
 
 
 @dataclass
@@ -165,13 +175,14 @@ def test_the_same_video_gives_the_same_bits(film, keypoint_models, write_video):
     """Threads may finish in any order, the result may not show it."""
     path = write_video(film.pictures, times_ms=film.times_ms)
     once, again = (extract_evidence(path, VideoConfig(threads=n), keypoint_models) for n in (1, 2))
-    for name in ("kp2d", "foot_kp2d", "landmarks_w", "boxes", "R_w2c", "flags"):
+    for name in ("kp2d", "foot_kp2d", "landmarks_w", "boxes", "R_w2c", "flags", "kp_trust"):
         assert np.array_equal(getattr(once, name), getattr(again, name)), name
 
 
 def test_a_known_lens_and_a_known_tripod_are_believed(film, keypoint_models, write_video):
-    config = VideoConfig(static_camera=True, focal_px=500.0, fps=20.0)
-    evidence = extract_evidence(write_video(film.pictures, times_ms=film.times_ms), config, keypoint_models)
+    config = VideoConfig(static_camera=True, focal_px=500.0)
+    path = write_video(film.pictures, times_ms=film.times_ms)
+    evidence = extract_evidence(path, config, keypoint_models, fps=20.0)
     assert (evidence.K[0, 0], evidence.K[1, 1], evidence.K_source, evidence.fps) == (500.0, 500.0, "user", 20.0)
     assert np.array_equal(evidence.R_w2c, np.broadcast_to(np.eye(3), evidence.R_w2c.shape))
 

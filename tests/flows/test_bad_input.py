@@ -1,0 +1,60 @@
+"""Whatever is thrown at ``wushu run`` costs one clear sentence, and the other sources are finished."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from benchmarks.bad_inputs import CASES, noise_pictures, react, write_good_motion, write_video
+from pipeline.manifest import Outcome, read_rows
+from pipeline.store import Dataset
+
+NO_PICTURES = {**os.environ, "MUJOCO_GL": "disable"}
+
+
+def wushu(*arguments) -> subprocess.Popen:
+    command = [sys.executable, "-m", "flows.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=NO_PICTURES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_bad_input_is_answered_in_a_sentence(case, keypoint_models, tmp_path):
+    """File, cause and remedy; exit code 1; no traceback; nothing half-written; the good file beside it is finished."""
+    reaction = react(case, tmp_path)
+    assert not reaction.problems, reaction.text
+
+
+def test_two_runs_on_one_dataset_leave_what_one_leaves(tmp_path):
+    """Both write the same bytes under the same names, each at once as a whole."""
+    source = tmp_path / "good.bvh"
+    write_good_motion(source)
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    assert wushu("run", source, "--dataset", alone).wait(120) == 0
+    both = [wushu("run", source, "--dataset", shared) for _ in range(2)]
+    assert [run.wait(120) for run in both] == [0, 0]
+    left = [{p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (alone, shared)]
+    assert left[0] == left[1]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(keypoint_models, tmp_path):
+    """The first source is done, the second is being watched when the user has had enough."""
+    good, film, dataset = tmp_path / "a.bvh", tmp_path / "b.mp4", tmp_path / "set"
+    write_good_motion(good)
+    write_video(film, noise_pictures(2000))
+    run = wushu("run", good, film, "--dataset", dataset)
+    deadline = time.monotonic() + 60
+    while not list(dataset.glob("clips/*/row.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    run.send_signal(signal.SIGINT)
+    printed, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    assert "what is finished is kept; run the same command again to go on" in printed
+    assert "Traceback" not in errors
+    assert [row.outcome for row in read_rows(Dataset.open(dataset))] == [Outcome.ACCEPTED]
+    assert not list(dataset.rglob(".part-*"))
