@@ -31,6 +31,7 @@ HEIGHTS = (120, 150, 180, 240)
 """Trials of small people [px]."""
 
 _FEWEST_KEYPOINTS = 4
+_SAME_PERSON_ERROR = 0.15  # wider than that of being found: a body mixed of two is bad, but no change of identity
 _COLOURS = {"with tiles": (60, 140, 20), "whole picture only": (40, 40, 200)}
 
 
@@ -101,20 +102,31 @@ def keypoint_error(keypoints: Float[np.ndarray, "21 2"], truth: PersonTruth, pic
 
 
 def matches(trial: Trial, watched: Watched) -> list[dict[int, int]]:
-    """Return who is who in each picture: number of the true person to number of the person found."""
+    """Return who is who in each picture: number of the true person to number of the person found.
+
+    As in Bernardin & Stiefelhagen (2008), who was matched in an earlier picture stays so while it holds: where two
+    people are at one place either would do.
+    """
     seen: list[dict[int, np.ndarray]] = [{} for _ in watched.keypoints]
     for number, person in enumerate(watched.persons):
         for picture, tracklet in zip(person.pictures.tolist(), person.tracklets.tolist(), strict=True):
             seen[picture][number] = watched.keypoints[picture][tracklet]
-    return [_match(trial, found, picture) for picture, found in enumerate(seen)]
+    matched, last = [], {}
+    for picture, found in enumerate(seen):
+        matched.append(_match(trial, found, picture, last))
+        last |= matched[-1]
+    return matched
 
 
-def _match(trial: Trial, found: dict[int, np.ndarray], picture: int) -> dict[int, int]:
+def _match(trial: Trial, found: dict[int, np.ndarray], picture: int, last: dict[int, int]) -> dict[int, int]:
     numbers = list(found)
     errors = np.array([[keypoint_error(found[n], truth, picture) for n in numbers] for truth in trial.people])
-    errors = np.where(errors < FOUND_ERROR, errors, 1e3).reshape(len(trial.people), len(numbers))
+    errors = np.where(errors < _SAME_PERSON_ERROR, errors, 1e3).reshape(len(trial.people), len(numbers))
+    for who, number in last.items():
+        if number in found and errors[who, numbers.index(number)] < _SAME_PERSON_ERROR:
+            errors[who, numbers.index(number)] -= 1.0
     pairs = zip(*linear_sum_assignment(errors), strict=True)
-    return {int(who): numbers[column] for who, column in pairs if errors[who, column] < FOUND_ERROR}
+    return {int(who): numbers[column] for who, column in pairs if errors[who, column] < _SAME_PERSON_ERROR}
 
 
 def id_switches(trial: Trial, watched: Watched) -> int:
@@ -134,9 +146,20 @@ def id_switches(trial: Trial, watched: Watched) -> int:
 
 def detection_rate(trial: Trial, watched: Watched) -> float:
     """Return the share of pictures with the main person in which they are found."""
-    found = np.array([0 in match for match in matches(trial, watched)])
-    present = trial.people[0].present[: len(found)]
-    return float(found[present].mean())
+    truth, found = trial.people[0], []
+    for picture, match in enumerate(matches(trial, watched)):
+        if not truth.present[picture]:
+            continue
+        points = [watched.keypoints[picture][k] for k in _tracklet_at(watched, match.get(0), picture)]
+        found.append(any(keypoint_error(p, truth, picture) < FOUND_ERROR for p in points))
+    return float(np.mean(found))
+
+
+def _tracklet_at(watched: Watched, number: int | None, picture: int) -> list[int]:
+    if number is None:
+        return []
+    person = watched.persons[number]
+    return person.tracklets[person.pictures == picture].tolist()
 
 
 def turned_rate(trial: Trial, watched: Watched, quarter_turns: int) -> float:

@@ -18,9 +18,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.video.appearance import distance, mean_appearance
-from pipeline.video.tracklets import Piece, Sightings, crowded_rows, cut_into_pieces
+from pipeline.video.ssd import covered_share
+from pipeline.video.tracklets import CROWDED_SHARE, Piece, Sightings, crowded_rows, cut_into_pieces
 
 _NO_LINK = 9.0
+_LONGEST_LINK = 2.0
+"""Gaps that may be bridged in motion's place by knowing who is who; two people who pass hide each other for long."""
 _PLACE_SD = 0.08
 """Heights by which a person's place is unsure at once, and"""
 _DRIFT_SD = 0.4
@@ -54,7 +57,8 @@ def link_people(sightings: Sightings, times: Float[np.ndarray, " pictures"], max
     Args:
         sightings: Everybody seen, under the number they were followed by.
         times: Time of each picture [s].
-        max_gap_s: Absences up to this long are bridged by motion and looks; longer ones by looks that leave no doubt.
+        max_gap_s: Absences up to twice this long are bridged by motion and looks; longer ones by looks that leave no
+            doubt.
     """
     if len(sightings) == 0:
         return []
@@ -62,15 +66,31 @@ def link_people(sightings: Sightings, times: Float[np.ndarray, " pictures"], max
     pieces = cut_into_pieces(sightings, crowded, times)
     chains = _reunite(_chains(pieces, max_gap_s), pieces)
     looks = [_looks_of([pieces[i] for i in chain]) for chain in chains]
-    persons = []
-    for number, chain in enumerate(chains):
-        rows = _rows_of([pieces[i] for i in chain], sightings, looks, number)
-        persons.append((float((sightings.score[rows] * sightings.size[rows]).sum()), rows))
-    persons.sort(key=lambda person: -person[0])
-    return [
-        Person(pictures=sightings.picture[rows], tracklets=sightings.tracklet[rows], crowded=crowded[rows])
-        for _, rows in persons
-    ]
+    rows = [_rows_of([pieces[i] for i in chain], sightings, looks, number) for number, chain in enumerate(chains)]
+    rows.sort(key=lambda r: -float((sightings.score[r] * sightings.size[r]).sum()))
+    crowded |= _hiding_rows(rows, sightings, times, _LONGEST_LINK * max_gap_s)
+    return [Person(pictures=sightings.picture[r], tracklets=sightings.tracklet[r], crowded=crowded[r]) for r in rows]
+
+
+def _hiding_rows(
+    persons: list[Int[np.ndarray, " seen"]],
+    sightings: Sightings,
+    times: Float[np.ndarray, " pictures"],
+    longest_s: float,
+) -> Bool[np.ndarray, " rows"]:
+    """Return which sightings cover the place where somebody else must be who is not seen just then."""
+    hiding = np.zeros(len(sightings), dtype=bool)
+    for rows in persons:
+        pictures = sightings.picture[rows]
+        gaps = (np.diff(pictures) > 1) & (np.diff(times[pictures]) <= longest_s)
+        for before, after in zip(rows[:-1][gaps], rows[1:][gaps], strict=True):
+            first, last = sightings.picture[before], sightings.picture[after]
+            inside = np.flatnonzero((sightings.picture > first) & (sightings.picture < last))
+            span = float(times[last] - times[first])
+            share = (times[sightings.picture[inside]] - times[first]) / max(span, 1e-9)
+            boxes = sightings.box[before] + share[:, None] * (sightings.box[after] - sightings.box[before])
+            hiding[inside] |= covered_share(sightings.box[inside], boxes) > CROWDED_SHARE
+    return hiding
 
 
 def link_cost(a: Piece, b: Piece) -> float:
@@ -115,7 +135,7 @@ def _candidates(
     pairs: list[tuple[int, int, float]] = []
     for i, a in enumerate(pieces):
         # Their unsure ends may overlap, what is sure of them may not.
-        for j in np.flatnonzero((starts > a.end_s) & (begins - a.ends_s <= max_gap_s)):
+        for j in np.flatnonzero((starts > a.end_s) & (begins - a.ends_s <= _LONGEST_LINK * max_gap_s)):
             cost = link_cost(a, pieces[j])
             if cost < _NO_LINK:
                 pairs.append((i, int(j), cost))

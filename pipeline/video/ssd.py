@@ -86,10 +86,10 @@ def box_iou(boxes: Float[np.ndarray, "*n 4"], box: Float[np.ndarray, " 4"]) -> F
     return shared / np.maximum(area + area_one - shared, 1e-12)
 
 
-def covered_share(boxes: Float[np.ndarray, "*n 4"], box: Float[np.ndarray, " 4"]) -> Float[np.ndarray, "*n"]:
-    """Return the share of each of some boxes x0, y0, x1, y1 that one box covers; of an empty box it is none."""
-    low = np.maximum(boxes[..., :2], box[:2])
-    high = np.minimum(boxes[..., 2:], box[2:])
+def covered_share(boxes: Float[np.ndarray, "*n 4"], box: Float[np.ndarray, "*n 4"]) -> Float[np.ndarray, "*n"]:
+    """Return the share of each of some boxes x0, y0, x1, y1 that one box, or one for each, covers; 0 of empty ones."""
+    low = np.maximum(boxes[..., :2], box[..., :2])
+    high = np.minimum(boxes[..., 2:], box[..., 2:])
     shared = np.prod(np.clip(high - low, 0.0, None), axis=-1)
     return shared / np.maximum(np.prod(np.clip(boxes[..., 2:] - boxes[..., :2], 0.0, None), axis=-1), 1e-12)
 

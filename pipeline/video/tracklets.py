@@ -10,15 +10,18 @@ from jaxtyping import Bool, Float, Float32, Int
 from pipeline.video.appearance import distance, mean_appearance
 from pipeline.video.ssd import covered_share
 
+CROWDED_SHARE = 0.3
+"""Share of somebody's box from which on others in it are in the way."""
+
 HEIGHTS_PER_SQUARE = 1.5
 """Side of the square round a person over the person's height, standing."""
 
-_CROWDED_SHARE = 0.3
 _MARGIN_PICTURES = 2
 _VELOCITY_S = 0.5
 _WINDOW = 10
 _FEWEST = 4
 _OTHER_PERSON = 0.45
+_OTHER_PERSON_NEAR = 0.35
 _JUMP = 0.2
 
 
@@ -95,7 +98,7 @@ def crowded_rows(sightings: Sightings) -> Bool[np.ndarray, " rows"]:
             boxes = sightings.box[start:end]
             shared = np.stack([covered_share(boxes, other) for other in boxes], axis=1)
             np.fill_diagonal(shared, 0.0)
-            crowded[start:end] |= shared.max(axis=1) > _CROWDED_SHARE
+            crowded[start:end] |= shared.max(axis=1) > CROWDED_SHARE
     return crowded
 
 
@@ -126,9 +129,10 @@ def _one_person_spans(
     low, high = np.maximum(cuts - _WINDOW, 0), np.minimum(cuts + _WINDOW, len(clean))
     before = np.sqrt(np.maximum(total[cuts] - total[low], 0.0) / (cuts - low)[:, None, None])
     after = np.sqrt(np.maximum(total[high] - total[cuts], 0.0) / (high - cuts)[:, None, None])
-    change = distance(before, after) * _may_have_slid(sightings, rows, clean)[cuts]
+    enough = np.where(_may_have_slid(sightings, rows, clean)[cuts], _OTHER_PERSON_NEAR, _OTHER_PERSON)
+    change = distance(before, after) - enough
     best = int(np.argmax(change))
-    if change[best] < _OTHER_PERSON:
+    if change[best] < 0:
         return [(0, len(rows))]
     doubt = range(int(clean[cuts[best] - 1]) + 1, int(clean[cuts[best]]))
     cut = doubt.start + _cut_among(sightings.appearance[rows[doubt.start : doubt.stop]], before[best], after[best])
