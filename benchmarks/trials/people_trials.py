@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from benchmarks.trials.cameras import K, orbit, sliced_camera
@@ -31,12 +32,18 @@ _PLAIN = FilmConfig(shadows=False)
 
 
 def crossing(*, alike: bool = False) -> Staging:
-    """Two people walk round each other and cross twice before the camera, at nearly the same distance."""
-    straight, radius, seconds = 0.9, 0.35, 8.5
+    """Two people walk round each other and cross twice before the camera, at nearly the same distance.
+
+    They slow down where they meet, so that about half of the one is behind the other for half a second.
+    """
+    straight, radius, seconds = 0.9, 0.35, 8.2
     half_lap = 2 * straight + np.pi * radius
     motions = [
-        walk(lap(straight, radius, offset=offset), duration_s=seconds, speed=0.6, step_s=0.55, height_m=height)
-        for offset, height in ((0.0, 1.72), (half_lap, 1.70))
+        at_times(
+            walk(lap(straight, radius, offset=offset), duration_s=seconds, speed=0.6, step_s=0.55, height_m=height),
+            _slowed(seconds, at_s=(1.6, 6.5)),
+        )
+        for offset, height in ((0.0, 1.74), (half_lap, 1.69))
     ]
     people = {
         "first": dressed(motions[0], "white"),
@@ -44,6 +51,14 @@ def crossing(*, alike: bool = False) -> Staging:
     }
     camera = orbit(len(motions[0]), azimuth_deg=0.0, distance=4.9)
     return Staging(takes=[Take(people=people, camera=camera, film=_PLAIN)], impairs=("crossing",))
+
+
+def _slowed(duration_s: float, *, at_s: tuple[float, ...]) -> Float[np.ndarray, " frames"]:
+    """Moments of a motion that is played at a quarter of its speed about these of its times [s]."""
+    moment = np.linspace(0.0, duration_s, 2000)
+    pace = 1.0 - 0.75 * sum(np.exp(-(((moment - centre) / 0.25) ** 2)) for centre in at_s)
+    clock = np.concatenate([[0.0], np.cumsum(np.diff(moment) / pace[:-1])])
+    return np.interp(np.arange(0.0, clock[-1], 1 / FPS), clock, moment)
 
 
 def crossing_alike() -> Staging:
