@@ -26,6 +26,9 @@ CHANNELS = ("Xposition", "Yposition", "Zposition", "Xrotation", "Yrotation", "Zr
 MAX_TEXT_BYTES = 512 * 1024**2
 """Largest text that is read: hours of motion; beyond lie broken files and gzip bombs."""
 
+LARGEST = 1e8
+"""Largest number that is believed: a hundred kilometres in millimetres."""
+
 EXPORT_AGAIN = "Export it again as BVH"
 """What helps against a damaged file."""
 
@@ -192,7 +195,7 @@ class _Hierarchy:
             value = float(word)
         except ValueError:
             self._refuse(f"has '{word}' in the OFFSET of joint '{name}'")
-        if not np.isfinite(value):
+        if not abs(value) <= LARGEST:
             self._refuse(f"has '{word}' in the OFFSET of joint '{name}'")
         return value
 
@@ -255,9 +258,11 @@ def _table(path: Path, text: str, n_frames: int, n_channels: int) -> Float[np.nd
         values = np.loadtxt(lines, dtype=np.float64, ndmin=2, comments=None)
     except ValueError as error:
         raise UnreadableMotion(path, problem=f"its frames cannot be read ({error})", remedy=EXPORT_AGAIN) from error
-    if not np.isfinite(values).all():
-        frame = int(np.argwhere(~np.isfinite(values))[0, 0])
-        raise UnreadableMotion(path, problem=f"frame {frame} holds NaN or infinity", remedy=EXPORT_AGAIN)
+    absurd = ~(np.abs(values) <= LARGEST)
+    if absurd.any():
+        frame, column = (int(n) for n in np.argwhere(absurd)[0])
+        problem = f"frame {frame} holds {values[frame, column]:g}"
+        raise UnreadableMotion(path, problem=problem, remedy=EXPORT_AGAIN)
     if len(values) != n_frames:
         problem = f"says {n_frames} frames and holds {len(values)}"
         remedy = "Export it again, or correct the line 'Frames:' if all frames are there"

@@ -45,6 +45,9 @@ ADULT_LEG_M = (0.62, 1.12)
 POSSIBLE_LEG_M = (0.25, 1.5)
 """Outside of this a unit that was given must be wrong [m]."""
 
+SHORTEST_BONE = 0.02
+"""Part of a leg that every bone must measure."""
+
 GLITCH_MPS = 14.0
 """A joint faster than this past the pelvis is an error of the capture [m/s]."""
 
@@ -132,6 +135,7 @@ def _source_poses(
     poses = source_poses(bvh, rig, up or "y")
     if not poses.leg > 0 or not np.isfinite(poses.leg):
         raise UnreadableMotion(path, problem="the legs have no length", remedy="Export the skeleton with its offsets")
+    _check_bones(path, poses)
     if up is not None:
         return poses, up
     mid_hip = 0.5 * (poses.pos["left_hip"] + poses.pos["right_hip"])
@@ -143,6 +147,17 @@ def _source_poses(
     elif axis == "z":
         remarks.append("Up was taken to be z: along it the person stands.")
     return SourcePoses(pos=poses.pos, rot=poses.rot, up=AXES[axis], leg=poses.leg), axis
+
+
+def _check_bones(path: Path, poses: SourcePoses) -> None:
+    """Refuse a limb, hips or shoulders without length: no frame can be made of them."""
+    bones = [pair for limb in LIMBS for pair in ((limb.upper, limb.lower), (limb.lower, limb.end))]
+    bones += [(f"left_{joint}", f"right_{joint}") for joint in ("hip", "shoulder")]
+    for start, end in (*bones, ("pelvis", "neck")):
+        length = float(np.median(np.linalg.norm(poses.pos[end] - poses.pos[start], axis=-1)))
+        if not length > SHORTEST_BONE * poses.leg:
+            problem = f"its {start} and {end} lie in one place"
+            raise UnreadableMotion(path, problem=problem, remedy="Export the skeleton with its offsets")
 
 
 def _unit(path: Path, leg: float, unit_m: float | None, remarks: list[str]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.readers.exceptions import UnreadableMotion
-from pipeline.readers.parameters import Parameters
+from pipeline.readers.parameters import Parameters, absurd_numbers
 from pipeline.readers.torch_file import read_torch_file
 
 GVHMR_FPS = 30.0
@@ -70,8 +70,8 @@ def _numbers(path: Path, params: dict[str, Any], name: str, shape: tuple[int | N
         wanted = f"({'any' if shape[0] is None else shape[0]}, {shape[1]})"
         problem = f"smpl_params_global.{name} has shape {value.shape}, expected {wanted}"
         raise UnreadableMotion(path, problem=problem, remedy=_WRITTEN_BY)
-    if not np.isfinite(value).all():
-        frame = int(np.argwhere(~np.isfinite(value))[0, 0])
-        problem = f"smpl_params_global.{name} holds NaN or infinity, first in frame {frame}"
+    if (absurd := absurd_numbers(value)).any():
+        frame, column = (int(n) for n in np.argwhere(absurd)[0])
+        problem = f"smpl_params_global.{name} holds {value[frame, column]:g}, first in frame {frame}"
         raise UnreadableMotion(path, problem=problem, remedy="Run GVHMR again on this video")
     return value.astype(np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.body.body_file import ARCHIVE_ERRORS
 from pipeline.readers.exceptions import UnreadableMotion
 from pipeline.readers.motion_file import UNKNOWN_LICENCE
-from pipeline.readers.parameters import Parameters
+from pipeline.readers.parameters import Parameters, absurd_numbers
 
 AMASS_LICENCE = "AMASS: non-commercial scientific research only (amass.is.tue.mpg.de), if this file is of AMASS"
 """What the archive asks of its users."""
@@ -112,9 +112,9 @@ class _Arrays:
             problem = f"array '{name}' is {value.dtype} of shape {value.shape}, expected numbers of shape ({wanted})"
             raise UnreadableMotion(self.path, problem=problem, remedy=_LAYOUT)
         value = value.astype(np.float64)
-        if not np.isfinite(value).all():
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
-            problem = f"array '{name}' holds NaN or infinity, first at {where}"
+        if (absurd := absurd_numbers(value)).any():
+            where = tuple(int(i) for i in np.argwhere(absurd)[0])
+            problem = f"array '{name}' holds {value[where]:g}, first at {where}"
             raise UnreadableMotion(self.path, problem=problem, remedy="Cut the motion before it, or export it again")
         return value
 

@@ -26,6 +26,9 @@ MODEL_NAMES = {"smpl": "SMPL", "smplh": "SMPL-H", "smplx": "SMPL-X"}
 MODEL_VERTS = {"smpl": 6890, "smplh": 6890, "smplx": 10475}
 """Vertices of each model; SMPL-H is SMPL's mesh and shape space with fingers."""
 
+LARGEST = 1e6
+"""Largest number that is believed of metres, radians and betas."""
+
 CLEAR_UP = 0.5
 """Mean height of a unit trunk along an axis that makes it clear which one is up."""
 
@@ -98,6 +101,11 @@ def fit(
         remarks.append(_shape_remark(given, body, scale, has_height=has_height))
     clip = SmplClip(fps=given.fps, local_rotation=local, pelvis_path_w=path_w)
     return Fitted(clip=clip, betas=betas, own_shape=own_shape, remarks=tuple(remarks))
+
+
+def absurd_numbers(values: np.ndarray) -> np.ndarray:
+    """Tell which numbers no motion holds: NaN, infinity, and what is beyond ``LARGEST``."""
+    return ~(np.abs(values) <= LARGEST)
 
 
 def belongs_to(body: SkinnedBody, model: str, gender: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -217,6 +218,15 @@ def test_one_frame_is_no_motion(tmp_path, body, squats, write_bvh):
 def test_a_unit_that_makes_giants_is_refused(tmp_path, body, squats, write_bvh):
     with pytest.raises(UnreadableMotion, match=r"a unit of 1 m the legs would measure 82"):
         read_motion(write_bvh(tmp_path / "a.bvh", squats(3)), body, unit_m=1.0)
+
+
+def test_a_limb_without_length_is_refused(tmp_path, body, squats, write_bvh):
+    """Skeletons exported without offsets collapse."""
+    path = write_bvh(tmp_path / "a.bvh", squats(3))
+    text = re.sub(r"(JOINT LeftForeArm\s*\{\s*OFFSET).*", r"\1 0 0 0", path.read_text())
+    path.write_text(text)
+    with pytest.raises(UnreadableMotion, match="left_shoulder and left_elbow lie in one place"):
+        read_motion(path, body)
 
 
 def test_a_missing_frame_time_asks_for_the_rate(tmp_path, body, squats, write_bvh):
