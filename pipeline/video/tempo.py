@@ -122,7 +122,7 @@ def find_flights(times: Float[np.ndarray, " seen"], kp2d: Float[np.ndarray, "see
     size = percentile_filter(_body_height_px(kp2d), 80, size=window, mode="nearest")
     lowest_foot = kp2d[:, _ANKLES, 1].max(axis=1)
     ground = percentile_filter(lowest_foot, 70, size=window, mode="nearest")
-    is_seen = (kp2d[:, [*_HIPS, *_ANKLES], 2] > _SEEN).all(axis=1)
+    is_seen = np.all(kp2d[:, [*_HIPS, *_ANKLES], 2] > _SEEN, axis=1)
     is_up = is_seen & (size > 0.0) & (ground - lowest_foot > _OFF_GROUND * size)
     edges = np.diff(np.concatenate([[False], is_up, [False]]).astype(np.int8))
     flights = []

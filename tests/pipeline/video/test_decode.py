@@ -6,13 +6,16 @@ import struct
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
+from av.codec.context import Flags
 
 from pipeline.exceptions import UnreadableVideo
 from pipeline.video import probe
 from pipeline.video.decode import decode_frames
 from pipeline.video.frames import frames_at
+from pipeline.video.metadata import deep_tags
 
 
 def _gray_levels(levels, height=48, width=64):
@@ -171,3 +174,182 @@ def test_an_mp4_without_its_index_is_refused(write_video):
     path.write_bytes(content[: content.find(b"moov") - 4])
     with pytest.raises(UnreadableVideo, match="cut off before its index"):
         probe(path)
+
+
+def _moving_bars(moment, height=96, width=128):
+    """A pattern that moves sideways by 6 px a unit of time."""
+    rng = np.random.default_rng(3)
+    wide = cv2.resize(rng.integers(0, 255, (12, 128), dtype=np.uint8), (1024, height), interpolation=cv2.INTER_CUBIC)
+    left = int(6 * moment)
+    return cv2.merge([wide[:, left : left + width]] * 3)
+
+
+def _fields(n, *, top_first=True):
+    """Pictures whose first lines are of a moment and whose second lines are of half a picture later."""
+    woven = []
+    for number in range(n):
+        picture = _moving_bars(number).copy()
+        late = slice(1, None, 2) if top_first else slice(0, None, 2)
+        picture[late] = _moving_bars(number + 0.5)[late]
+        woven.append(picture)
+    return woven
+
+
+def _write_flagged(path, pictures):
+    """Encode as an interlaced stream, whatever the pictures are."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "10", "x264-params": "tff=1"}
+        flags = Flags.interlaced_dct | Flags.interlaced_me
+        stream.codec_context.flags |= flags
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def _error(picture, moment):
+    return np.abs(picture[4:-4].astype(float) - _moving_bars(moment)[4:-4]).mean()
+
+
+@pytest.mark.parametrize("top_first", [True, False], ids=["top", "bottom"])
+def test_combed_pictures_of_a_stream_that_hides_it_become_whole(write_video, top_first):
+    """A broadcast re-encoded without care calls itself progressive; an arm then has two contours."""
+    path = write_video(_fields(40, top_first=top_first))
+    assert probe(path).interlaced
+    woven = list(decode_frames(path, interlaced=False))
+    whole = list(decode_frames(path))
+    assert [frame.time_s for frame in whole] == [frame.time_s for frame in woven]
+    for number in (5, 20, 35):
+        combed, made_whole = (
+            min(_error(frames[number].rgb, number), _error(frames[number].rgb, number + 0.5))
+            for frames in (woven, whole)
+        )
+        assert made_whole < 0.4 * combed
+
+
+def test_a_flagged_stream_is_judged_by_its_pictures_where_they_move(tmp_path):
+    """Films are broadcast as interlaced; making their whole pictures whole would only blur them."""
+    assert probe(_write_flagged(tmp_path / "fields.mp4", _fields(30))).interlaced
+    assert probe(_write_flagged(tmp_path / "still.mp4", [_moving_bars(0)] * 30)).interlaced
+    assert not probe(_write_flagged(tmp_path / "film.mp4", [_moving_bars(k) for k in range(30)])).interlaced
+
+
+@pytest.mark.parametrize("n", [1, 2, 30])
+def test_no_picture_is_lost_in_deinterlacing(tmp_path, n):
+    """The filter looks one picture ahead and has to be emptied at the end."""
+    path = _write_flagged(tmp_path / "fields.mp4", _fields(n))
+    times = [frame.time_s for frame in decode_frames(path, interlaced=True)]
+    assert times == pytest.approx(np.arange(n) / 25)
+
+
+def test_a_damaged_interlaced_file_is_read_as_far_as_it_goes(write_video):
+    """What waits in the filter comes out before the damage ends the reading."""
+    rng = np.random.default_rng(0)
+    pictures = [np.clip(p + rng.normal(0, 20, p.shape), 0, 255).astype(np.uint8) for p in _fields(75)]
+    path = write_video(pictures, options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: int(0.7 * path.stat().st_size)])
+    plain = [frame.time_s for frame in decode_frames(path, interlaced=False)]
+    assert [frame.time_s for frame in decode_frames(path, interlaced=True)] == plain
+    assert plain[-1] > 1.0
+
+
+@pytest.mark.parametrize("material", [_noise(40), _gray_levels([80] * 40), [_moving_bars(k) for k in range(40)]])
+def test_progressive_video_is_left_alone(write_video, material):
+    """Noise combs in either parity, a still picture not at all."""
+    assert not probe(write_video(material)).interlaced
+
+
+def test_an_interlaced_picture_with_a_rotation_stays_upright(write_video):
+    """The filter must carry the display matrix along."""
+    path = _turned_mp4(write_video(_fields(12)), (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30))
+    assert next(decode_frames(path, interlaced=True)).rgb.shape[:2] == (128, 96)
+
+
+def test_a_4k_picture_is_read_at_the_size_asked_for(write_video):
+    """Later stages look at 1280 px; the information keeps the video's own."""
+    path = write_video([np.full((2160, 3840, 3), 90, dtype=np.uint8)] * 2)
+    assert (probe(path).width, probe(path).height) == (3840, 2160)
+    frame = next(decode_frames(path, max_side_px=1280))
+    assert (frame.rgb.shape, frame.scale) == ((720, 1280, 3), pytest.approx(1 / 3))
+
+
+def _noted(path, notes, size=(64, 48)):
+    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
+        container.metadata.update(notes)
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((*size[::-1], 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def _box(kind, content):
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def _with_track_note(path, name, kind, value):
+    """Put a note on the picture track, as phones do; the index lies at the end, so that no offset changes."""
+    keys = _box(b"keys", struct.pack(">II", 0, 1) + _box(b"mdta", name.encode()))
+    item = struct.pack(">II", 8 + 16 + len(value), 1) + _box(b"data", struct.pack(">II", kind, 0) + value)
+    handler = _box(b"hdlr", bytes(8) + b"mdta" + bytes(13))
+    note = _box(b"meta", handler + keys + _box(b"ilst", item))
+    content = bytearray(path.read_bytes())
+    movie, track = content.find(b"moov") - 4, content.find(b"trak") - 4
+    assert content.find(b"mdat") < movie
+    length = struct.unpack_from(">I", content, track)[0]
+    content[track + length : track + length] = note
+    for at in (movie, track):
+        struct.pack_into(">I", content, at, struct.unpack_from(">I", content, at)[0] + len(note))
+    path.write_bytes(content)
+    return path
+
+
+def test_androids_note_of_the_capture_rate_is_read(tmp_path):
+    """Its slow motion is a file of 30 pictures a second that were taken at 240."""
+    info = probe(_noted(tmp_path / "slow.mp4", {"com.android.capture.fps": "240.000000"}))
+    assert (info.recorded_fps, info.mean_fps) == (240.0, 30.0)
+    assert probe(_noted(tmp_path / "plain.mp4", {})).recorded_fps == 0.0
+    assert probe(_noted(tmp_path / "odd.mp4", {"com.android.capture.fps": "fast"})).recorded_fps == 0.0
+
+
+def test_sonys_xml_tells_the_capture_rate(tmp_path):
+    """Slow & Quick motion keeps it in a box of its own at the end of the file."""
+    path = _noted(tmp_path / "C0001.MP4", {})
+    xml = b'<NonRealTimeMeta><VideoFrame captureFps="119.88p" formatFps="29.97p"/></NonRealTimeMeta>'
+    path.write_bytes(path.read_bytes() + _box(b"meta", bytes(4) + _box(b"xml ", bytes(4) + xml)))
+    assert probe(path).recorded_fps == pytest.approx(119.88)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [(1, b"27"), (1, b"27.00mm"), (21, struct.pack(">i", 27)), (23, struct.pack(">f", 27.0))]
+)
+def test_a_phones_note_of_its_lens_is_read_from_the_picture_track(tmp_path, kind, value):
+    """27 mm against 36 mm along the longer side, also in portrait."""
+    name = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
+    path = _with_track_note(_noted(tmp_path / "IMG_1.MOV", {}, size=(640, 360)), name, kind, value)
+    assert probe(path).focal_px == pytest.approx(27 / 36 * 640)
+    assert next(decode_frames(path)).rgb.shape == (360, 640, 3)
+    upright = _turned_mp4(path, (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30))
+    assert (probe(upright).width, probe(upright).focal_px) == (360, pytest.approx(480))
+
+
+@pytest.mark.parametrize("value", [b"", b"none", b"0", b"-3", b"1e9", b"\xff\xfe"])
+def test_a_senseless_note_is_no_note(tmp_path, value):
+    name = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
+    assert probe(_with_track_note(_noted(tmp_path / "IMG_1.MOV", {}), name, 1, value)).focal_px == 0.0
+
+
+def test_damaged_boxes_hold_no_notes(tmp_path):
+    """Any byte of the index may be wrong; reading notes must never be what fails."""
+    name = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
+    content = _with_track_note(_noted(tmp_path / "IMG_1.MOV", {}), name, 21, struct.pack(">i", 27)).read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(content)
+        for at in rng.integers(0, len(content), 8):
+            damaged[at] = rng.integers(256)
+        path = tmp_path / "damaged.mov"
+        path.write_bytes(damaged[: rng.integers(1, len(content) + 1)])
+        assert isinstance(deep_tags(path), dict)
