@@ -67,19 +67,28 @@ def assess_track(
         InvalidArray: Shapes do not match, a value is not finite, or times do not increase.
     """
     config = QualityConfig() if config is None else config
-    keypoints, landmarks_w, boxes, sharpness, times = _checked(times, kp2d, foot_kp2d, landmarks_w, boxes, sharpness)
+    times, keypoints, landmarks_w, sharpness = _checked(times, kp2d, foot_kp2d, landmarks_w, boxes, sharpness)
     crowded = np.asarray(crowded, dtype=bool)
     if crowded.shape != times.shape:
         raise InvalidArray("crowded", problem=f"has shape {crowded.shape}, expected {times.shape}")
     if len(times) == 0:
         return TrackQuality(kp_trust=np.zeros((0, 21)), flags=np.zeros(0, dtype=np.uint16))
     weights = _weights(cues.make_track(times, keypoints, landmarks_w), sharpness, image_size, config)
-    trust = np.prod(list(weights.values()), axis=0) * np.where(crowded, config.crowded, 1.0)[:, None]
-    flags = _flags(weights, keypoints[..., 2], crowded, config)
-    return TrackQuality(kp_trust=trust, flags=flags)
+    weights[FrameFlag.CROWDED] = np.where(crowded, config.crowded, 1.0)[:, None] * np.ones((1, 21))
+    trust = np.prod(list(weights.values()), axis=0)
+    weights[FrameFlag.LOW_CONFIDENCE] = config.unseen.weight(1.0 - keypoints[..., 2])
+    return TrackQuality(kp_trust=trust, flags=_flags(weights, config))
 
 
-def _checked(times, kp2d, foot_kp2d, landmarks_w, boxes, sharpness):
+def _checked(
+    times: np.ndarray,
+    kp2d: np.ndarray,
+    foot_kp2d: np.ndarray,
+    landmarks_w: np.ndarray,
+    boxes: np.ndarray,
+    sharpness: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return times, all 21 keypoints, landmarks and sharpness."""
     dims: dict[str, int] = {}
     times = checked_array("times", times, ("seen",), dims)
     if (np.diff(times) <= 0).any():
@@ -87,41 +96,49 @@ def _checked(times, kp2d, foot_kp2d, landmarks_w, boxes, sharpness):
     kp2d = checked_array("kp2d", kp2d, ("seen", 17, 3), dims)
     foot = checked_array("foot_kp2d", foot_kp2d, ("seen", 4, 3), dims)
     landmarks_w = checked_array("landmarks_w", landmarks_w, ("seen", 33, 3), dims)
-    boxes = checked_array("boxes", boxes, ("seen", 4), dims)
+    checked_array("boxes", boxes, ("seen", 4), dims)
     sharpness = checked_array("sharpness", sharpness, ("seen", 33), dims)
-    return np.concatenate([kp2d, foot], axis=1), landmarks_w, boxes, sharpness, times
+    return times, np.concatenate([kp2d, foot], axis=1), landmarks_w, sharpness
 
 
 def _weights(
     track: cues.Track, sharpness: Float[np.ndarray, "seen 33"], image_size: tuple[int, int], config: QualityConfig
-) -> dict[FrameFlag | str, Float[np.ndarray, "seen 21"]]:
-    """Weight of each keypoint under every cue."""
+) -> dict[FrameFlag, Float[np.ndarray, "seen 21"]]:
+    """Weight of each keypoint by what speaks against it, under the flag that says so."""
     speed = cues.limb_speed(track)
     smeared = (1.0 - config.blur.weight(cues.sharpness_loss(sharpness))) * (1.0 - config.blur_speed.weight(speed))
+    odd = (
+        config.bone.weight(cues.bone_strain(track)),
+        config.stretch.weight(cues.limb_stretch(track)),
+        config.speed.weight(speed),
+        config.acceleration.weight(cues.limb_acceleration(track, config.noise)),
+        config.jump.weight(cues.trunk_speed(track))[:, None] * np.ones((1, 21)),
+        config.reprojection.weight(cues.reprojection(track)),
+    )
     return {
-        "bone": config.bone.weight(cues.bone_strain(track)),
-        "stretch": config.stretch.weight(cues.limb_stretch(track)),
-        "speed": config.speed.weight(speed),
-        "acceleration": config.acceleration.weight(cues.limb_acceleration(track, config.noise)),
-        "jump": np.repeat(config.jump.weight(cues.trunk_speed(track))[:, None], 21, axis=1),
-        "reprojection": config.reprojection.weight(cues.reprojection(track)),
-        "blur": 1.0 - smeared,
-        "border": config.border.weight(cues.outside(track.points, image_size)),
-        "side": config.side.weight(exchange_gain(track, config)),
+        FrameFlag.ODD_LIMBS: np.prod(odd, axis=0),
+        FrameFlag.BLURRED: 1.0 - smeared,
+        FrameFlag.CROPPED: config.border.weight(cues.outside(track.points, image_size)),
+        FrameFlag.SIDES_UNSURE: config.side.weight(exchange_gain(track, config)),
     }
 
 
-def _flags(weights, confidence, crowded, config: QualityConfig) -> UInt16[np.ndarray, " seen"]:
-    limbs = cues.LIMB_JOINTS
-    odd = np.prod([weights[c] for c in ("bone", "stretch", "speed", "acceleration", "jump", "reprojection")], axis=0)
-    causes = {
-        FrameFlag.ODD_LIMBS: odd,
-        FrameFlag.BLURRED: weights["blur"],
-        FrameFlag.CROPPED: weights["border"],
-        FrameFlag.SIDES_UNSURE: weights["side"],
-    }
-    flags = crowded * FrameFlag.CROWDED
-    for flag, weight in causes.items():
-        flags = flags | (weight[:, limbs] < config.doubted).any(axis=1) * flag
-    flags = flags | (confidence[:, limbs] < config.hidden).any(axis=1) * FrameFlag.LOW_CONFIDENCE
-    return flags.astype(np.uint16)
+def _flags(
+    weights: dict[FrameFlag, Float[np.ndarray, "seen 21"]], config: QualityConfig
+) -> UInt16[np.ndarray, " seen"]:
+    """Flag the frames in which a limb joint has to be expected wrong, by what speaks most against them.
+
+    No single cue is sure of a single joint, so their doubts are summed: two joints half in doubt are as bad as one
+    that is lost. One that its motion or its bones rule out is enough.
+    """
+    of_limbs = {flag: weight[:, cues.LIMB_JOINTS] for flag, weight in weights.items()}
+    trust = np.prod([weight for flag, weight in of_limbs.items() if flag != FrameFlag.LOW_CONFIDENCE], axis=0)
+    doubt = np.sum(1.0 - trust * of_limbs[FrameFlag.LOW_CONFIDENCE], axis=1)
+    doubtful = (doubt > config.doubt) | (trust.min(axis=1) < config.lost)
+    parts = {flag: np.sum(1.0 - weight, axis=1) for flag, weight in of_limbs.items()}
+    total = np.maximum(np.sum(list(parts.values()), axis=0), 1e-9)
+    flags = np.zeros(len(doubt), dtype=np.uint16)
+    for flag, part in parts.items():
+        named = (part >= config.cause * total) | (part >= np.max(list(parts.values()), axis=0))
+        flags |= (named & (part > 0) & doubtful).astype(np.uint16) * np.uint16(flag)
+    return flags

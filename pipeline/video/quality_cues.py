@@ -7,9 +7,10 @@ average body), so that distance, resolution and mirrors make no difference.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.ndimage import median_filter
 
 from pipeline.evidence import KEYPOINT_NAMES
@@ -30,11 +31,11 @@ BONES = np.array(
         (_INDEX[f"{side}_{near}"], _INDEX[f"{side}_{far}"])
         for side in ("left", "right")
         for chain in _CHAINS
-        for near, far in zip(chain[:-1], chain[1:], strict=True)
+        for near, far in pairwise(chain)
     ]
 )
 """Near and far end of upper arms, forearms, thighs and shins among the keypoints."""
-_FEET = {"ankle": ("heel", "toe")}
+_SHORTEST_STEP_S = 0.025
 _MIN_LENGTH_M = 0.03
 _SCALE_WINDOW_S = 0.5
 _CONFIDENT = 0.5
@@ -134,49 +135,67 @@ def _with_feet(cue: Float[np.ndarray, "seen 21"]) -> Float[np.ndarray, "seen 21"
 
 
 def trunk_speed(track: Track) -> Float[np.ndarray, " seen"]:
-    """Speed of the middle of the trunk in the picture, the smaller of before and after [heights / s]."""
-    return _calmer_side(_step_speed(track, np.median(track.points[:, TRUNK], axis=1)[:, None]))[:, 0]
+    """Speed of the middle of the trunk in the picture, the smaller of before and after [heights / s].
+
+    A picture in the middle of a jump is far from both neighbours; those before and after it from one only.
+    """
+    before, after = _speeds(track, np.median(track.points[:, TRUNK], axis=1)[:, None])
+    calmer = np.fmin(before, after)[:, 0]
+    return np.nan_to_num(calmer)
 
 
 def limb_speed(track: Track) -> Float[np.ndarray, "seen 21"]:
     """Speed of each keypoint against the trunk, the larger of before and after [heights / s]."""
-    speed = _step_speed(track, _against_trunk(track))
-    padded = np.concatenate([speed[:1], speed, speed[-1:]]) if len(speed) else np.zeros((2, len(KEYPOINT_NAMES)))
-    return np.maximum(padded[:-1], padded[1:])
+    before, after = _speeds(track, _against_trunk(track))
+    return np.nan_to_num(np.fmax(before, after))
 
 
 def limb_acceleration(track: Track, noise: float) -> Float[np.ndarray, "seen 21"]:
-    """Bend of each keypoint's path against the trunk [heights / s^2].
+    """Bend of each keypoint's path against the trunk [heights / s^2]; 0 at both ends of the track.
 
     From the distance to the straight line between the neighbours in time, of which ``noise`` is no motion:
     a body's acceleration a bends it by a dt1 dt2 / 2.
     """
     path = _against_trunk(track) / track.height_px[:, None, None]
-    bend = np.zeros(path.shape[:2])
-    if len(path) < 3:
-        return bend
-    before, after = np.diff(track.times)[:-1, None], np.diff(track.times)[1:, None]
+    earlier, later = _neighbours(track.times)
+    t = np.flatnonzero((earlier >= 0) & (later >= 0))
+    b, a = earlier[t], later[t]
+    before, after = (track.times[t] - track.times[b])[:, None], (track.times[a] - track.times[t])[:, None]
     share = (before / (before + after))[..., None]
-    off = np.linalg.norm(path[1:-1] - (1.0 - share) * path[:-2] - share * path[2:], axis=2)
-    bend[1:-1] = 2.0 * np.maximum(off - noise, 0.0) / (before * after)
+    off = np.linalg.norm(path[t] - (1.0 - share) * path[b] - share * path[a], axis=2)
+    bend = np.zeros(path.shape[:2])
+    bend[t] = 2.0 * np.maximum(off - noise, 0.0) / (before * after)
     return bend
+
+
+def _neighbours(times: Float[np.ndarray, " seen"]) -> tuple[Int[np.ndarray, " seen"], Int[np.ndarray, " seen"]]:
+    """Nearest picture before and after that is at least ``_SHORTEST_STEP_S`` away; -1 where there is none.
+
+    Over shorter steps the shaking of the keypoints would look like speed.
+    """
+    before = np.searchsorted(times, times - _SHORTEST_STEP_S, side="right") - 1
+    after = np.searchsorted(times, times + _SHORTEST_STEP_S, side="left")
+    return before, np.where(after < len(times), after, -1)
 
 
 def _against_trunk(track: Track) -> Float[np.ndarray, "seen 21 2"]:
     return track.points - track.points[:, TRUNK].mean(axis=1, keepdims=True)
 
 
-def _step_speed(track: Track, path: Float[np.ndarray, "seen points 2"]) -> Float[np.ndarray, "steps points"]:
-    height = np.minimum(track.height_px[:-1], track.height_px[1:])[:, None]
-    return np.linalg.norm(np.diff(path, axis=0), axis=2) / height / np.diff(track.times)[:, None]
-
-
-def _calmer_side(speed: Float[np.ndarray, "steps points"]) -> Float[np.ndarray, "seen points"]:
-    """A frame in the middle of a jump is far from both neighbours; those before and after it from one only."""
-    if len(speed) == 0:
-        return np.zeros((1, speed.shape[1]))
-    padded = np.concatenate([speed[:1], speed, speed[-1:]])
-    return np.minimum(padded[:-1], padded[1:])
+def _speeds(
+    track: Track, path: Float[np.ndarray, "seen points 2"]
+) -> tuple[Float[np.ndarray, "seen points"], Float[np.ndarray, "seen points"]]:
+    """Speed from the neighbour before, and to the one after [heights / s]; NaN where there is none."""
+    speeds = []
+    for other in _neighbours(track.times):
+        distance = np.linalg.norm(path - path[other], axis=2)
+        height = np.minimum(track.height_px, track.height_px[other])
+        step = np.abs(track.times - track.times[other])
+        known = other >= 0
+        speed = np.full(path.shape[:2], np.nan)
+        speed[known] = distance[known] / (height * np.maximum(step, _SHORTEST_STEP_S))[known, None]
+        speeds.append(speed)
+    return speeds[0], speeds[1]
 
 
 def reprojection(track: Track) -> Float[np.ndarray, "seen 21"]:

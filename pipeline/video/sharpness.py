@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Int, UInt8
 
 from pipeline.video.blazepose import N_LANDMARKS, Pose
 
@@ -51,25 +51,34 @@ def landmark_sharpness(picture: UInt8[np.ndarray, "height width *channels"], pos
     inside = (pose.landmarks >= 0).all(axis=1) & (pose.landmarks <= [width - 1, height - 1]).all(axis=1)
     rows = np.clip(np.round(at[inside, 1]).astype(int), 0, small.shape[0] - 1)
     columns = np.clip(np.round(at[inside, 0]).astype(int), 0, small.shape[1] - 1)
-    sharpness[inside] = _steepness(small)[rows, columns]
+    sharpness[inside] = _steepness(small, rows, columns)
     return sharpness
 
 
-def _standard_size(crop: UInt8[np.ndarray, "height width *channels"], scale: float) -> Float32[np.ndarray, "rows columns"]:
+def _standard_size(
+    crop: UInt8[np.ndarray, "height width *channels"], scale: float
+) -> UInt8[np.ndarray, "rows columns"]:
     """Grey crop in which the person has the standard size; shrunk by averaging, so that no detail folds over."""
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) if crop.ndim == 3 else np.ascontiguousarray(crop)
     size = (max(2, round(crop.shape[1] * scale)), max(2, round(crop.shape[0] * scale)))
-    small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    if small.ndim == 3:
-        small = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    return small.astype(np.float32)
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
 
-def _steepness(gray: Float32[np.ndarray, "rows columns"]) -> Float32[np.ndarray, "rows columns"]:
-    """Root mean square gradient over standard deviation in the patch round every pixel [1/px]."""
-    dx = cv2.Sobel(gray, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    dy = cv2.Sobel(gray, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    patch = (_PATCH_PX, _PATCH_PX)
-    gradient = cv2.blur(dx * dx + dy * dy, patch)
-    mean, square = cv2.blur(gray, patch), cv2.blur(gray * gray, patch)
-    variance = np.maximum(square - mean * mean, 0.0)
-    return np.sqrt(gradient / (variance + _NOISE_LEVEL**2))
+def _steepness(
+    gray: UInt8[np.ndarray, "rows columns"], rows: Int[np.ndarray, " points"], columns: Int[np.ndarray, " points"]
+) -> Float32[np.ndarray, " points"]:
+    """Root mean square gradient over standard deviation in the patch round each point [1/px]."""
+    dx, dy = cv2.spatialGradient(gray)  # 3 x 3 Sobel, 8 times the slope
+    gradient = cv2.multiply(dx, dx, dtype=cv2.CV_32F) + cv2.multiply(dy, dy, dtype=cv2.CV_32F)
+    reach = _PATCH_PX // 2
+    top, bottom = np.maximum(rows - reach, 0), np.minimum(rows + reach + 1, gray.shape[0])
+    left, right = np.maximum(columns - reach, 0), np.minimum(columns + reach + 1, gray.shape[1])
+    area = (bottom - top) * (right - left)
+
+    def mean(table: np.ndarray) -> np.ndarray:
+        return (table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]) / area
+
+    sums, squares = cv2.integral2(gray, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+    variance = np.maximum(mean(squares) - mean(sums) ** 2, 0.0)
+    slope = mean(cv2.integral(gradient, sdepth=cv2.CV_64F)) / 64.0
+    return np.sqrt(slope / (variance + _NOISE_LEVEL**2)).astype(np.float32)

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.evidence import KEYPOINT_NAMES
-from pipeline.video.quality_cues import STATURE_M, Track
 from pipeline.video.quality_config import QualityConfig
+from pipeline.video.quality_cues import STATURE_M, Track
 
 _INDEX = {name: number for number, name in enumerate(KEYPOINT_NAMES)}
 _PAIRS = {
@@ -29,10 +29,11 @@ _DEAREST_STEP = 6.0
 def exchange_gain(track: Track, config: QualityConfig) -> Float[np.ndarray, "seen 21"]:
     """Return how much cheaper each picture would be with left and right exchanged; negative where it would be dearer.
 
-    In steps of ``config.side_step``, mean over the joints of both arms or both legs. The face has no say and gets the
-    arms' number, heels and toes the legs'. A track that changes sides once is exchanged in its shorter part.
+    In steps of ``config.side_step``, mean over the joints of both arms or both legs; heels and toes have the legs'
+    number, the face is never in doubt. An exchange that lasts is ever dearer
+    (``config.side_hold_s``): mirrored throughout, a track moves as evenly, and nothing tells which way is right.
     """
-    gain = np.zeros((len(track.times), len(KEYPOINT_NAMES)))
+    gain = np.full((len(track.times), len(KEYPOINT_NAMES)), -np.inf)
     for group, parts in _PAIRS.items():
         left = [_INDEX[f"left_{part}"] for part in parts]
         right = [_INDEX[f"right_{part}"] for part in parts]
@@ -48,18 +49,23 @@ def _group_gain(track: Track, left: list[int], right: list[int], config: Quality
         return np.full(n, -np.inf)
     paths = _both_ways(track, left, right)
     steps = _step_costs(track.times, paths, config)
-    own = np.array([0.0, config.side_switch / (2.0 * n)])  # of two equal halves the first is called exchanged
+    own = np.stack([np.zeros(n), _shares(track.times) * config.side_switch / config.side_hold_s], axis=1)
     forward = np.zeros((n, 2, 2))  # cost up to picture t, by (answer at t - 1, answer at t)
-    forward[1] = steps[0, 0] + own[:, None] + own[None]
+    forward[1] = steps[0, 0] + own[0][:, None] + own[1]
     for t in range(2, n):
-        forward[t] = (forward[t - 1][:, :, None] + steps[t - 1]).min(axis=0) + own[None]
+        forward[t] = (forward[t - 1][:, :, None] + steps[t - 1]).min(axis=0) + own[t]
     backward = np.zeros((n, 2, 2))  # cost after picture t, by the same
     for t in range(n - 2, 0, -1):
-        backward[t] = (steps[t] + (backward[t + 1] + own[None])[None]).min(axis=2)
+        backward[t] = (steps[t] + (backward[t + 1] + own[t + 1])[None]).min(axis=2)
     total = forward + backward
     cheapest = total.min(axis=1)
     cheapest[0] = total[1].min(axis=1)
     return cheapest[:, 0] - cheapest[:, 1]
+
+
+def _shares(times: Float[np.ndarray, " seen"]) -> Float[np.ndarray, " seen"]:
+    """Time that each picture stands for [s]."""
+    return np.gradient(times)
 
 
 def _both_ways(track: Track, left: list[int], right: list[int]) -> Float[np.ndarray, "2 seen points dims"]:
