@@ -344,7 +344,3 @@ def _is_among(pose: Pose, people: Iterable[Pose]) -> bool:
         or covered_share(pose.box[None], other.box) > _COVERED_SHARE
         for other in people
     )
-
-
-# benchmarks.front_end still asks for it under the name it had
-PeopleTracker = ShotPeople
