@@ -56,7 +56,8 @@ def crossing(*, alike: bool = False) -> Staging:
 def _slowed(duration_s: float, *, at_s: tuple[float, ...]) -> Float[np.ndarray, " frames"]:
     """Moments of a motion that is played at a quarter of its speed about these of its times [s]."""
     moment = np.linspace(0.0, duration_s, 2000)
-    pace = 1.0 - 0.75 * sum(np.exp(-(((moment - centre) / 0.25) ** 2)) for centre in at_s)
+    near = np.exp(-(((moment[:, None] - np.array(at_s)) / 0.25) ** 2)).sum(axis=1)
+    pace = 1.0 - 0.75 * near
     clock = np.concatenate([[0.0], np.cumsum(np.diff(moment) / pace[:-1])])
     return np.interp(np.arange(0.0, clock[-1], 1 / FPS), clock, moment)
 

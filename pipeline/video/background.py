@@ -17,19 +17,29 @@ MIN_CORNERS = 15
 """With fewer corners left, the background says nothing."""
 
 _MAX_CORNERS = 240
-_CORNER_QUALITY = 0.005
-_CORNER_DISTANCE_PX = 12
+_MAX_CANDIDATES = 1000
+_CORNER_QUALITY = 0.001
+_CORNER_DISTANCE_PX = 9
+_CELLS = 8, 6  # across and down
 _MIN_TRACKED = 60
 _MIN_TRACKED_SHARE = 0.25
 _BACKWARD_PX = 0.5
+# Mean difference of a corner's look from that in the keyframe, in units of its own contrast: where there is but noise,
+# one; a corner worth following stands out of the noise a little.
+_MAX_CHANGE = 0.75
+_MIN_CONTRAST = 1.0  # grey levels; less is the encoder's work
+_GAIN_NOISE = 0.02
+_TILE_PX = 8
 _STILL_PX = 0.25
-_STILL_SHARE = 0.4
+_STILL_SHARE = 0.25
 _MAX_SHIFT_SHARE = 0.25
 _MAX_LOG_SCALE = 0.1
 _MAX_PICTURES = 60
+_PATCH_PX = 15
 _STOP = cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT
-_AHEAD = {"winSize": (15, 15), "maxLevel": 3, "criteria": (_STOP, 20, 0.01), "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
-_BACK = {"winSize": (15, 15), "maxLevel": 0, "criteria": (_STOP, 10, 0.01), "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+_LK = {"winSize": (_PATCH_PX, _PATCH_PX), "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
+_AHEAD = {**_LK, "maxLevel": 3, "criteria": (_STOP, 20, 0.01)}
+_BACK = {**_LK, "maxLevel": 0, "criteria": (_STOP, 10, 0.01)}
 # A corner found at the right place leads back to where it began, so that is where the way back starts looking, and
 # coarse copies of the pictures have nothing to add to that.
 
@@ -60,6 +70,10 @@ class BackgroundWindow:
     """That picture."""
     corners: Float[np.ndarray, "points 2"]
     """Corners of its background [px]."""
+    contrast: Float[np.ndarray, " points"]
+    """How far the grey levels around each corner differ from their mean."""
+    brightness: Float[np.ndarray, " points"]
+    """Mean of the grey levels around each corner."""
     position: Float[np.ndarray, "points 2"]
     """Where each was seen last [px]."""
     alive: Bool[np.ndarray, " points"]
@@ -76,10 +90,17 @@ class BackgroundWindow:
         cls, index: int, gray: UInt8[np.ndarray, "height width"], background: UInt8[np.ndarray, "height width"]
     ) -> BackgroundWindow:
         """Make a picture the keyframe, with corners where ``background`` is not zero."""
-        found = cv2.goodFeaturesToTrack(gray, _MAX_CORNERS, _CORNER_QUALITY, _CORNER_DISTANCE_PX, mask=background)
-        corners = np.zeros((0, 2), dtype=np.float32) if found is None else found.reshape(-1, 2)
-        alive = np.ones(len(corners), dtype=bool)
-        return cls(keyframe=index, gray=gray, corners=corners, position=corners, alive=alive)
+        corners = _spread_corners(gray, background)
+        contrast = _contrast(gray, corners)
+        return cls(
+            keyframe=index,
+            gray=gray,
+            corners=corners,
+            contrast=contrast,
+            brightness=_brightness(gray, corners),
+            position=corners,
+            alive=contrast > _MIN_CONTRAST,
+        )
 
     def follow(
         self, index: int, gray: UInt8[np.ndarray, "height width"], background: UInt8[np.ndarray, "height width"]
@@ -100,8 +121,9 @@ class BackgroundWindow:
 
     def is_worn_out(self) -> bool:
         """Return whether a new keyframe is due: corners were lost, the view changed, or it is simply long ago."""
+        n = len(self.corners)
         return (
-            self.alive.sum() < max(_MIN_TRACKED, _MIN_TRACKED_SHARE * len(self.corners))
+            self.alive.sum() < max(min(_MIN_TRACKED, 0.5 * n), _MIN_TRACKED_SHARE * n)
             or self._shift() > _MAX_SHIFT_SHARE * self.gray.shape[1]
             or abs(self._log_scale()) > _MAX_LOG_SCALE
             or len(self.pictures) >= _MAX_PICTURES
@@ -119,7 +141,7 @@ class BackgroundWindow:
         )
 
     def _stands_still(self) -> bool:
-        """Return whether a good part of the corners is where it was.
+        """Return whether a quarter of the corners is where it was.
 
         Not the typical corner: a crowd may fill more of the picture than what stands behind it, but people do not
         stay within a quarter of a pixel of where they were, and under a camera that turns, nothing does.
@@ -142,8 +164,8 @@ class BackgroundWindow:
         alive = np.flatnonzero(self.alive)
         if len(alive) == 0:
             return
-        corners = self.corners[alive]
-        ahead, ok_ahead, _ = cv2.calcOpticalFlowPyrLK(self.gray, gray, corners, self.position[alive], **_AHEAD)
+        corners, gray = self.corners[alive], self._as_bright(gray, alive)
+        ahead, ok_ahead, change = cv2.calcOpticalFlowPyrLK(self.gray, gray, corners, self.position[alive], **_AHEAD)
         back, ok_back, _ = cv2.calcOpticalFlowPyrLK(gray, self.gray, ahead, corners.copy(), **_BACK)
         limit = [gray.shape[1] - 1, gray.shape[0] - 1]
         column, row = np.clip(ahead, 0, limit).astype(int).T
@@ -152,11 +174,59 @@ class BackgroundWindow:
             & (ok_back.ravel() == 1)
             & ((ahead >= 0) & (ahead <= limit)).all(axis=1)
             & (np.linalg.norm(back - corners, axis=1) < _BACKWARD_PX)
+            & (change.ravel() < _MAX_CHANGE * self.contrast[alive])
             & (background[row, column] > 0)
         )
         self.position, self.alive = self.position.copy(), np.zeros_like(self.alive)
         self.position[alive[good]] = ahead[good]
         self.alive[alive[good]] = True
+
+    def _as_bright(
+        self, gray: UInt8[np.ndarray, "height width"], alive: Int[np.ndarray, " alive"]
+    ) -> UInt8[np.ndarray, "height width"]:
+        """Undo the flicker of lamps and the camera's exposure: corners are found again by their grey levels.
+
+        The typical corner tells; the whole picture would also follow what is shown on a screen.
+        """
+        now = _brightness(gray, self.position[alive])
+        gain = float(np.median(self.brightness[alive] / np.maximum(now, 1.0)))
+        return gray if abs(gain - 1.0) < _GAIN_NOISE else cv2.convertScaleAbs(gray, alpha=gain)
+
+
+def _spread_corners(
+    gray: UInt8[np.ndarray, "height width"], background: UInt8[np.ndarray, "height width"]
+) -> Float[np.ndarray, "points 2"]:
+    """Return the best corners of every part of the picture, rather than all on its one most colourful thing."""
+    found = cv2.goodFeaturesToTrack(gray, _MAX_CANDIDATES, _CORNER_QUALITY, _CORNER_DISTANCE_PX, mask=background)
+    if found is None:
+        return np.zeros((0, 2), dtype=np.float32)
+    corners = found.reshape(-1, 2)  # the best first
+    cell = (corners / gray.shape[::-1] * _CELLS).astype(int) @ [1, _CELLS[0]]
+    order = np.argsort(cell, kind="stable")
+    first = np.searchsorted(cell[order], cell[order])
+    rank = np.empty(len(corners), dtype=int)
+    rank[order] = np.arange(len(corners)) - first
+    return corners[np.argsort(rank, kind="stable")[:_MAX_CORNERS]]
+
+
+def _contrast(
+    gray: UInt8[np.ndarray, "height width"], corners: Float[np.ndarray, "points 2"]
+) -> Float[np.ndarray, " points"]:
+    """Standard deviation around each corner from the grey level's local mean: an even slope of light has none."""
+    size = _PATCH_PX, _PATCH_PX
+    detail = cv2.subtract(gray, cv2.boxFilter(gray, cv2.CV_32F, size), dtype=cv2.CV_32F)
+    column, row = corners.astype(int).T
+    return np.sqrt(cv2.sqrBoxFilter(detail, cv2.CV_32F, size)[row, column])
+
+
+def _brightness(
+    gray: UInt8[np.ndarray, "height width"], points: Float[np.ndarray, "points 2"]
+) -> Float[np.ndarray, " points"]:
+    """Mean grey level of the tile that each point lies in."""
+    size = [max(1, side // _TILE_PX) for side in gray.shape[::-1]]
+    tiles = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    column, row = np.clip(points / gray.shape[::-1] * size, 0, np.array(size) - 1).astype(int).T
+    return tiles[row, column].astype(np.float32)
 
 
 def background_mask(

@@ -24,7 +24,7 @@ def landmark_sharpness(picture: UInt8[np.ndarray, "height width *channels"], pos
     The root mean square gradient of a patch over its standard deviation, in 1 / pixel of a person scaled to
     ``_PERSON_PX``. Contrast cancels, so that a white sleeve is as sharp as a grey one; what remains is the width of
     the edges, which motion and focus widen. Only differences from the person's own usual mean anything: cloth,
-    background and codec set the level. Costs a third of a millisecond.
+    background and codec set the level. Costs about half a millisecond.
 
     Args:
         picture: RGB or grey.

@@ -27,6 +27,7 @@ from pipeline.video.pictures import MarkedPicture, mark_pictures
 from pipeline.video.prefetch import prefetch
 from pipeline.video.recording import PersonTrack, Recording, Shot
 from pipeline.video.shot_tracks import ShotTracks
+from pipeline.video.tempo import suspect_slow_motion
 
 _AHEAD = 4
 _MANY_REPEATS = 0.05
@@ -158,6 +159,7 @@ def watch_video(path: Path, config: VideoConfig, models: BlazePoseModels, progre
     times, repeated = np.array(people.times), np.array(people.repeated_times)
     last = max(times[-1], repeated[-1] if len(repeated) else 0.0)
     native_fps = _mean_rate(len(times) + len(repeated), last - times[0], info)
+    undecoded_s = _undecoded(last, native_fps, info)
     ends = [first for first, _ in people.shots[1:]] + [len(times)]
     shots = tuple(Shot(first=f, end=end, people=who) for (f, who), end in zip(people.shots, ends, strict=True))
     return Recording(
@@ -170,8 +172,8 @@ def watch_video(path: Path, config: VideoConfig, models: BlazePoseModels, progre
         R_w2c=R_w2c,
         camera_flags=camera_flags,
         shots=shots,
-        undecoded_s=_undecoded(last, native_fps, info),
-        remarks=_remarks(info, times, repeated, shots, camera_flags),
+        undecoded_s=undecoded_s,
+        remarks=_remarks(info, times, repeated, shots, camera_flags, undecoded_s),
     )
 
 
@@ -206,6 +208,7 @@ def _remarks(
     repeated: Float[np.ndarray, " repeats"],
     shots: tuple[Shot, ...],
     camera_flags: UInt16[np.ndarray, " pictures"],
+    undecoded_s: float,
 ) -> tuple[str, ...]:
     """Say what a person should know of a video before they believe its motion."""
     remarks = []
@@ -214,6 +217,8 @@ def _remarks(
     if len(repeated) > _MANY_REPEATS * (len(times) + len(repeated)):
         share = len(repeated) / (len(times) + len(repeated))
         remarks.append(f"{share:.0%} of the pictures only repeat the one before and were left out")
+    if undecoded_s > 0:
+        remarks.append(f"the last {undecoded_s:.1f} s could not be decoded: the file is damaged or cut off there")
     if len(shots) > 1:
         remarks.append(f"the video has {len(shots)} shots; each is a clip of its own")
     zooming = (camera_flags & FrameFlag.CAMERA_ZOOMING) > 0
@@ -222,7 +227,27 @@ def _remarks(
             f"the camera zooms from {times[zooming][0]:.1f} s on: sizes and distances are rough from there, since one "
             "focal length is taken for the whole clip"
         )
-    return tuple(remarks)
+    return tuple(remarks) + _tempo_remarks(info, times, repeated, shots)
+
+
+def _tempo_remarks(
+    info: VideoInfo,
+    times: Float[np.ndarray, " pictures"],
+    repeated: Float[np.ndarray, " repeats"],
+    shots: tuple[Shot, ...],
+) -> tuple[str, ...]:
+    """Say if the video seems to play at another speed than it happened, by the main person of the longest shot."""
+    order = np.argsort(np.concatenate([times, repeated]), kind="stable")
+    main = [track for shot in shots for track in shot.people[:1]]
+    track = max(main, key=len, default=None)
+    sentence = suspect_slow_motion(
+        info,
+        picture_times=np.concatenate([times, repeated])[order],
+        repeats=(order >= len(times)),
+        times=np.zeros(0) if track is None else times[track.pictures],
+        kp2d=np.zeros((0, 17, 3)) if track is None else track.kp2d.astype(np.float64),
+    )
+    return () if sentence is None else (sentence,)
 
 
 def _gray(rgb: UInt8[np.ndarray, "height width 3"], ratio: float) -> UInt8[np.ndarray, "height width"]:

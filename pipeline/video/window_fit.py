@@ -37,7 +37,7 @@ _MIN_ZOOM = 0.004  # smaller changes of the focal length cannot be told from wha
 _MIN_ADVANCE = 0.01  # of the typical depth; a camera that went less far cannot be mistaken for one that zoomed
 _EXPLAINED_PX = 2.0
 _MIN_EXPLAINED_SHARE = 0.4
-_MIN_EXPLAINED_OF_ALL = 0.1
+_MIN_EXPLAINED_OF_ALL = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -34,9 +34,9 @@ def test_two_runs_on_one_dataset_leave_what_one_leaves(tmp_path):
     source = tmp_path / "good.bvh"
     write_good_motion(source)
     alone, shared = tmp_path / "alone", tmp_path / "shared"
-    assert wushu("run", source, "--dataset", alone).wait(120) == 0
-    both = [wushu("run", source, "--dataset", shared) for _ in range(2)]
-    assert [run.wait(120) for run in both] == [0, 0]
+    runs = [wushu("run", source, "--dataset", folder) for folder in (alone, shared, shared)]
+    errors = [run.communicate(timeout=120)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], errors
     left = [{p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (alone, shared)]
     assert left[0] == left[1]
 
