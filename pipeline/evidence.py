@@ -36,7 +36,7 @@ class FrameFlag(IntFlag):
     NO_PERSON = 2
     """The person was not seen; everything is interpolated across the gap."""
     LOW_CONFIDENCE = 4
-    """The person was seen, but most joints with a confidence below one half."""
+    """The person was seen, but most joints, or those that matter, with little confidence."""
     CAMERA_UNSURE = 8
     """Too few background features: the camera's rotation is carried over from the frame before."""
     REPEATED = 16

@@ -94,7 +94,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
 def _plausibility_stage(settings: Settings, body: SkinnedBody) -> Stage:
     return Stage(
         name="plausibility",
-        version=1,
+        version=2,
         config=plain(settings.plausibility),
         reads=("motion",),
         result=Measurements,
@@ -110,7 +110,7 @@ def _retarget_stage(settings: Settings, robot: RobotModel) -> Stage:
 
     return Stage(
         name="retarget",
-        version=2,
+        version=3,
         config=[plain(settings.retarget), plain(correspondence), _robot_digest(robot)],
         reads=("motion",),
         result=RetargetResult,
