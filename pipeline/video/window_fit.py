@@ -37,7 +37,9 @@ _MIN_ZOOM = 0.004  # smaller changes of the focal length cannot be told from wha
 _MIN_ADVANCE = 0.01  # of the typical depth; a camera that went less far cannot be mistaken for one that zoomed
 _EXPLAINED_PX = 2.0
 _MIN_EXPLAINED_SHARE = 0.4
-_MIN_EXPLAINED_OF_ALL = 0.2
+# A keyframe most of whose corners are gone two pictures on had corners of grain, and what is left goes anywhere. Later
+# they leave the picture, or go behind somebody.
+_FRESH, _MIN_FRESH_SHARE = 2, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,10 +92,15 @@ def fit_window(
     if turned.typical_px > tolerance_px:
         best = _best_account(turned, before, after, visible, focal, rng)
     n_explained = ((best.error < _EXPLAINED_PX) & visible).sum(axis=1)
-    enough = n_explained >= max(MIN_CORNERS, _MIN_EXPLAINED_OF_ALL * len(before))
+    enough = (n_explained >= MIN_CORNERS) & (not _is_grain(tracks))
     enough &= n_explained >= _MIN_EXPLAINED_SHARE * visible.sum(axis=1)
     bend = _unlike_neighbours(_row_skew(before, after, visible, best, focal), tracks.pictures)
     return WindowFit(R=best.R, zoom=best.zoom, bend=bend, measured=enough, moved=best.moved)
+
+
+def _is_grain(tracks: WindowTracks) -> bool:
+    fresh = tracks.pictures <= tracks.keyframe + _FRESH
+    return bool((tracks.visible[fresh].sum(axis=1) < _MIN_FRESH_SHARE * len(tracks.corners)).any())
 
 
 def _best_account(
