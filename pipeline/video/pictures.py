@@ -24,7 +24,7 @@ LOOK_AHEAD = 6
 """Pictures that are held back at most until it is known what comes after them."""
 
 _SAME_PLACE = 0.8  # pictures more alike than this are never parted by a cut
-_WEIGHT_ACROSS, _CUT_MARGIN = 0.5, 0.55  # fitted on montages of our own: within - 0.5 across, 0.2 to 0.5 for no cut
+_WEIGHT_ACROSS, _CUT_MARGIN = 0.5, 0.55  # fitted on rendered montages, apart from the benchmark's
 _NEIGHBOURS = 2  # pairs on either side that tell how alike pictures are without a cut
 _DISTINCT_AHEAD = 3  # pictures after a cut that must differ from the one before it: a flash lasts one or two
 

@@ -124,13 +124,13 @@ def test_a_jump_in_slow_motion_is_told(body, slowness, noise_px, pos_w):
     flights = find_flights(times, kp2d)
     assert len(flights) == 1
     assert np.sqrt(9.81 / flights[0].gravity) == pytest.approx(slowness, rel=0.15)
-    assert "times slower than it happened: a jump falls with" in _suspect(times, kp2d)
+    assert "times slower than it happened: a jump falls with" in (_suspect(times, kp2d) or "")
 
 
 def test_a_jump_played_too_fast_is_told(body):
     """Each moment is seen, at half its time."""
     kp2d = _seen(body, _jump(body, 30.0))
-    said = _suspect(np.arange(len(kp2d)) / 60.0, kp2d)
+    said = _suspect(np.arange(len(kp2d)) / 60.0, kp2d) or ""
     assert "times faster than it happened" in said
 
 
@@ -173,7 +173,7 @@ def test_the_cameras_note_tells(body):
     )
     assert _suspect(times, nobody, info=_info(mean_fps=29.97, recorded_fps=30.0)) is None
     assert _suspect(times, nobody, info=_info(mean_fps=240.0, recorded_fps=240.0)) is None
-    assert "about 30 times faster" in _suspect(times, nobody, info=_info(mean_fps=30.0, recorded_fps=1.0))
+    assert "about 30 times faster" in (_suspect(times, nobody, info=_info(mean_fps=30.0, recorded_fps=1.0)) or "")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,8 @@ def test_repeated_pictures_tell_the_rate_of_the_content(fps, content):
     repeats[: n // 3] = repeats[-n // 3 :] = False
     times = np.arange(n) / fps
     assert content_rate(times, repeats) == pytest.approx(content, rel=0.12)
-    assert "show something new" in _suspect(times, np.zeros((n, 17, 3)), info=_info(mean_fps=fps), repeats=repeats)
+    said = _suspect(times, np.zeros((n, 17, 3)), info=_info(mean_fps=fps), repeats=repeats) or ""
+    assert "show something new" in said
 
 
 def test_a_frozen_stream_or_a_few_repeats_have_no_rate():
