@@ -55,3 +55,16 @@ class NotZUp(RetargetError):
             f"{axis.lstrip('+-')}-up motion in a z-up world. Turn it once where it is read; "
             "if the person truly lies all the time, set check_up_axis to false."
         )
+
+
+class ImplausibleSpeed(RetargetError):
+    """The human outruns everybody: mostly a wrong frame rate."""
+
+    def __init__(self, speed: float, *, fps: float, fastest: float) -> None:
+        self.speed = speed
+        self.fps = fps
+        self.fastest = fastest
+        super().__init__(
+            f"the human's pelvis moves at {speed:.3g} m/s for a tenth of the time, and nobody at more than "
+            f"{fastest:g} m/s: {fps:g} frames per second may be wrong. Give the rate the motion was recorded at."
+        )
