@@ -1,25 +1,33 @@
 """Which human body drives which robot link, how strongly, and where its target lies: a table as data.
 
-A table holds no measured offsets. Rotation offsets follow from one robot pose that matches the human's
-rest pose; position offsets and scales follow from the bones of the subject and of the robot.
+Rotation offsets follow from one robot pose that matches the human's rest pose; position offsets and scales follow
+from the bones of the subject and of the robot. What these leave over is a constant of each body; it may be measured
+(:mod:`retarget.offset_fit`) and written down as an explicit offset or scale.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cattrs
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 
 from retarget.exceptions import InvalidCorrespondence
+from robots.exceptions import UnknownName
+
+if TYPE_CHECKING:
+    from robots.model import RobotModel
 
 CORRESPONDENCE_DIR = Path(__file__).parent / "correspondences"
 """Where the tables that ship with the product lie."""
+
+Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +43,13 @@ class BodyMatch:
     """Human body whose orientation the link takes over."""
     robot: str
     """Robot link."""
-    placement: Literal["world", "rigid", "bone"]
+    placement: Literal["world", "rigid", "bone", "scaled"]
     """Where the target point lies.
 
     ``world``: the human point in the world, scaled by the ratio of leg lengths; so a foot that stands
     still is a target that stands still. ``rigid``: fixed to the parent's target as on the robot.
     ``bone``: at the robot's own bone length from the parent's target, in the human bone's direction.
+    ``scaled``: at ``scale`` times the human's distance from the root's target, whatever lies between.
     """
     position_weight: float
     """Price of distance between the link's point and its target [1/m]; 0 ignores the position."""
@@ -52,6 +61,61 @@ class BodyMatch:
     """Human bodies whose mean position is followed; empty for ``human`` itself."""
     robot_point_of: tuple[str, ...] = ()
     """Robot links whose mean origin at rest, carried along by ``robot``, follows; empty for ``robot`` itself."""
+    robot_point_m: Vector = (0.0, 0.0, 0.0)
+    """Shift of the point that follows, in the frame of ``robot`` [m]."""
+    scale: float | None = None
+    """Robot metres per human metre; none for the ratio of leg lengths, on a ``bone`` for that of the two bones."""
+    rotation_offset_wxyz: tuple[float, float, float, float] | None = None
+    """Orientation of the link in the human body's frame; none for that of the two rest poses."""
+    offset_m: Vector = (0.0, 0.0, 0.0)
+    """Shift of the target in the link's frame, passed on to no other body [m]."""
+
+    @property
+    def rotation_offset(self) -> Float[np.ndarray, "3 3"] | None:
+        """The explicit orientation of the link in the human body's frame, if there is one."""
+        if self.rotation_offset_wxyz is None:
+            return None
+        return Rotation.from_quat(self.rotation_offset_wxyz, scalar_first=True).as_matrix()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactMatch:
+    """A region of the body that may bear weight, besides the feet: a patch of points with a radius."""
+
+    region: str
+    """Name of the region, as estimators and detectors call it."""
+    human: str
+    """Human body whose height and speed tell whether the region bears weight."""
+    robot: str
+    """Robot link that comes to lie on the floor."""
+    points_m: tuple[Vector, ...]
+    """Centres of the balls that touch the floor, in the frame of ``robot`` [m]."""
+    radius_m: float
+    """Radius of the balls [m]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeldedLink:
+    """Where a link is found on a robot whose joint before it is locked, so that the link is part of another."""
+
+    link: str
+    """The link that it is part of, with parallel axes."""
+    offset_m: Vector
+    """Origin of the welded link in the frame of ``link`` [m]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorPatch:
+    """Balls of a link that stay above the floor; the lowest one lies on it while the region bears weight."""
+
+    region: str
+    """Contact region."""
+    link: str
+    """Robot link."""
+    points_b: Float[np.ndarray, "points 3"]
+    """Centres in the frame of the link [m]."""
+    radius: float
+    """Radius [m]; 0 where the points themselves touch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +124,9 @@ class Correspondence:
 
     name: str
     """Name of the table."""
-    human_forward: tuple[float, float, float]
+    human_forward: Vector
     """Where the human looks in its rest pose, in the axes of its body frames."""
-    human_up: tuple[float, float, float]
+    human_up: Vector
     """Where the human's head is in its rest pose, in the axes of its body frames."""
     robot_rest_pose: dict[str, float]
     """Joint angles [rad] that put the robot, facing +x, in the human's rest pose; joints not named are zero."""
@@ -70,6 +134,13 @@ class Correspondence:
     """Contact region -> human body of the foot that may be planted, in the order of the robot's feet."""
     bodies: tuple[BodyMatch, ...]
     """Matches; a parent comes before its children, the root first."""
+    contacts: tuple[ContactMatch, ...] = ()
+    """Regions besides the feet that may bear weight."""
+    welded: dict[str, WeldedLink] = field(default_factory=dict)
+    """Links that variants of the robot lack -> where they are found there."""
+    human_leg_m: float | None = None
+    """Length of the legs of the human for whom the explicit scales hold; others are scaled by the ratio of legs [m].
+    None where explicit scales hold for everybody."""
 
     def __post_init__(self) -> None:
         """Check that the entries form one tree and that the feet are in it."""
@@ -81,16 +152,36 @@ class Correspondence:
                 raise self._invalid(f"'{body.human}' hangs from '{body.parent}', which is not an earlier body")
             if body.human in seen:
                 raise self._invalid(f"'{body.human}' appears twice")
-            if min(body.position_weight, body.rotation_weight) < 0:
-                raise self._invalid(f"'{body.human}' has a negative weight")
+            self._check_numbers(body)
             seen.add(body.human)
         if not self.bodies or self.bodies[0].placement != "world":
             raise self._invalid("the first body must be placed in the world")
         for human in self.feet.values():
-            if human not in seen or self.bodies[self.index(human)].placement != "world":
+            if human not in seen or self.bodies[self.index(human)].placement not in ("world", "scaled"):
                 raise self._invalid(f"the foot '{human}' is not a body placed in the world")
-            if not any(body.placement == "rigid" for body in self._ancestors(human)):
+            if self.leg_top(human) is None:
                 raise self._invalid(f"the foot '{human}' hangs from no body that is fixed to the trunk")
+        self._check_contacts()
+
+    def _check_numbers(self, body: BodyMatch) -> None:
+        """Refuse weights, scales and turns that mean nothing."""
+        if min(body.position_weight, body.rotation_weight) < 0:
+            raise self._invalid(f"'{body.human}' has a negative weight")
+        if body.placement == "scaled" and body.scale is None:
+            raise self._invalid(f"'{body.human}' is placed as scaled, but has no scale")
+        if body.scale is not None and (body.placement == "rigid" or not 0.0 < body.scale < np.inf):
+            raise self._invalid(f"'{body.human}' has a scale that is not positive, or is fixed to its parent")
+        if body.rotation_offset_wxyz is not None and abs(np.linalg.norm(body.rotation_offset_wxyz) - 1.0) > 1e-3:
+            raise self._invalid(f"'{body.human}' has a rotation offset that is no unit quaternion")
+
+    def _check_contacts(self) -> None:
+        """Refuse regions that are told twice or have no extent."""
+        regions = [*self.feet, *(contact.region for contact in self.contacts)]
+        for contact in self.contacts:
+            if regions.count(contact.region) > 1:
+                raise self._invalid(f"the contact region '{contact.region}' appears twice")
+            if not contact.points_m or contact.radius_m < 0:
+                raise self._invalid(f"the contact region '{contact.region}' has no points, or a negative radius")
 
     def _invalid(self, problem: str) -> InvalidCorrespondence:
         return InvalidCorrespondence(self.name, problem=problem)
@@ -102,9 +193,35 @@ class Correspondence:
             yield body
             parent = body.parent
 
+    def leg_top(self, foot: str) -> str | None:
+        """Return the body that a foot's leg hangs from: the first one fixed to the trunk.
+
+        Where all bodies are scaled about the root, none is said to be fixed; then it is the last one before the root.
+        """
+        above = list(self._ancestors(foot))[:-1]
+        rigid = [body.human for body in above if body.placement == "rigid"]
+        scaled = [body.human for body in above if body.placement == "scaled"]
+        return rigid[0] if rigid else scaled[-1] if scaled else None
+
     def index(self, human: str) -> int:
         """Return the position of a human body among ``bodies``."""
         return next(i for i, body in enumerate(self.bodies) if body.human == human)
+
+    def find_link(self, name: str, links: Sequence[str]) -> tuple[str, Float[np.ndarray, " 3"]]:
+        """Return the link that carries the frame of a link, and where its origin lies in it [m].
+
+        Args:
+            name: Link as the table names it.
+            links: Links that the robot has.
+
+        Raises:
+            UnknownName: The robot has neither the link nor the one that it may be welded to.
+        """
+        if name in links:
+            return name, np.zeros(3)
+        if name not in self.welded or self.welded[name].link not in links:
+            raise UnknownName("robot link", name, tuple(links))
+        return self.welded[name].link, np.array(self.welded[name].offset_m, dtype=float)
 
     @property
     def human_names(self) -> tuple[str, ...]:
@@ -118,6 +235,24 @@ class Correspondence:
         forward, up = np.array(self.human_forward), np.array(self.human_up)
         human = np.column_stack([forward, np.cross(up, forward), up])
         return human.T
+
+
+def floor_patches(correspondence: Correspondence, robot: RobotModel) -> tuple[FloorPatch, ...]:
+    """Patches of the robot that may bear weight: both soles, then the table's regions in its order.
+
+    Raises:
+        UnknownName: The table names a link that the robot lacks.
+    """
+    soles = np.asarray(robot.sole_points_b)
+    patches = [
+        FloorPatch(region=region, link=link, points_b=soles, radius=0.0)
+        for region, link in zip(correspondence.feet, robot.foot_body_names, strict=True)
+    ]
+    for contact in correspondence.contacts:
+        link, shift = correspondence.find_link(contact.robot, robot.body_names)
+        points = np.array(contact.points_m, dtype=float) + shift
+        patches.append(FloorPatch(region=contact.region, link=link, points_b=points, radius=contact.radius_m))
+    return tuple(patches)
 
 
 def load_correspondence(name_or_path: str | Path) -> Correspondence:
