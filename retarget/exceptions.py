@@ -68,3 +68,20 @@ class ImplausibleSpeed(RetargetError):
             f"the human's pelvis moves at {speed:.3g} m/s for a tenth of the time, and nobody at more than "
             f"{fastest:g} m/s: {fps:g} frames per second may be wrong. Give the rate the motion was recorded at."
         )
+
+
+class UnsupportedJoint(RetargetError):
+    """A robot has a joint that the engine cannot move."""
+
+    def __init__(self, joint: str, *, wanted: str) -> None:
+        self.joint = joint
+        self.wanted = wanted
+        super().__init__(f"the robot's joint '{joint}' is not {wanted}; lock it or replace it by hinges.")
+
+
+class NothingToFit(RetargetError):
+    """Offsets were to be fitted, but nothing is there that they could be fitted on."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"nothing to fit: {problem}.")
