@@ -74,3 +74,15 @@ class MeshesMissing(RobotsError):
             f"{mesh_dir}: {len(self.missing)} mesh files are not there (first: {self.missing[0]}). "
             "Fetch them once with `wushu robot meshes`, or load the robot without meshes."
         )
+
+
+class UnsupportedShape(RobotsError):
+    """A shape that collides is of a kind that has no capsule."""
+
+    def __init__(self, shape: str, *, kind: str) -> None:
+        self.shape = shape
+        self.kind = kind
+        super().__init__(
+            f"the shape '{shape}' is a {kind}, which cannot stand for a capsule. Give the link a capsule, sphere, ellipsoid, "
+            "cylinder or box that collides instead."
+        )
