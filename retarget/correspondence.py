@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import cattrs
 import numpy as np
@@ -20,9 +20,6 @@ from scipy.spatial.transform import Rotation
 
 from retarget.exceptions import InvalidCorrespondence
 from robots.exceptions import UnknownName
-
-if TYPE_CHECKING:
-    from robots.model import RobotModel
 
 CORRESPONDENCE_DIR = Path(__file__).parent / "correspondences"
 """Where the tables that ship with the product lie."""
@@ -105,20 +102,6 @@ class WeldedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FloorPatch:
-    """Balls of a link that stay above the floor; the lowest one lies on it while the region bears weight."""
-
-    region: str
-    """Contact region."""
-    link: str
-    """Robot link."""
-    points_b: Float[np.ndarray, "points 3"]
-    """Centres in the frame of the link [m]."""
-    radius: float
-    """Radius [m]; 0 where the points themselves touch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Correspondence:
     """A human skeleton mapped onto one robot."""
 
@@ -164,7 +147,9 @@ class Correspondence:
         self._check_contacts()
 
     def _check_numbers(self, body: BodyMatch) -> None:
-        """Refuse weights, scales and turns that mean nothing."""
+        """Refuse weights, scales, turns and shifts that mean nothing."""
+        if not np.isfinite([body.position_weight, body.rotation_weight, *body.robot_point_m, *body.offset_m]).all():
+            raise self._invalid(f"'{body.human}' holds NaN or infinity")
         if min(body.position_weight, body.rotation_weight) < 0:
             raise self._invalid(f"'{body.human}' has a negative weight")
         if body.placement == "scaled" and body.scale is None:
@@ -235,24 +220,6 @@ class Correspondence:
         forward, up = np.array(self.human_forward), np.array(self.human_up)
         human = np.column_stack([forward, np.cross(up, forward), up])
         return human.T
-
-
-def floor_patches(correspondence: Correspondence, robot: RobotModel) -> tuple[FloorPatch, ...]:
-    """Patches of the robot that may bear weight: both soles, then the table's regions in its order.
-
-    Raises:
-        UnknownName: The table names a link that the robot lacks.
-    """
-    soles = np.asarray(robot.sole_points_b)
-    patches = [
-        FloorPatch(region=region, link=link, points_b=soles, radius=0.0)
-        for region, link in zip(correspondence.feet, robot.foot_body_names, strict=True)
-    ]
-    for contact in correspondence.contacts:
-        link, shift = correspondence.find_link(contact.robot, robot.body_names)
-        points = np.array(contact.points_m, dtype=float) + shift
-        patches.append(FloorPatch(region=contact.region, link=link, points_b=points, radius=contact.radius_m))
-    return tuple(patches)
 
 
 def load_correspondence(name_or_path: str | Path) -> Correspondence:

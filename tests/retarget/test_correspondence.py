@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import mujoco
 import numpy as np
 import pinocchio as pin
 import pytest
@@ -5,7 +8,13 @@ from scipy.spatial.transform import Rotation
 
 from retarget.correspondence import CORRESPONDENCE_DIR, load_correspondence
 from retarget.exceptions import InvalidCorrespondence
+from retarget.floor_patches import floor_patches
+from retarget.rest_pose import robot_rest
+from robots.exceptions import UnknownName
+from robots.g1 import load_g1
 from robots.kinematics import body_states
+
+MESH = int(mujoco.mjtGeom.mjGEOM_MESH)
 
 SHIPPED = (CORRESPONDENCE_DIR / "smpl_to_g1.toml").read_text()
 
@@ -87,6 +96,13 @@ def test_rest_axes_carry_forward_to_x_and_up_to_z(retargeter):
         ("position_weight = 100.0", "position_weight = -1.0", "negative weight"),
         ('left_foot = "left_ankle"', 'left_foot = "left_knee"', "foot 'left_knee' is not a body placed in the world"),
         ('placement = "rigid"', 'placement = "floating"', "placement"),
+        ('placement = "rigid"', 'placement = "scaled"', "'spine3' is placed as scaled, but has no scale"),
+        ('placement = "rigid"', 'placement = "rigid"\nscale = 0.9', "'spine3' has a scale that is not positive, or is"),
+        ('placement = "world"', 'placement = "world"\nscale = -1.0', "'pelvis' has a scale that is not positive"),
+        ('placement = "rigid"', 'placement = "rigid"\nrotation_offset_wxyz = [1, 1, 0, 0]', "is no unit quaternion"),
+        ('region = "right_hand"', 'region = "left_hand"', "the contact region 'left_hand' appears twice"),
+        ("radius_m = 0.018", "radius_m = -0.018", "'left_hand' has no points, or a negative radius"),
+        ('placement = "bone"', 'placement = "bone"\noffset_m = [0.0, nan, 0.0]', "'left_knee' holds NaN or infinity"),
         ("rotation_weight", "rotation_wieght", "rotation_wieght"),
         ("[feet]", "[feet", "not a usable correspondence"),
     ],
@@ -96,6 +112,54 @@ def test_a_broken_table_says_what_is_wrong(tmp_path, old, new, message):
     path.write_text(SHIPPED.replace(old, new, 1))
     with pytest.raises(InvalidCorrespondence, match=message):
         load_correspondence(path)
+
+
+def test_a_robot_with_welded_wrists_takes_the_same_table(robot):
+    """The hand's frame stays where it is; it is a part of the elbow's link, and turns with it."""
+    correspondence = load_correspondence("smpl_to_g1")
+    full, welded = (robot_rest(load_g1(v).pin_model(), correspondence) for v in ("29dof", "23dof"))
+    np.testing.assert_allclose(welded.pos, full.pos, atol=1e-9)
+    wrist = correspondence.index("left_wrist")
+    assert (full.links[wrist], welded.links[wrist]) == ("left_wrist_yaw_link", "left_elbow_link")
+    np.testing.assert_allclose(welded.rot, full.rot, atol=1e-9)
+    others = [i for i, body in enumerate(correspondence.bodies) if not body.human.endswith("wrist")]
+    np.testing.assert_allclose(welded.point_b[others], full.point_b[others], atol=1e-9)
+
+
+def test_a_link_that_is_nowhere_welded_is_unknown():
+    correspondence = replace(load_correspondence("smpl_to_g1"), welded={})
+    with pytest.raises(UnknownName, match="unknown robot link 'left_wrist_yaw_link'"):
+        robot_rest(load_g1("23dof").pin_model(), correspondence)
+
+
+@pytest.mark.parametrize("variant", ["29dof", "23dof"])
+def test_floor_patches_lie_inside_the_robots_shapes(variant):
+    """A ball that stuck out would hold the link off the floor that it lies on."""
+    robot = load_g1(variant)
+    model = robot.mj_model()
+    data = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, data, 0)
+    mujoco.mj_kinematics(model, data)
+    patches = floor_patches(load_correspondence("smpl_to_g1"), robot)
+    assert {"left_foot", "right_hand", "left_knee", "seat", "back", "head"} <= {patch.name for patch in patches}
+    for patch in patches[2:]:
+        body = model.body(patch.link).id
+        solid = [g for g in range(model.ngeom) if model.geom_bodyid[g] == body and model.geom_type[g] != MESH]
+        for point in patch.points_b:
+            centre = data.xpos[body] + data.xmat[body].reshape(3, 3) @ point
+            gap = min(distance_to_surface(model, data, g, centre) for g in solid)
+            assert gap + patch.radius < 0.01, (patch.name, point, gap)
+
+
+def distance_to_surface(model, data, geom, point):
+    """Signed distance of a point from a capsule, cylinder or ellipsoid, to first order [m]."""
+    local = data.geom_xmat[geom].reshape(3, 3).T @ (point - data.geom_xpos[geom])
+    size, kind = model.geom_size[geom], model.geom_type[geom]
+    if kind == mujoco.mjtGeom.mjGEOM_ELLIPSOID:
+        scaled = np.linalg.norm(local / size)
+        return (scaled - 1.0) * size.min()
+    along = np.clip(local[2], -size[1], size[1])
+    return np.linalg.norm(local - [0, 0, along]) - size[0]
 
 
 def test_a_missing_table_lists_the_known_ones():
