@@ -1,7 +1,7 @@
 """Factors, solves and multiplies matrices that couple only coordinates of one chain, without filling any gap.
 
-The factorisation is ``H = L^T D L`` from the leaves down, which keeps the pattern of the tree (Featherstone, IJRR 2005).
-All matrices are packed as :mod:`retarget.engine.tree` says.
+The factorisation is ``H = L^T D L`` from the leaves down, which keeps the pattern of the tree (Featherstone, IJRR
+2005). All matrices are packed as :mod:`retarget.engine.tree` says.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import numpy as np
 import pinocchio as pin
 from jaxtyping import Float, Int
 
+from retarget.engine.collision_terms import CapsuleTable, CollisionWork, collision_work
 from retarget.engine.tree import KinematicTree, attach, build_tree
 
 
@@ -56,21 +57,6 @@ class FloorPatch(NamedTuple):
     """Region of the body, e.g. ``left_foot``."""
 
 
-class CapsuleTable(NamedTuple):
-    """Links as capsules, and the pairs of them that may meet."""
-
-    body: Int[np.ndarray, " capsules"]
-    """Body of the tree that carries each capsule."""
-    start: Float[np.ndarray, "capsules 3"]
-    """One end of the core segment in the body's frame [m]."""
-    end: Float[np.ndarray, "capsules 3"]
-    """The other end [m]."""
-    radius: Float[np.ndarray, " capsules"]
-    """Radius [m]."""
-    pair: Int[np.ndarray, "pairs 2"]
-    """Capsules that are kept apart."""
-
-
 class FrameProblem(NamedTuple):
     """Everything about the cost of a frame that does not change from frame to frame."""
 
@@ -93,7 +79,7 @@ class FrameProblem(NamedTuple):
     patch_point: Float[np.ndarray, "points 3"]
     """Centres of spheres in the body's frame [m]."""
     capsules: CapsuleTable
-    """Links that keep apart; without pairs if they need not."""
+    """Parts that keep apart; without pairs if they need not."""
     posture: Float[np.ndarray, " joints"]
     """Joint angles that are preferred [rad]."""
     posture_weight: Float[np.ndarray, " joints"]
@@ -123,8 +109,11 @@ class Workspace(NamedTuple):
     """What the tasks of each body, then of all that hangs on it, add to the Hessian about the base's origin."""
     force: Float[np.ndarray, "bodies 6"]
     """The same for the gradient."""
+    collision: CollisionWork
+    """Room of the self-collision terms."""
     factor: Float[np.ndarray, " packed"]
     step: Float[np.ndarray, " nv"]
+    move: Float[np.ndarray, " nv"]
     slope: Float[np.ndarray, " nv"]
     wall: Int[np.ndarray, " joints"]
     """Joints that lie on their lower (-1) or upper (1) wall in a step."""
@@ -139,9 +128,11 @@ class Workspace(NamedTuple):
 
 def no_capsules() -> CapsuleTable:
     """Return a table without capsules."""
-    return CapsuleTable(
-        np.zeros(0, dtype=np.int64), np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), np.zeros((0, 2), dtype=np.int64)
-    )
+    rows = {"sphere_pair": (0, 2), "branch_length": (0, 2), "pair": (0, 2), "first_pair": (1,)}
+    points = {"start_b": (0, 3), "end_b": (0, 3), "sphere_centre_b": (0, 3), "radius": (0,), "sphere_radius": (0,)}
+    none = {name: np.zeros(shape, dtype=np.int64) for name, shape in rows.items()}
+    empty = {name: np.zeros(0, dtype=np.int64) for name in ("body", "sphere_body")}
+    return CapsuleTable(**none, **empty, **{name: np.zeros(shape) for name, shape in points.items()})
 
 
 def build_problem(
@@ -160,7 +151,7 @@ def build_problem(
         patches: Parts that stay above the floor.
         posture: Joint angles that are preferred where the targets leave a choice [rad].
         config: Prices and effort.
-        capsules: Links that keep apart; None if they need not.
+        capsules: Parts that keep apart; None if they need not.
 
     Raises:
         UnknownName: A task or patch names a link that the robot lacks.
@@ -197,8 +188,9 @@ def build_problem(
     )
 
 
-def new_workspace(tree: KinematicTree) -> Workspace:
+def new_workspace(problem: FrameProblem) -> Workspace:
     """Return memory for one thread."""
+    tree = problem.tree
     bodies, nv, joints, n_packed = tree.n_bodies, tree.nv, tree.nv - 6, tree.n_packed
     axes = np.zeros((nv, 6))
     axes[:6] = np.eye(6)  # the base moves everything alike; compiled code only writes the hinges
@@ -208,8 +200,10 @@ def new_workspace(tree: KinematicTree) -> Workspace:
         axes=axes,
         stiffness=np.zeros((bodies, 15)),
         force=np.zeros((bodies, 6)),
+        collision=collision_work(problem.capsules, tree),
         factor=np.zeros(n_packed),
         step=np.zeros(nv),
+        move=np.zeros(nv),
         slope=np.zeros(nv),
         wall=np.zeros(joints, dtype=np.int64),
         q=np.zeros(nv + 1),

@@ -2,8 +2,8 @@
 
 Every task adds ``X^T W X`` to its body, a symmetric 6x6 matrix about the base's origin, and a force to match. Summed up
 the tree, those of a body and all that hangs on it give the rows of its hinge, just as composite inertias give the mass
-matrix (Featherstone, "Rigid Body Dynamics Algorithms", table 6.2): with equal weights on all axes the Hessian *is* the mass
-matrix of a robot whose links weigh ``position_weight^2``. The gradient is that of half the cost, and exact: the rows
+matrix (Featherstone, "Rigid Body Dynamics Algorithms", table 6.2): with equal weights on all axes the Hessian *is* the
+mass matrix of a robot whose links weigh ``position_weight^2``. The gradient is that of half the cost, and exact: the rows
 of an orientation leave out ``Jl^-1(e)``, but ``Jl^-T(e) e = e``. The Hessian is that of half the cost too.
 
 Each 6x6 matrix is kept as 15 numbers: the diagonal of its linear block (0 1 2; weights are along world axes, so it
@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from retarget.clip_target import ClipTarget, FrameTarget
+from retarget.engine.collision_terms import add_collisions
 from retarget.engine.frame_problem import FrameProblem, Workspace
 from retarget.engine.jit import compiled
 from retarget.engine.tree import KinematicTree
@@ -305,7 +306,19 @@ def frame_quadratic(
     cost += add_floor(q, target.planted, problem, work.rot, work.pos, work.stiffness, work.force)
     gather(tree.body_parent, work.stiffness, work.force)
     project(tree, work.axes, work.stiffness, work.force, hessian, gradient)
-    return cost + add_pull(tree, q, problem.posture, problem.posture_weight, hessian, gradient)
+    cost += add_pull(tree, q, problem.posture, problem.posture_weight, hessian, gradient)
+    return cost + add_collisions(
+        problem.capsules,
+        tree,
+        work.rot,
+        work.pos,
+        work.axes,
+        problem.collision_weight,
+        problem.collision_margin_m,
+        work.collision,
+        hessian,
+        gradient,
+    )
 
 
 @compiled

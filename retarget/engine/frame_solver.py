@@ -1,0 +1,349 @@
+"""Turns targets into configurations by damped Gauss-Newton inside a box of joint angles, frame after frame, compiled.
+
+A step minimises the quadratic model in the box exactly, by a primal-dual active set: every joint that would leave goes
+to its wall, every one that its wall holds back for nothing is let go, all at once, until nothing changes
+(Hintermueller, Ito and Kunisch, SIAM J. Optim. 2003). The damping follows Levenberg and Marquardt.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from retarget.clip_target import ClipTarget, FrameTarget
+from retarget.engine.factor import factorise, multiply, solve_factored
+from retarget.engine.frame_problem import FrameProblem, Workspace
+from retarget.engine.jit import compiled
+from retarget.engine.quadratic import add_pull, frame_of, frame_quadratic, integrate, place_bodies
+from retarget.engine.tree import KinematicTree
+
+_RELEASE_ROUNDS = 8
+"""Rounds of the active set in which walls may let go; then they only take hold, so that the rounds end."""
+
+_COLD_ITERATIONS = 60
+"""Steps allowed where there is no frame before to start from."""
+
+_COLD_TOLERANCE = 1e-6
+"""Share of the cost that the last step of a cold start saves at most: it is taken once, so it is taken well."""
+
+
+@compiled
+def damped_copy(tree, hessian, damping, wall, factor):  # noqa: ANN001, ANN201
+    """Copy a packed Hessian with damping, its rows and columns of held joints those of a unit matrix."""
+    for i in range(len(tree.chain_length)):
+        row, n = tree.row_start[i], tree.chain_length[i]
+        if i >= 6 and wall[i - 6] != 0:
+            factor[row] = 1.0
+            for k in range(1, n):
+                factor[row + k] = 0.0
+            continue
+        factor[row] = hessian[row] + damping
+        for k in range(1, n):
+            above = tree.chain[i, k]
+            held = above >= 6 and wall[above - 6] != 0
+            factor[row + k] = 0.0 if held else hessian[row + k]
+
+
+@compiled
+def _first_walls(q, lower, upper, gradient, wall):  # noqa: ANN001, ANN201
+    """Hold the joints that are on a wall and pushed against it; return how many."""
+    held = 0
+    for j in range(len(wall)):
+        at = q[7 + j]
+        wall[j] = 0
+        if at <= lower[j] and (gradient[6 + j] > 0.0 or lower[j] >= upper[j]):
+            wall[j] = -1
+        elif at >= upper[j] and gradient[6 + j] < 0.0:
+            wall[j] = 1
+        held += wall[j] != 0
+    return held
+
+
+@compiled
+def _minimise_on_face(q, lower, upper, tree, hessian, gradient, damping, wall, held, work):  # noqa: ANN001, ANN201
+    """Set ``work.step`` to the minimiser with the held joints on their walls; False if the model has none."""
+    step, nv = work.step, len(gradient)
+    damped_copy(tree, hessian, damping, wall, work.factor)
+    if not factorise(tree, work.factor):
+        return False
+    for i in range(nv):
+        step[i] = -gradient[i]
+    if held > 0:
+        for i in range(nv):
+            work.move[i] = 0.0
+        for j in range(len(wall)):
+            if wall[j] != 0:
+                work.move[6 + j] = (lower[j] if wall[j] < 0 else upper[j]) - q[7 + j]
+        multiply(tree, hessian, work.move, work.slope)
+        for i in range(nv):
+            step[i] -= work.slope[i]
+        for j in range(len(wall)):
+            if wall[j] != 0:
+                step[6 + j] = work.move[6 + j]
+    solve_factored(tree, work.factor, step)
+    return True
+
+
+@compiled
+def _update_walls(q, lower, upper, damping, gradient, wall, may_release, work):  # noqa: ANN001, ANN201
+    """Hold what left the box, let go what is held back for nothing; return whether any changed.
+
+    ``work.slope`` is the product of Hessian and step.
+    """
+    changed = False
+    for j in range(len(wall)):
+        move = work.step[6 + j]
+        if wall[j] == 0:
+            # Rounding alone must not hold a joint: it would be let go and held again for ever.
+            slack = 1e-13
+            if move < lower[j] - q[7 + j] - slack:
+                wall[j], changed = -1, True
+            elif move > upper[j] - q[7 + j] + slack:
+                wall[j], changed = 1, True
+        elif may_release and lower[j] < upper[j]:
+            slope = gradient[6 + j] + work.slope[6 + j] + damping * move
+            noise = 1e-12 * abs(gradient[6 + j])
+            if (wall[j] < 0 and slope < -noise) or (wall[j] > 0 and slope > noise):
+                wall[j], changed = 0, True
+    return changed
+
+
+@compiled
+def box_step(
+    q: Float[np.ndarray, " nq"],
+    lower: Float[np.ndarray, " joints"],
+    upper: Float[np.ndarray, " joints"],
+    tree: KinematicTree,
+    hessian: Float[np.ndarray, " packed"],
+    gradient: Float[np.ndarray, " nv"],
+    damping: float,
+    work: Workspace,
+) -> bool:
+    """Set ``work.step`` to the minimiser of ``s.(H + damping)s / 2 + g.s`` with all joints in their box.
+
+    Joints on a wall are there but for rounding; ``q`` must be inside.
+
+    Returns:
+        False if the damped Hessian is not positive definite.
+    """
+    wall = work.wall
+    held = _first_walls(q, lower, upper, gradient, wall)
+    for turn in range(_RELEASE_ROUNDS + len(wall)):
+        if not _minimise_on_face(q, lower, upper, tree, hessian, gradient, damping, wall, held, work):
+            return False
+        may_release = held > 0 and turn < _RELEASE_ROUNDS
+        if may_release:
+            multiply(tree, hessian, work.step, work.slope)
+        if not _update_walls(q, lower, upper, damping, gradient, wall, may_release, work):
+            break
+        held = 0
+        for j in range(len(wall)):
+            held += wall[j] != 0
+    return True
+
+
+@compiled
+def _model_saving(tree, hessian, gradient, work):  # noqa: ANN001, ANN201
+    """Return how much of the cost the model says that ``work.step`` saves."""
+    multiply(tree, hessian, work.step, work.slope)
+    saving = 0.0
+    for i in range(len(gradient)):
+        saving -= work.step[i] * (2.0 * gradient[i] + work.slope[i])
+    return saving
+
+
+@compiled
+def _shorten(step, longest):  # noqa: ANN001, ANN201
+    """Scale a step down to the trust region."""
+    size = 0.0
+    for i in range(len(step)):
+        size = max(size, abs(step[i]))
+    if size > longest:
+        for i in range(len(step)):
+            step[i] *= longest / size
+
+
+@compiled
+def _move(q, lower, upper, step, out):  # noqa: ANN001, ANN201
+    """Set ``out`` to where a step leads, joints inside their box to the last bit."""
+    integrate(q, step, out)
+    for j in range(len(lower)):
+        out[7 + j] = min(max(out[7 + j], lower[j]), upper[j])
+
+
+@compiled
+def solve_frame(
+    q: Float[np.ndarray, " nq"],
+    lower: Float[np.ndarray, " joints"],
+    upper: Float[np.ndarray, " joints"],
+    reference: Float[np.ndarray, " joints"],
+    reference_weight: Float[np.ndarray, " joints"],
+    target: FrameTarget,
+    problem: FrameProblem,
+    max_iterations: int,
+    work: Workspace,
+) -> tuple[float, int]:
+    """Move ``q`` to the configuration near it that meets a target best with all joints in ``[lower, upper]``.
+
+    A step is the last when it saved little, or when it saved just what the model said: then the model is so good that
+    its minimum, where the step has led, is the cost's.
+
+    Args:
+        q: Start and result; joints outside the box begin on its walls.
+        lower: Smallest joint angles allowed [rad].
+        upper: Largest joint angles allowed [rad].
+        reference: Joint angles to stay near [rad].
+        reference_weight: Price of each joint away from the reference [1/rad].
+        target: What is asked for.
+        problem: Robot and prices.
+        max_iterations: Most steps to take.
+        work: Memory to work in; the Hessian and gradient at the result are left in it.
+
+    Returns:
+        The cost, that of the reference included, and how often it was evaluated.
+    """
+    tree, trial = problem.tree, work.q
+    for j in range(len(lower)):
+        q[7 + j] = min(max(q[7 + j], lower[j]), upper[j])
+    cost = frame_quadratic(q, target, problem, work, work.hessian, work.gradient)
+    cost += add_pull(tree, q, reference, reference_weight, work.hessian, work.gradient)
+    least = problem.damping * problem.damping
+    damping, evaluations = least, 1
+    for _ in range(max_iterations):
+        if not box_step(q, lower, upper, tree, work.hessian, work.gradient, damping, work):
+            damping = max(10.0 * damping, 1e-6)
+            continue
+        _shorten(work.step, problem.trust)
+        saving = _model_saving(tree, work.hessian, work.gradient, work)
+        _move(q, lower, upper, work.step, trial)
+        trial_cost = frame_quadratic(trial, target, problem, work, work.trial_hessian, work.trial_gradient)
+        trial_cost += add_pull(tree, trial, reference, reference_weight, work.trial_hessian, work.trial_gradient)
+        evaluations += 1
+        saved = cost - trial_cost
+        if trial_cost <= cost:
+            q[:] = trial
+            work.hessian[:] = work.trial_hessian
+            work.gradient[:] = work.trial_gradient
+            cost, damping = trial_cost, max(0.2 * damping, least)
+            if min(saved, abs(saved - saving)) <= problem.tolerance * cost:
+                break
+        elif saving <= 1e-12 * cost:
+            break  # at the bottom, but for rounding
+        else:
+            damping = max(10.0 * damping, 1.0)
+    return cost, evaluations
+
+
+@compiled
+def speed_box(
+    joints: Float[np.ndarray, " joints"],
+    tree: KinematicTree,
+    reach: Float[np.ndarray, " joints"],
+    lower: Float[np.ndarray, " joints"],
+    upper: Float[np.ndarray, " joints"],
+) -> None:
+    """Set the box of joint angles that can be reached from ``joints`` and are within the joints' ranges."""
+    for j in range(len(joints)):
+        lower[j] = max(tree.joint_lower[j], joints[j] - reach[j])
+        upper[j] = min(tree.joint_upper[j], joints[j] + reach[j])
+
+
+@compiled
+def solve_frames(
+    start: Float[np.ndarray, " nq"],
+    target: ClipTarget,
+    problem: FrameProblem,
+    reach: Float[np.ndarray, " joints"],
+    reference_weight: Float[np.ndarray, " joints"],
+    work: Workspace,
+    q: Float[np.ndarray, "frames nq"],
+    cost: Float[np.ndarray, " frames"],
+) -> int:
+    """Solve frame after frame, each from the one before and within its reach; the first is ``start`` itself.
+
+    Args:
+        start: Configuration of the first frame.
+        target: What the clip asks for.
+        problem: Robot and prices.
+        reach: Farthest that each joint moves from frame to frame [rad]; see :func:`safe_reach`.
+        reference_weight: Price of each joint away from the frame before [1/rad].
+        work: Memory to work in.
+        q: Results.
+        cost: Their costs, that of the frame before included.
+
+    Returns:
+        How often the cost of a frame was evaluated.
+    """
+    evaluations = 1
+    q[0] = start
+    cost[0] = frame_quadratic(q[0], frame_of(target, 0), problem, work, work.hessian, work.gradient)
+    for t in range(1, len(q)):
+        before = q[t - 1, 7:]
+        speed_box(before, problem.tree, reach, work.lower, work.upper)
+        q[t] = q[t - 1]
+        cost[t], used = solve_frame(
+            q[t],
+            work.lower,
+            work.upper,
+            before,
+            reference_weight,
+            frame_of(target, t),
+            problem,
+            problem.max_iterations,
+            work,
+        )
+        evaluations += used
+    return evaluations
+
+
+def safe_reach(tree: KinematicTree, speed: Float[np.ndarray, " joints"], fps: float) -> Float[np.ndarray, " joints"]:
+    """Return how far joints may move in a frame so that ``abs(difference) * fps <= speed`` in floating point too.
+
+    Args:
+        tree: The robot.
+        speed: Joint speed limits [rad/s].
+        fps: Frames per second [1/s].
+    """
+    ends = np.maximum(np.abs(tree.joint_lower), np.abs(tree.joint_upper))
+    return np.maximum(speed / fps - 4.0 * np.finfo(float).eps * (ends + speed / fps), 0.0)
+
+
+def cold_start(target: FrameTarget, problem: FrameProblem, work: Workspace) -> tuple[Float[np.ndarray, " nq"], float]:
+    """Solve a frame that has no frame before it.
+
+    The base is set on its target. Orientations are met first and positions after, because a limb that is pulled by its
+    end alone may fold the wrong way. Joints begin in the middle of their ranges, farthest from all stops, and again
+    at the preferred posture; the better result counts.
+
+    Returns:
+        The configuration and its cost.
+    """
+    tree = problem.tree
+    careful = problem._replace(tolerance=_COLD_TOLERANCE)
+    nowhere = np.zeros(target.position_weight.shape)
+    nowhere[problem.base_task] = target.position_weight[problem.base_task]
+    turned = target._replace(position_weight=nowhere, planted=np.zeros_like(target.planted))
+    lower, upper, free = tree.joint_lower, tree.joint_upper, np.zeros(len(tree.joint_lower))
+    best, least = np.zeros(tree.nv + 1), np.inf
+    for joints in ((lower + upper) / 2, np.clip(problem.posture, lower, upper)):
+        q, cost = base_on_target(target, problem, joints, work), np.inf
+        for goal in (turned, target):
+            cost, _ = solve_frame(q, lower, upper, joints, free, goal, careful, _COLD_ITERATIONS, work)
+        if not cost >= least:
+            best, least = q, cost
+    return best, least
+
+
+def base_on_target(
+    target: FrameTarget, problem: FrameProblem, joints: Float[np.ndarray, " joints"], work: Workspace
+) -> Float[np.ndarray, " nq"]:
+    """Return the configuration with these joints whose base task is on its target."""
+    q = np.concatenate([np.zeros(6), [1.0], joints])
+    place_bodies(q, problem.tree, work.rot, work.pos, work.axes)
+    task = problem.base_task
+    body = problem.task_body[task]
+    rot = target.rot_w[task] @ (work.rot[body] @ problem.task_rot[task]).T
+    q[:3] = target.pos_w[task] - rot @ (work.pos[body] + work.rot[body] @ problem.task_point[task])
+    q[3:7] = Rotation.from_matrix(rot).as_quat()
+    return q
