@@ -1,0 +1,1 @@
+"""Parts of `python -m benchmarks.retarget`: clips with known stances, metrics, peers, cold starts, real motion."""
