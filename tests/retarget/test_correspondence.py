@@ -152,14 +152,15 @@ def test_floor_patches_lie_inside_the_robots_shapes(variant):
 
 
 def distance_to_surface(model, data, geom, point):
-    """Signed distance of a point from a capsule, cylinder or ellipsoid, to first order [m]."""
+    """Signed distance of a point from a capsule, a cylinder's long side or an ellipsoid [m]."""
     local = data.geom_xmat[geom].reshape(3, 3).T @ (point - data.geom_xpos[geom])
-    size, kind = model.geom_size[geom], model.geom_type[geom]
-    if kind == mujoco.mjtGeom.mjGEOM_ELLIPSOID:
-        scaled = np.linalg.norm(local / size)
-        return (scaled - 1.0) * size.min()
-    along = np.clip(local[2], -size[1], size[1])
-    return np.linalg.norm(local - [0, 0, along]) - size[0]
+    size = model.geom_size[geom]
+    if model.geom_type[geom] != mujoco.mjtGeom.mjGEOM_ELLIPSOID:
+        return np.linalg.norm(local - [0, 0, np.clip(local[2], -size[1], size[1])]) - size[0]
+    directions = np.random.default_rng(0).normal(size=(20_000, 3))
+    surface = size * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    inside = np.linalg.norm(local / size) < 1.0
+    return (-1.0 if inside else 1.0) * np.linalg.norm(surface - local, axis=1).min()
 
 
 def test_a_missing_table_lists_the_known_ones():
