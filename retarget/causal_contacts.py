@@ -21,15 +21,15 @@ from retarget.engine.jit import compiled
 class CausalContactConfig:
     """When a region counts as bearing weight, told from the past alone."""
 
-    still_speed: float = 0.3
+    still_speed: float = 0.2
     """Speed at which a low region is as likely to bear weight as not [m/s]."""
     speed_softness: float = 0.06
     """Width of the transition in speed [m/s]."""
-    lifted_height: float = 0.05
+    lifted_height: float = 0.04
     """Height above its bearing height at which a slow region is as likely to bear weight as not [m]."""
     height_softness: float = 0.01
     """Width of the transition in height [m]."""
-    velocity_time_s: float = 0.025
+    velocity_time_s: float = 0.015
     """Time constant of the smoothing of velocities [s]."""
     begin_probability: float = 0.6
     """A stance begins where the probability rises above this."""

@@ -1,17 +1,22 @@
-"""Tells from a human motion when each foot stands: a probability, then spans of frames.
+"""Tells from a human motion what bears weight and when: a probability for each region, then spans of frames.
 
-Where the estimator knows, its word is taken; elsewhere speed [m/s] and height [m] of the foot decide,
-so that the answer does not depend on the frame rate.
+Where the estimator knows, its word is taken; elsewhere speed [m/s] and height [m] decide, so that the answer does not
+depend on the frame rate. A point is as fast as the slower of its past and its future: a foot that has just come to rest
+and one about to leave both stand still. :mod:`retarget.causal_contacts` does without the future.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
+
+from retarget.body_trajectory import BodyTrajectory
+from retarget.contact_regions import HUMAN_REGIONS, ContactRegion
+from robots.arrays import checked_array, freeze_fields
 
 Span = tuple[int, int]
 """First frame and the frame after the last."""
@@ -19,18 +24,18 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactConfig:
-    """When a foot counts as standing."""
+    """When a foot counts as standing; what differs between regions stands in :class:`ContactRegion`."""
 
-    still_speed: float = 0.25
+    still_speed: float = 0.18
     """Speed at which a low foot is as likely to stand as not [m/s]."""
-    speed_softness: float = 0.06
+    speed_softness: float = 0.05
     """Width of the transition in speed [m/s]."""
-    lifted_height: float = 0.05
+    lifted_height: float = 0.04
     """Height above its standing height at which a slow foot is as likely to stand as not [m]."""
-    height_softness: float = 0.01
+    height_softness: float = 0.008
     """Width of the transition in height [m]."""
-    speed_window_s: float = 0.02
-    """Standard deviation of the smoothing of positions before speeds are taken [s]."""
+    speed_window_s: float = 0.035
+    """Time over which a speed is taken, before a frame and after it [s]."""
     begin_probability: float = 0.6
     """A stance begins where the probability rises above this."""
     end_probability: float = 0.4
@@ -41,14 +46,53 @@ class ContactConfig:
     """Shorter interruptions of a stance are closed [s]."""
 
 
-def foot_speed(
-    foot_pos_w: Float[np.ndarray, "frames feet 3"], fps: float, window_s: float
-) -> Float[np.ndarray, "frames feet"]:
-    """Speed of smoothed positions by central differences [m/s]."""
-    if len(foot_pos_w) == 1:
-        return np.zeros(foot_pos_w.shape[:2])
-    smooth = gaussian_filter1d(foot_pos_w, window_s * fps, axis=0, mode="nearest")
-    return np.linalg.norm(np.gradient(smooth, 1.0 / fps, axis=0), axis=-1)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RegionContacts:
+    """What bears weight in a motion."""
+
+    names: tuple[str, ...]
+    """Regions that the motion speaks of, in the order of the table."""
+    prob: Float[np.ndarray, "frames regions"]
+    """Probability that a region bears weight."""
+    spans: tuple[tuple[Span, ...], ...]
+    """Spans in which each region bears weight."""
+    floor_height: float
+    """Height of the floor as the motion tells it [m]."""
+
+    def __post_init__(self) -> None:
+        """Check the shape and make the array read-only."""
+        freeze_fields(self, {"prob": checked_array("prob", self.prob, ("frames", len(self.names)))})
+
+
+def point_speed(
+    pos_w: Float[np.ndarray, "frames points 3"], fps: float, window_s: float
+) -> Float[np.ndarray, "frames points"]:
+    """Speed over the time before each frame or after it, whichever is less [m/s].
+
+    Positions between frames are interpolated, so that the window is a time; it is never shorter than one frame.
+    """
+    n_frames = len(pos_w)
+    if n_frames == 1:
+        return np.zeros(pos_w.shape[:2])
+    frames = np.arange(n_frames, dtype=float)
+    window = min(max(window_s * fps, 1.0), n_frames - 1.0)
+    ahead = np.clip(frames + window, 0, n_frames - 1)
+    behind = np.clip(frames - window, 0, n_frames - 1)
+
+    def speed(begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+        way = np.linalg.norm(_at(pos_w, end) - _at(pos_w, begin), axis=-1)
+        # At the ends of a clip less than a frame of past or future says nothing.
+        frames_between = (end - begin)[:, None]
+        return np.divide(way * fps, frames_between, out=np.full_like(way, np.inf), where=frames_between >= 1.0)
+
+    return np.minimum(speed(frames, ahead), speed(behind, frames))
+
+
+def _at(pos_w: Float[np.ndarray, "frames points 3"], frames: np.ndarray) -> np.ndarray:
+    """Positions at broken frame numbers."""
+    before = np.minimum(frames.astype(int), len(pos_w) - 2)
+    share = (frames - before)[:, None, None]
+    return (1.0 - share) * pos_w[before] + share * pos_w[before + 1]
 
 
 def standing_height(
@@ -68,29 +112,127 @@ def standing_height(
 def stance_probability(
     foot_pos_w: Float[np.ndarray, "frames feet 3"], fps: float, config: ContactConfig
 ) -> Float[np.ndarray, "frames feet"]:
-    """Probability that a foot stands: it is slow and it is low."""
-    speed = foot_speed(foot_pos_w, fps, config.speed_window_s)
-    height = foot_pos_w[..., 2] - standing_height(foot_pos_w)
-    slow = expit((config.still_speed - speed) / config.speed_softness)
-    low = expit((config.lifted_height - height) / config.height_softness)
+    """Probability that a foot stands, told from one point of each: it is slow and it is low."""
+    speed = point_speed(foot_pos_w, fps, config.speed_window_s)
+    floor = _floor(foot_pos_w[..., 2], speed, config.still_speed)
+    return _bears(speed, foot_pos_w[..., 2] - floor, config.still_speed, config.lifted_height, config)
+
+
+def region_contacts(
+    trajectory: BodyTrajectory,
+    config: ContactConfig | None = None,
+    regions: Sequence[ContactRegion] = HUMAN_REGIONS,
+) -> RegionContacts:
+    """Tell which regions of the human bear weight.
+
+    A region is left out if the estimator does not speak of it and the trajectory has none of its bodies.
+
+    Args:
+        trajectory: The human's bodies in a z-up world.
+        config: Settings; defaults when left out.
+        regions: Table of regions.
+    """
+    config = config or ContactConfig()
+    column = {name: i for i, name in enumerate(trajectory.names)}
+    speed = point_speed(trajectory.pos_w, trajectory.fps, config.speed_window_s)
+    floor = floor_height(trajectory, config, regions)
+    names, probs, spans = [], [], []
+    for region in regions:
+        known = [p for p in region.points if p.body in column]
+        if region.name in trajectory.contact_regions and trajectory.contact_prob is not None:
+            prob = trajectory.contact_prob[:, trajectory.contact_regions.index(region.name)]
+        elif known:
+            bodies = [column[p.body] for p in known]
+            height = trajectory.pos_w[:, bodies, 2] - floor - [p.height for p in known]
+            prob = _bears(speed[:, bodies], height, region.still_speed, region.lifted_height, config).max(axis=1)
+        else:
+            continue
+        names.append(region.name)
+        probs.append(prob)
+        spans.append(stance_spans(prob, trajectory.fps, config, shortest_s=region.shortest_stance_s))
+    prob = np.stack(probs, axis=1) if probs else np.zeros((len(trajectory), 0))
+    return RegionContacts(names=tuple(names), prob=prob, spans=tuple(spans), floor_height=floor)
+
+
+def floor_height(
+    trajectory: BodyTrajectory,
+    config: ContactConfig | None = None,
+    regions: Sequence[ContactRegion] = HUMAN_REGIONS,
+) -> float:
+    """Height of the floor, told from the feet while they are slow [m].
+
+    Zero if the trajectory has no body of a region that teaches the floor: the world's own floor.
+    """
+    config = config or ContactConfig()
+    column = {name: i for i, name in enumerate(trajectory.names)}
+    points = [(column[p.body], p.height) for r in regions if r.teaches_floor for p in r.points if p.body in column]
+    if not points:
+        return 0.0
+    bodies = [body for body, _ in points]
+    pos_w = trajectory.pos_w[:, bodies]
+    speed = point_speed(pos_w, trajectory.fps, config.speed_window_s)
+    return _floor(pos_w[..., 2] - [height for _, height in points], speed, config.still_speed)
+
+
+def _floor(
+    height: Float[np.ndarray, "frames points"], speed: Float[np.ndarray, "frames points"], still_speed: float
+) -> float:
+    """Height of the lowest layer of slow points [m].
+
+    Nearly the lowest point of the clip, then the middle of the slow points just above it: noise would otherwise put the
+    floor below those that stand on it.
+    """
+    lowest = float(np.percentile(height.min(axis=1), 5))
+    layer = height[(speed < still_speed) & (np.abs(height - lowest) < _LAYER_M)]
+    return float(np.median(layer)) if len(layer) else lowest
+
+
+_LAYER_M = 0.03
+"""Half the thickness of the layer that tells the floor: noise and subjects of other stature, but no raised foot [m]."""
+
+
+def _bears(
+    speed: Float[np.ndarray, "frames points"],
+    height: Float[np.ndarray, "frames points"],
+    still_speed: float,
+    lifted_height: float,
+    config: ContactConfig,
+) -> Float[np.ndarray, "frames points"]:
+    """Probability that a point of that speed and height above its bearing height bears weight."""
+    slow = expit((still_speed - speed) / config.speed_softness)
+    low = expit((lifted_height - height) / config.height_softness)
     return slow * low
 
 
-def stance_spans(prob: Float[np.ndarray, " frames"], fps: float, config: ContactConfig) -> tuple[Span, ...]:
-    """Spans in which one foot stands, with hysteresis; flickers are closed, blips dropped.
+def stance_spans(
+    prob: Float[np.ndarray, " frames"], fps: float, config: ContactConfig, *, shortest_s: float | None = None
+) -> tuple[Span, ...]:
+    """Spans in which one region bears weight, with hysteresis; flickers are closed, blips dropped.
 
     A clip shorter than the shortest stance keeps a stance that fills it.
+
+    Args:
+        prob: Probability that the region bears weight.
+        fps: Frames per second [1/s].
+        config: Thresholds.
+        shortest_s: Shorter stances are dropped [s]; ``config.shortest_stance_s`` when left out.
     """
+    shortest_s = config.shortest_stance_s if shortest_s is None else shortest_s
     standing = np.empty(len(prob), dtype=bool)
     state = prob[0] > 0.5
     for frame, p in enumerate(prob):
         state = bool(p > (config.end_probability if state else config.begin_probability))
         standing[frame] = state
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], standing, [False]]).astype(int)))
     spans: list[Span] = []
-    for start, stop in edges.reshape(-1, 2).tolist():
+    for start, stop in true_runs(standing):
         if spans and (start - spans[-1][1]) / fps < config.shortest_swing_s:
             spans[-1] = (spans[-1][0], stop)
         else:
             spans.append((start, stop))
-    return tuple(s for s in spans if (s[1] - s[0]) / fps >= config.shortest_stance_s or s == (0, len(prob)))
+    return tuple(s for s in spans if (s[1] - s[0]) / fps >= shortest_s or s == (0, len(prob)))
+
+
+def true_runs(mask: np.ndarray) -> list[Span]:
+    """Spans of frames in which the mask holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
+    return [(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
