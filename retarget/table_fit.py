@@ -1,0 +1,182 @@
+"""Turns a table and motions of its human into the same table with fitted offsets, and says what they are worth.
+
+What is followed is what the table asks for, by inverse kinematics with the floor but without contacts: an anchored foot
+says where it stands, not where the human's ankle lies in the robot's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from retarget.body_trajectory import BodyTrajectory
+from retarget.clip_target import ClipTarget
+from retarget.contacts import standing_height
+from retarget.correspondence import Correspondence
+from retarget.engine.frame_problem import (
+    FloorPatch,
+    FrameProblem,
+    FrameTask,
+    IkConfig,
+    build_problem,
+    new_workspace,
+)
+from retarget.engine.frame_solver import cold_start, solve_frames
+from retarget.engine.quadratic import place_bodies
+from retarget.exceptions import NothingToFit
+from retarget.offset_fit import HeldOut, OffsetFit, OffsetFitConfig, fit_offsets, leave_one_out
+from retarget.rest_pose import RobotRest, robot_rest
+from retarget.targets import build_targets, human_points
+
+if TYPE_CHECKING:
+    from robots.model import RobotModel
+
+_FIT_FPS = 30.0
+"""Frames of faster motions are skipped down to this rate: neighbours say the same [1/s]."""
+
+_REFERENCE_WEIGHT = 0.5
+"""Price of a joint away from the frame before [1/rad]: enough to keep one way of folding a limb, too little to lag."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TableFit:
+    """A table with fitted offsets."""
+
+    correspondence: Correspondence
+    """The table with the offsets."""
+    fit: OffsetFit
+    """Residuals on all motions."""
+    held_out: HeldOut | None
+    """Residuals on each motion with the offsets of the others; None for a single motion."""
+    free: Bool[np.ndarray, " bodies"]
+    """Bodies whose offset was fitted."""
+
+
+class FrameFollower:
+    """Follows targets by inverse kinematics, frame after frame inside the joints' limits, without speed limits."""
+
+    def __init__(self, robot: RobotModel, rest: RobotRest, config: IkConfig | None = None) -> None:
+        """Prepare the robot.
+
+        Args:
+            robot: Robot description.
+            rest: The links and points that follow.
+            config: Prices and effort.
+        """
+        tasks = [FrameTask(link, point) for link, point in zip(rest.links, rest.point_b, strict=True)]
+        soles = [FloorPatch(link, np.asarray(robot.sole_points_b)) for link in robot.foot_body_names]
+        posture = np.asarray(robot.default_joint_pos)
+        self.problem: FrameProblem = build_problem(robot.pin_model(), tasks, soles, posture, config or IkConfig())
+        self._work = new_workspace(self.problem)
+
+    def solve(self, clip: ClipTarget) -> Float[np.ndarray, "frames nq"]:
+        """Return configurations of all frames, from a cold start."""
+        start, _ = cold_start(clip.frame(0), self.problem, self._work)
+        q, cost = np.empty((clip.n_frames, len(start))), np.empty(clip.n_frames)
+        joints = len(start) - 7
+        no_limit, calm = np.full(joints, 1e3), np.full(joints, _REFERENCE_WEIGHT)
+        solve_frames(start, clip, self.problem, no_limit, calm, self._work, q, cost)
+        return q
+
+    def task_poses(
+        self, q: Float[np.ndarray, "frames nq"]
+    ) -> tuple[Float[np.ndarray, "frames tasks 3"], Float[np.ndarray, "frames tasks 3 3"]]:
+        """World positions [m] of the tasks' points and orientations of their links."""
+        problem, work = self.problem, self._work
+        pos = np.empty((len(q), len(problem.task_body), 3))
+        rot = np.empty((*pos.shape, 3))
+        for frame in range(len(q)):
+            place_bodies(q[frame], problem.tree, work.rot, work.pos, work.axes)
+            body_rot = work.rot[problem.task_body]
+            arm = np.einsum("tij,tj->ti", body_rot, problem.task_point)
+            pos[frame] = q[frame, :3] + work.pos[problem.task_body] + arm
+            rot[frame] = body_rot @ problem.task_rot
+        return pos, rot
+
+
+def clip_target(
+    trajectory: BodyTrajectory, correspondence: Correspondence, rest: RobotRest, robot: RobotModel
+) -> ClipTarget:
+    """What a motion asks for by the table alone: nothing planted, weights as they stand there.
+
+    Raises:
+        UnknownName: The trajectory lacks a body of the table.
+        CollapsedBone: A human bone has no length.
+    """
+    step = max(1, round(trajectory.fps / _FIT_FPS))
+    pos, rot = human_points(trajectory, correspondence)
+    pos, rot = pos[::step], rot[::step]
+    feet = [correspondence.index(human) for human in correspondence.feet.values()]
+    sole = float(np.asarray(robot.sole_points_b)[:, 2].min())
+    targets = build_targets(
+        pos,
+        rot,
+        correspondence,
+        rest,
+        human_ankle_height=standing_height(pos[:, feet]),
+        robot_ankle_height=float(rest.point_b[feet[0], 2]) - sole,
+    )
+    weights = np.array([[body.position_weight, body.rotation_weight] for body in correspondence.bodies])
+    shape = (len(pos), len(weights))
+    return ClipTarget(
+        pos_w=targets.pos_w,
+        rot_w=np.ascontiguousarray(targets.rot_w),
+        position_weight=np.broadcast_to(weights[:, :1], (*shape, 3)).copy(),
+        rotation_weight=np.broadcast_to(weights[:, 1], shape).copy(),
+        planted=np.zeros((len(pos), 2), dtype=bool),
+    )
+
+
+def fit_table(
+    correspondence: Correspondence,
+    robot: RobotModel,
+    trajectories: Sequence[BodyTrajectory],
+    *,
+    hold: Sequence[str] = (),
+    config: OffsetFitConfig | None = None,
+) -> TableFit:
+    """Fit offsets of the bodies whose position counts; root and feet keep theirs.
+
+    The root is held because a shift of everything is no property of a body, the feet because the floor holds them.
+
+    Args:
+        correspondence: The table; offsets in it are fitted anew, other than those of bodies that are held.
+        robot: Robot description.
+        trajectories: Motions of the table's human.
+        hold: Further human bodies that keep their offsets.
+        config: When the fit is done.
+
+    Raises:
+        NothingToFit: There is no motion, or no body whose position counts is free.
+        UnknownName: A motion lacks a body of the table, or the table names a link that the robot lacks.
+    """
+    kept = {correspondence.bodies[0].human, *correspondence.feet.values(), *hold}
+    held = np.array([body.human in kept for body in correspondence.bodies])
+    bare = _with_offsets(correspondence, np.zeros((len(held), 3)), ~held)
+    rest = robot_rest(robot.pin_model(), bare)
+    if not trajectories:
+        raise NothingToFit("there are no motions; give at least one")
+    clips = [clip_target(trajectory, bare, rest, robot) for trajectory in trajectories]
+    follower = FrameFollower(robot, rest)
+    fit = fit_offsets(clips, follower.solve, follower.task_poses, held=held, config=config)
+    held_out = None
+    if len(clips) > 1:
+        held_out = leave_one_out(clips, follower.solve, follower.task_poses, held=held, config=config)
+    free = ~held & np.array([body.position_weight > 0 for body in correspondence.bodies])
+    table = _with_offsets(correspondence, fit.offset_m, free)
+    return TableFit(correspondence=table, fit=fit, held_out=held_out, free=free)
+
+
+def _with_offsets(
+    correspondence: Correspondence, offset_m: Float[np.ndarray, "bodies 3"], free: Bool[np.ndarray, " bodies"]
+) -> Correspondence:
+    """Return the table with new offsets [m] of the bodies that are free, to a tenth of a millimetre."""
+    bodies = [
+        replace(body, offset_m=tuple((np.round(offset_m[i], 4) + 0.0).tolist())) if free[i] else body
+        for i, body in enumerate(correspondence.bodies)
+    ]
+    return replace(correspondence, bodies=tuple(bodies))
