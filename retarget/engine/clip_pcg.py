@@ -1,0 +1,236 @@
+"""Turns the linearised problem of a whole clip into a step, by conjugate gradients on packed per-frame matrices.
+
+The preconditioner is each frame's own block: its tree-sparse matrix with the diagonal of the couplings in time, plus
+the rank-three term of the centre of mass by Woodbury's identity.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from retarget.engine.factor import factorise, multiply, solve_factored
+from retarget.engine.jit import compiled
+from retarget.engine.tree import KinematicTree
+
+
+class ClipSystem(NamedTuple):
+    """A quadratic model of the cost of a clip, all entries halved: gradient . x + x . (matrix x) / 2."""
+
+    hessian: Float[np.ndarray, "frames nnz"]
+    """Packed matrix of each frame."""
+    gradient: Float[np.ndarray, "frames nv"]
+    damping: Float[np.ndarray, " frames"]
+    """Added to every diagonal entry of a frame."""
+    velocity: Float[np.ndarray, "pairs nv"]
+    """Curvature along the difference of two frames."""
+    acceleration: Float[np.ndarray, " nv"]
+    """Curvature along the second difference of three frames."""
+    fixed: Bool[np.ndarray, "frames nv"]
+    """Coordinates that must not move."""
+    middle: Int[np.ndarray, " flights"]
+    """Middle frames of the second differences of the centre of mass that are priced."""
+    com_row: Int[np.ndarray, " frames"]
+    """Row of each frame in ``com_jacobian``, -1 for frames that have none."""
+    com_jacobian: Float[np.ndarray, "rows 3 nv"]
+    """Jacobians of the centre of mass, zero for fixed coordinates."""
+    com_curvature: float
+    """Curvature along the second difference of the centre of mass."""
+
+
+class BlockInverse(NamedTuple):
+    """The preconditioner."""
+
+    factor: Float[np.ndarray, "frames nnz"]
+    """Factors of the frames' blocks."""
+    com_solved: Float[np.ndarray, "rows 3 nv"]
+    """Blocks solved for the rows of the centre of mass."""
+    com_core: Float[np.ndarray, "rows 3 3"]
+    """Woodbury's core of each row."""
+
+
+@compiled
+def time_diagonal(system: ClipSystem, t: int, i: int) -> float:
+    """Diagonal entry of the couplings in time."""
+    frames = system.gradient.shape[0]
+    entry = system.damping[t]
+    if t > 0:
+        entry += system.velocity[t - 1, i]
+    if t < frames - 1:
+        entry += system.velocity[t, i]
+    bends = (4.0 if 0 < t < frames - 1 else 0.0) + (1.0 if t > 1 else 0.0) + (1.0 if t < frames - 2 else 0.0)
+    return entry + system.acceleration[i] * bends
+
+
+@compiled
+def prepare(system: ClipSystem, tree: KinematicTree, inverse: BlockInverse) -> None:
+    """Factorise the blocks of all frames."""
+    frames, nv = system.gradient.shape
+    for t in range(frames):
+        block = inverse.factor[t]
+        for i in range(nv):
+            start = tree.row_start[i]
+            if system.fixed[t, i]:
+                block[start] = 1.0
+                for k in range(1, tree.chain_length[i]):
+                    block[start + k] = 0.0
+                continue
+            block[start] = system.hessian[t, start] + time_diagonal(system, t, i)
+            for k in range(1, tree.chain_length[i]):
+                held = system.fixed[t, tree.chain[i, k]]
+                block[start + k] = 0.0 if held else system.hessian[t, start + k]
+        factorise(tree, block)
+        if system.com_row[t] >= 0:
+            _prepare_com(system, tree, inverse, t)
+
+
+@compiled
+def _prepare_com(system: ClipSystem, tree: KinematicTree, inverse: BlockInverse, t: int) -> None:
+    """Solve a frame's block for its rows of the centre of mass, and invert Woodbury's core."""
+    row = system.com_row[t]
+    jacobian, solved = system.com_jacobian[row], inverse.com_solved[row]
+    curvature = 0.0
+    for middle in system.middle:
+        if abs(middle - t) < 2:
+            curvature += system.com_curvature * (4.0 if middle == t else 1.0)
+    core = np.zeros((3, 3))
+    for axis in range(3):
+        solved[axis] = jacobian[axis]
+        solve_factored(tree, inverse.factor[t], solved[axis])
+    for a in range(3):
+        for b in range(3):
+            core[a, b] = _dot(jacobian[a], solved[b])
+        core[a, a] += 1.0 / curvature
+    inverse.com_core[row] = np.linalg.inv(core)
+
+
+@compiled
+def _dot(a: np.ndarray, b: np.ndarray) -> float:
+    total = 0.0
+    for i in range(a.shape[0]):
+        total += a[i] * b[i]
+    return total
+
+
+@compiled
+def _apply_inverse(
+    system: ClipSystem, tree: KinematicTree, inverse: BlockInverse, residual: np.ndarray, out: np.ndarray
+) -> float:
+    """Write the preconditioned residual; return its product with the residual."""
+    product = 0.0
+    for t in range(residual.shape[0]):
+        z = out[t]
+        for i in range(z.shape[0]):
+            z[i] = residual[t, i]
+        solve_factored(tree, inverse.factor[t], z)
+        row = system.com_row[t]
+        if row >= 0:
+            solved, core = inverse.com_solved[row], inverse.com_core[row]
+            u = np.empty(3)
+            for a in range(3):
+                u[a] = _dot(solved[a], residual[t])
+            for a in range(3):
+                pull = core[a, 0] * u[0] + core[a, 1] * u[1] + core[a, 2] * u[2]
+                for i in range(z.shape[0]):
+                    z[i] -= pull * solved[a, i]
+        product += _dot(residual[t], z)
+    return product
+
+
+@compiled
+def apply_system(system: ClipSystem, tree: KinematicTree, x: np.ndarray, out: np.ndarray) -> float:
+    """Write matrix times ``x``, zero for fixed coordinates; return its product with ``x``."""
+    frames, nv = x.shape
+    for t in range(frames):
+        multiply(tree, system.hessian[t], x[t], out[t])
+        for i in range(nv):
+            out[t, i] += system.damping[t] * x[t, i]
+    for t in range(frames - 1):
+        for i in range(nv):
+            pull = system.velocity[t, i] * (x[t + 1, i] - x[t, i])
+            out[t + 1, i] += pull
+            out[t, i] -= pull
+    for t in range(1, frames - 1):
+        for i in range(nv):
+            pull = system.acceleration[i] * (x[t + 1, i] - 2.0 * x[t, i] + x[t - 1, i])
+            out[t - 1, i] += pull
+            out[t, i] -= 2.0 * pull
+            out[t + 1, i] += pull
+    _apply_com(system, x, out)
+    product = 0.0
+    for t in range(frames):
+        for i in range(nv):
+            if system.fixed[t, i]:
+                out[t, i] = 0.0
+            product += x[t, i] * out[t, i]
+    return product
+
+
+@compiled
+def _apply_com(system: ClipSystem, x: np.ndarray, out: np.ndarray) -> None:
+    """Add the second differences of the centre of mass."""
+    for middle in system.middle:
+        for axis in range(3):
+            bend = 0.0
+            for shift in range(-1, 2):
+                scale = -2.0 if shift == 0 else 1.0
+                t = middle + shift
+                bend += scale * _dot(system.com_jacobian[system.com_row[t], axis], x[t])
+            for shift in range(-1, 2):
+                scale = -2.0 if shift == 0 else 1.0
+                t = middle + shift
+                jacobian = system.com_jacobian[system.com_row[t], axis]
+                for i in range(x.shape[1]):
+                    out[t, i] += scale * system.com_curvature * bend * jacobian[i]
+
+
+@compiled
+def solve_clip_step(
+    system: ClipSystem,
+    tree: KinematicTree,
+    inverse: BlockInverse,
+    tolerance: float,
+    max_iterations: int,
+    step: Float[np.ndarray, "frames nv"],
+) -> int:
+    """Minimise the quadratic model by preconditioned conjugate gradients (Nocedal & Wright 2006, algorithm 5.3).
+
+    Args:
+        system: The model; its gradient is met only in coordinates that are free.
+        tree: Pattern of the packed matrices.
+        inverse: Room for the preconditioner.
+        tolerance: Stops when the preconditioned residual has fallen to this share of the first.
+        max_iterations: Stops in any case.
+        step: Receives the solution.
+
+    Returns:
+        Number of iterations.
+    """
+    frames, nv = system.gradient.shape
+    residual, image = np.empty((frames, nv)), np.empty((frames, nv))
+    solved, direction = np.empty((frames, nv)), np.empty((frames, nv))
+    prepare(system, tree, inverse)
+    for t in range(frames):
+        for i in range(nv):
+            step[t, i] = 0.0
+            residual[t, i] = 0.0 if system.fixed[t, i] else -system.gradient[t, i]
+    product = _apply_inverse(system, tree, inverse, residual, solved)
+    direction[:] = solved
+    goal = tolerance * tolerance * product
+    if product <= 0.0:
+        return 0
+    for iteration in range(max_iterations):
+        length = product / apply_system(system, tree, direction, image)
+        for t in range(frames):
+            for i in range(nv):
+                step[t, i] += length * direction[t, i]
+                residual[t, i] -= length * image[t, i]
+        before, product = product, _apply_inverse(system, tree, inverse, residual, solved)
+        if not product > goal:
+            return iteration + 1
+        for t in range(frames):
+            for i in range(nv):
+                direction[t, i] = solved[t, i] + product / before * direction[t, i]
+    return max_iterations
