@@ -18,7 +18,7 @@ from robots.capsules import Capsule, PairRules, capsule_pairs, robot_capsules
 from robots.kinematics import qpos_in_order
 from robots.model import RobotModel
 from robots.motion import RobotMotion
-from robots.segments import closest_shares
+from robots.segments import PARALLEL, closest_shares
 
 _TIGHT = 1.5
 """Capsules of a body share a bounding sphere if it is at most this many times as large as the larger one's own."""
@@ -207,11 +207,11 @@ def _carried(rot: np.ndarray, pos: np.ndarray, body: np.ndarray, points_b: np.nd
 def _way_out(along_a: np.ndarray, along_b: np.ndarray) -> Float[np.ndarray, " 3"]:
     """Return a unit vector across two axes that cross."""
     across = np.cross(along_a, along_b)
-    if across @ across <= 1e-24:
+    if across @ across <= PARALLEL * (along_a @ along_a) * (along_b @ along_b):
         x, y, z = along_a
         across = np.array([0.0, z, -y]) if abs(x) <= abs(z) else np.array([y, -x, 0.0])
     square = across @ across
-    return across / np.sqrt(square) if square > 1e-24 else np.array([0.0, 0.0, 1.0])
+    return across / np.sqrt(square) if square > 0 else np.array([0.0, 0.0, 1.0])
 
 
 class SelfCollision(NamedTuple):

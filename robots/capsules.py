@@ -50,8 +50,8 @@ class PairRules:
     clearance_m: float = 0.01
     """Pairs that are nearer than this in a pose that is known to be free never count [m]."""
     near_m: float = 0.1
-    """Links that never come this near in a random pose do not count; far more than a collision, as the poses where links
-    touch are rare among random ones [m]."""
+    """Links that never come this near in a random pose do not count; far more than a collision, as poses where
+    links touch are rare among random ones [m]."""
     always_share: float = 0.5
     """Pairs that overlap in more than this share of the sampled poses are neighbours whose shapes are coarse."""
     samples: int = 2000
@@ -64,8 +64,8 @@ def robot_capsules(robot: RobotModel) -> tuple[Capsule, ...]:
     """Return the capsules of all shapes of a robot that collide, in the order of its links.
 
     Capsules and spheres are taken as they are. Of ellipsoids, cylinders and boxes the capsule is that whose
-    support function is off least in the worst direction, neither covering nor inscribed: covering would hold a flat hand a
-    hand's width off the thigh, inscribed would let its palm sink in.
+    support function is off least in the worst direction, neither covering nor inscribed: covering would hold a flat
+    hand off the thigh, inscribed would let its palm sink in.
 
     Raises:
         UnsupportedShape: A shape that collides is of another kind.
@@ -157,9 +157,9 @@ def capsule_pairs(
 ) -> Int[np.ndarray, "pairs 2"]:
     """Return the pairs of capsules that can collide and are free to part, sorted by links.
 
-    Left out are pairs on one link or on a link and its parent, pairs that nearly touch at the zero or the standing pose,
-    pairs that overlap in most random poses, and links that never come near each other (the rules by which MoveIt's Setup
-    Assistant builds its allowed collision matrix). Random poses are uniform in the joint limits.
+    Left out are pairs on one link or on a link and its parent, pairs that nearly touch at the zero or the standing
+    pose, pairs that overlap in most random poses, and links that never come near each other (the rules by which
+    MoveIt's Setup Assistant builds its allowed collision matrix). Random poses are uniform in the joint limits.
     """
     rules = rules or PairRules()
     rng = np.random.default_rng(rules.seed)

@@ -83,6 +83,6 @@ class UnsupportedShape(RobotsError):
         self.shape = shape
         self.kind = kind
         super().__init__(
-            f"the shape '{shape}' is a {kind}, which cannot stand for a capsule. Give the link a capsule, sphere, ellipsoid, "
-            "cylinder or box that collides instead."
+            f"the shape '{shape}' is a {kind}, which has no capsule. Give the link a capsule, sphere, "
+            "ellipsoid, cylinder or box that collides instead."
         )

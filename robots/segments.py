@@ -18,9 +18,9 @@ def closest_shares(
     """Return where along each segment the point closest to the other one lies: 0 at its start, 1 at its end.
 
     Ericson, "Real-Time Collision Detection" (2005), section 5.1.9: the closest points of the lines, clamped to one
-    segment, projected on the other, clamped and projected back. Parallel segments that lie side by side have many closest
-    points; the middle of the stretch is taken, so that a contact along a limb pushes at its middle. A segment may be
-    a point.
+    segment, projected on the other, clamped and projected back. Parallel segments that lie side by side have many
+    closest points; the middle of the stretch is taken, so that a contact along a limb pushes at its middle. A segment
+    may be a point.
     """
     along_a, along_b, apart = end_a - start_a, end_b - start_b, start_a - start_b
     aa, bb, ab = _dot(along_a, along_a), _dot(along_b, along_b), _dot(along_a, along_b)

@@ -1,8 +1,8 @@
 """Turns the placements of a robot's bodies into the price of parts that touch, with its derivatives.
 
-The price of a pair of capsules is ``(weight * max(0, margin - gap))^2``, where the gap is the distance of their surfaces,
-negative where they overlap. A gap does not change with the base, nor with any joint above both bodies, so only the two
-branches below their lowest common ancestor feel it. Between the branches the Gauss-Newton matrix has entries that a
+The price of a pair of capsules is ``(weight * max(0, margin - gap))^2``, where the gap is the distance of their
+surfaces, negative where they overlap. A gap does not change with the base, nor with any joint above both bodies, so only
+the two branches below their lowest common ancestor feel it. Between the branches the Gauss-Newton matrix has entries that a
 tree-sparse matrix has no place for. With ``a`` and ``b`` the parts of the pair's Jacobian, it is replaced by
 
     (1 + |b|/|a|) a a^T + (1 + |a|/|b|) b b^T,
@@ -29,7 +29,7 @@ TOUCHING_M = 1e-9
 class CapsuleTable(NamedTuple):
     """Capsules, in the frames of a tree's bodies, and the pairs that are watched.
 
-    Neighbouring capsules of a body share a bounding sphere, and the pairs are listed sphere pair by sphere pair, so that
+    Neighbouring capsules of a body share a bounding sphere, and pairs are listed sphere pair by sphere pair, so that
     one test of two spheres settles most of them.
     """
 
@@ -77,22 +77,25 @@ def no_capsules() -> CapsuleTable:
 
 
 class CollisionWork(NamedTuple):
-    """Room that the terms of one frame are computed in."""
+    """Room that the terms of one frame are computed in; all places are relative to the base [m]."""
 
     centre: Float[np.ndarray, "spheres 3"]
-    """Centres of the bounding spheres, relative to the base [m]."""
+    """Centres of the bounding spheres."""
+    start: Float[np.ndarray, "capsules 3"]
+    """First ends of the capsules' axes."""
+    along: Float[np.ndarray, "capsules 3"]
+    """Way from there to the second ends."""
     columns: Float[np.ndarray, "2 depth"]
     """How fast the gap of a pair changes with the joints of either branch, leaf first [m/rad]."""
-    contact: Float[np.ndarray, " 7"]
-    """Gap of a pair [m], direction to part in (3) and its moment about the base (3)."""
 
 
 def collision_work(table: CapsuleTable, tree: KinematicTree) -> CollisionWork:
     """Make room for the terms of one frame."""
     return CollisionWork(
         centre=np.zeros((len(table.sphere_body), 3)),
+        start=np.zeros((len(table.body), 3)),
+        along=np.zeros((len(table.body), 3)),
         columns=np.zeros((2, tree.chain.shape[1])),
-        contact=np.zeros(7),
     )
 
 
@@ -107,14 +110,17 @@ def collision_cost(
 ) -> float:
     """Return the cost alone; the arguments are those of :func:`add_collisions`."""
     cost = 0.0
-    if weight <= 0.0:
+    if weight <= 0.0 or len(table.sphere_pair) == 0:
         return cost
-    _place_spheres(table, rot, pos, work.centre)
+    _place(table, rot, pos, work)
+    radius, pair, first, start, along = table.radius, table.pair, table.first_pair, work.start, work.along
     for near in range(len(table.sphere_pair)):
-        if _spheres_apart(table, near, margin, work.centre):
+        if _spheres_apart(table.sphere_pair, near, table.sphere_radius, margin, work.centre):
             continue
-        for pair in range(table.first_pair[near], table.first_pair[near + 1]):
-            depth = margin - _find_contact(table, pair, rot, pos, margin, work.contact)
+        for k in range(first[near], first[near + 1]):
+            a, b = pair[k, 0], pair[k, 1]
+            x, y, z, _ = _parting(start, along, a, b)
+            depth = margin - (np.sqrt(x * x + y * y + z * z) - radius[a] - radius[b])
             if depth > 0.0:
                 cost += weight * weight * depth * depth
     return cost
@@ -148,51 +154,65 @@ def add_collisions(
         gradient: Is added to; halved, exact.
     """
     cost = 0.0
-    if weight <= 0.0:
+    if weight <= 0.0 or len(table.sphere_pair) == 0:
         return cost
-    _place_spheres(table, rot, pos, work.centre)
+    _place(table, rot, pos, work)
+    # Taken out of their records once: compiled code counts references wherever it reaches into one.
+    radius, pair, first, start, along = table.radius, table.pair, table.first_pair, work.start, work.along
     for near in range(len(table.sphere_pair)):
-        if _spheres_apart(table, near, margin, work.centre):
+        if _spheres_apart(table.sphere_pair, near, table.sphere_radius, margin, work.centre):
             continue
-        for pair in range(table.first_pair[near], table.first_pair[near + 1]):
-            depth = margin - _find_contact(table, pair, rot, pos, margin, work.contact)
+        for k in range(first[near], first[near + 1]):
+            a, b = pair[k, 0], pair[k, 1]
+            x, y, z, share = _parting(start, along, a, b)
+            distance = np.sqrt(x * x + y * y + z * z)
+            depth = margin - (distance - radius[a] - radius[b])
             if depth > 0.0:
                 cost += weight * weight * depth * depth
-                _add_contact(table, near, tree, axes, weight, depth, work, hessian, gradient)
+                if distance > TOUCHING_M:
+                    x, y, z = x / distance, y / distance, z / distance
+                else:
+                    x, y, z = _way_out(along, a, b)
+                square_a = _branch_columns(table, near, 0, tree, axes, work, b, share, x, y, z)
+                square_b = _branch_columns(table, near, 1, tree, axes, work, b, share, x, y, z)
+                _add_branch(table, near, 0, tree, weight, -depth, square_a, square_b, work, hessian, gradient)
+                _add_branch(table, near, 1, tree, weight, depth, square_b, square_a, work, hessian, gradient)
     return cost
 
 
 @compiled
-def _place_spheres(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, centre: np.ndarray) -> None:
-    """Write the centres of all bounding spheres relative to the base."""
+def _place(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, work: CollisionWork) -> None:
+    """Write where all bounding spheres and capsules are, relative to the base."""
+    centre_b, start_b, end_b = table.sphere_centre_b, table.start_b, table.end_b
     for i in range(len(table.sphere_body)):
         body = table.sphere_body[i]
-        x, y, z = table.sphere_centre_b[i, 0], table.sphere_centre_b[i, 1], table.sphere_centre_b[i, 2]
         for k in range(3):
-            centre[i, k] = pos[body, k] + rot[body, k, 0] * x + rot[body, k, 1] * y + rot[body, k, 2] * z
+            r0, r1, r2 = rot[body, k, 0], rot[body, k, 1], rot[body, k, 2]
+            work.centre[i, k] = pos[body, k] + r0 * centre_b[i, 0] + r1 * centre_b[i, 1] + r2 * centre_b[i, 2]
+    for i in range(len(table.body)):
+        body = table.body[i]
+        x, y, z = start_b[i, 0], start_b[i, 1], start_b[i, 2]
+        ux, uy, uz = end_b[i, 0] - x, end_b[i, 1] - y, end_b[i, 2] - z
+        for k in range(3):
+            r0, r1, r2 = rot[body, k, 0], rot[body, k, 1], rot[body, k, 2]
+            work.start[i, k] = pos[body, k] + r0 * x + r1 * y + r2 * z
+            work.along[i, k] = r0 * ux + r1 * uy + r2 * uz
 
 
 @compiled
-def _spheres_apart(table: CapsuleTable, near: int, margin: float, centre: np.ndarray) -> bool:
+def _spheres_apart(sphere_pair: np.ndarray, near: int, radius: np.ndarray, margin: float, centre: np.ndarray) -> bool:
     """Whether the bounding spheres alone show that no gap is below the margin."""
-    a, b = table.sphere_pair[near, 0], table.sphere_pair[near, 1]
+    a, b = sphere_pair[near, 0], sphere_pair[near, 1]
     x, y, z = centre[a, 0] - centre[b, 0], centre[a, 1] - centre[b, 1], centre[a, 2] - centre[b, 2]
-    reach = table.sphere_radius[a] + table.sphere_radius[b] + margin
+    reach = radius[a] + radius[b] + margin
     return x * x + y * y + z * z >= reach * reach
 
 
 @compiled
-def _find_contact(
-    table: CapsuleTable, pair: int, rot: np.ndarray, pos: np.ndarray, margin: float, contact: np.ndarray
-) -> float:
-    """Return the gap of a pair; where it is below the margin, write how the capsules part."""
-    a, b = table.pair[pair, 0], table.pair[pair, 1]
-    ax, ay, az = _carried(rot[table.body[a]], pos[table.body[a]], table.start_b[a])
-    ex, ey, ez = _carried(rot[table.body[a]], pos[table.body[a]], table.end_b[a])
-    bx, by, bz = _carried(rot[table.body[b]], pos[table.body[b]], table.start_b[b])
-    fx, fy, fz = _carried(rot[table.body[b]], pos[table.body[b]], table.end_b[b])
-    ux, uy, uz, vx, vy, vz = ex - ax, ey - ay, ez - az, fx - bx, fy - by, fz - bz
-    rx, ry, rz = ax - bx, ay - by, az - bz
+def _parting(start: np.ndarray, along: np.ndarray, a: int, b: int) -> tuple[float, float, float, float]:
+    """Return the way from the axis of capsule ``b`` to that of ``a`` where they are closest, and where along ``b``."""
+    ux, uy, uz, vx, vy, vz = along[a, 0], along[a, 1], along[a, 2], along[b, 0], along[b, 1], along[b, 2]
+    rx, ry, rz = start[a, 0] - start[b, 0], start[a, 1] - start[b, 1], start[a, 2] - start[b, 2]
     s, t = _closest_shares(
         ux * ux + uy * uy + uz * uz,
         vx * vx + vy * vy + vz * vz,
@@ -200,31 +220,7 @@ def _find_contact(
         ux * rx + uy * ry + uz * rz,
         vx * rx + vy * ry + vz * rz,
     )
-    dx, dy, dz = rx + s * ux - t * vx, ry + s * uy - t * vy, rz + s * uz - t * vz
-    distance = np.sqrt(dx * dx + dy * dy + dz * dz)
-    gap = distance - table.radius[a] - table.radius[b]
-    if not gap < margin:
-        return gap
-    if distance > TOUCHING_M:
-        scale = 1.0 / distance
-        nx, ny, nz = scale * dx, scale * dy, scale * dz
-    else:
-        nx, ny, nz = _way_out(ux, uy, uz, vx, vy, vz)
-    px, py, pz = bx + t * vx, by + t * vy, bz + t * vz
-    contact[0], contact[1], contact[2], contact[3] = gap, nx, ny, nz
-    contact[4], contact[5], contact[6] = py * nz - pz * ny, pz * nx - px * nz, px * ny - py * nx
-    return gap
-
-
-@compiled
-def _carried(rot: np.ndarray, pos: np.ndarray, point: np.ndarray) -> tuple[float, float, float]:
-    """Return a point of a body relative to the base."""
-    x, y, z = point[0], point[1], point[2]
-    return (
-        pos[0] + rot[0, 0] * x + rot[0, 1] * y + rot[0, 2] * z,
-        pos[1] + rot[1, 0] * x + rot[1, 1] * y + rot[1, 2] * z,
-        pos[2] + rot[2, 0] * x + rot[2, 1] * y + rot[2, 2] * z,
-    )
+    return rx + s * ux - t * vx, ry + s * uy - t * vy, rz + s * uz - t * vz, t
 
 
 @compiled
@@ -255,56 +251,50 @@ def _inside(share: float) -> float:
 
 
 @compiled
-def _way_out(ux: float, uy: float, uz: float, vx: float, vy: float, vz: float) -> tuple[float, float, float]:
-    """Return a unit vector across two axes that cross: any of them parts the capsules, the longest way round none."""
+def _way_out(along: np.ndarray, a: int, b: int) -> tuple[float, float, float]:
+    """Return a unit vector across two axes that cross; across both, as that is the shortest way to part them."""
+    ux, uy, uz, vx, vy, vz = along[a, 0], along[a, 1], along[a, 2], along[b, 0], along[b, 1], along[b, 2]
     x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    if x * x + y * y + z * z <= 1e-24:  # along each other, or points: any vector across the first
-        if abs(ux) <= abs(uz):
+    if x * x + y * y + z * z <= PARALLEL * (ux * ux + uy * uy + uz * uz) * (vx * vx + vy * vy + vz * vz):
+        if abs(ux) <= abs(uz):  # along each other, or a point: any vector across the first
             x, y, z = 0.0, uz, -uy
         else:
             x, y, z = uy, -ux, 0.0
     square = x * x + y * y + z * z
-    if square <= 1e-24:
+    if square <= 0.0:
         return 0.0, 0.0, 1.0
     scale = 1.0 / np.sqrt(square)
     return scale * x, scale * y, scale * z
 
 
 @compiled
-def _add_contact(
+def _branch_columns(
     table: CapsuleTable,
     near: int,
+    side: int,
     tree: KinematicTree,
     axes: np.ndarray,
-    weight: float,
-    depth: float,
     work: CollisionWork,
-    hessian: np.ndarray,
-    gradient: np.ndarray,
-) -> None:
-    """Add the derivatives of one pair that is nearer than the margin."""
-    square_a = _branch_columns(table, near, 0, tree, axes, work)
-    square_b = _branch_columns(table, near, 1, tree, axes, work)
-    product = np.sqrt(square_a * square_b)
-    squared = weight * weight
-    scale_a = squared * (1.0 + product / square_a) if square_a > 0.0 else 0.0
-    scale_b = squared * (1.0 + product / square_b) if square_b > 0.0 else 0.0
-    _add_branch(table, near, 0, tree, -squared * depth, scale_a, work.columns[0], hessian, gradient)
-    _add_branch(table, near, 1, tree, squared * depth, scale_b, work.columns[1], hessian, gradient)
-
-
-@compiled
-def _branch_columns(
-    table: CapsuleTable, near: int, side: int, tree: KinematicTree, axes: np.ndarray, work: CollisionWork
+    b: int,
+    share: float,
+    x: float,
+    y: float,
+    z: float,
 ) -> float:
-    """Write how fast the contact point of a body moves along the way to part, by joint; return the sum of squares."""
-    leaf = 5 + table.sphere_body[table.sphere_pair[near, side]]
-    contact, columns, square = work.contact, work.columns[side], 0.0
+    """Write how fast each joint of a branch moves its body along the way to part; return the sum of squares.
+
+    The closest points of both bodies lie on one line along (x, y, z), so its moment about the base is that of either.
+    """
+    px = work.start[b, 0] + share * work.along[b, 0]
+    py = work.start[b, 1] + share * work.along[b, 1]
+    pz = work.start[b, 2] + share * work.along[b, 2]
+    mx, my, mz = py * z - pz * y, pz * x - px * z, px * y - py * x
+    leaf, square = 5 + table.sphere_body[table.sphere_pair[near, side]], 0.0
     for k in range(table.branch_length[near, side]):
         i = tree.chain[leaf, k]
-        speed = axes[i, 0] * contact[1] + axes[i, 1] * contact[2] + axes[i, 2] * contact[3]
-        speed += axes[i, 3] * contact[4] + axes[i, 4] * contact[5] + axes[i, 5] * contact[6]
-        columns[k] = speed
+        speed = axes[i, 0] * x + axes[i, 1] * y + axes[i, 2] * z
+        speed += axes[i, 3] * mx + axes[i, 4] * my + axes[i, 5] * mz
+        work.columns[side, k] = speed
         square += speed * speed
     return square
 
@@ -315,18 +305,23 @@ def _add_branch(
     near: int,
     side: int,
     tree: KinematicTree,
-    pull: float,
-    scale: float,
-    columns: np.ndarray,
+    weight: float,
+    depth: float,
+    square: float,
+    other_square: float,
+    work: CollisionWork,
     hessian: np.ndarray,
     gradient: np.ndarray,
 ) -> None:
-    """Add ``pull * columns`` to the gradient of a branch and ``scale * columns columns^T`` to its matrix."""
-    leaf = 5 + table.sphere_body[table.sphere_pair[near, side]]
-    n = table.branch_length[near, side]
+    """Add what a pair adds to the gradient and the matrix of one branch; see the module for the split."""
+    if square <= 0.0:
+        return
+    leaf, n = 5 + table.sphere_body[table.sphere_pair[near, side]], table.branch_length[near, side]
+    columns, squared = work.columns, weight * weight
+    scale = squared * (1.0 + np.sqrt(other_square / square))
     for k in range(n):
         i = tree.chain[leaf, k]
-        gradient[i] += pull * columns[k]
-        row, share = tree.row_start[i] - k, scale * columns[k]
+        gradient[i] += squared * depth * columns[side, k]
+        row, share = tree.row_start[i] - k, scale * columns[side, k]
         for j in range(k, n):
-            hessian[row + j] += share * columns[j]
+            hessian[row + j] += share * columns[side, j]
