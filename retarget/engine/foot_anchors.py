@@ -1,0 +1,259 @@
+"""Turns which feet stand into targets that hold them where they are, frame by frame as they come, compiled.
+
+A sole has two anchor points, heel and toe; each is a task of its own whose horizontal price is zero until the foot
+stands and that point touches the floor. Then it is held where it *is*: nothing is pulled to where the human's foot is,
+so nothing jumps. Two held points keep place and heading and leave the foot free to tilt; a foot that rolls over its toe
+lets go of its heel. At lift-off the foot's target is shifted to where the foot is, and the shift fades out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from retarget.engine.jit import compiled
+from retarget.engine.quadratic import carried
+
+
+class AnchorParams(NamedTuple):
+    """Which tasks the feet are, and how they are held; see :class:`retarget.online.AnchorConfig`."""
+
+    foot_task: Int[np.ndarray, " feet"]
+    """Task that leads each foot."""
+    region: Int[np.ndarray, " feet"]
+    """Column of each foot among the contact regions."""
+    patch: Int[np.ndarray, " feet"]
+    """Floor patch of each foot's sole."""
+    point_task: Int[np.ndarray, "feet points"]
+    """Tasks of the anchor points."""
+    lever: Float[np.ndarray, "feet points 3"]
+    """Anchor points from the point of the foot's task, in the link's frame [m]."""
+    weight: float
+    rise_s: float
+    fade_s: float
+    reach_m: float
+    touch_m: float
+    lifted_m: float
+
+
+class AnchorState(NamedTuple):
+    """What the anchors remember between frames."""
+
+    held: Bool[np.ndarray, "feet points"]
+    """Points that are held."""
+    grip: Float[np.ndarray, "feet points"]
+    """How far the price of each held point has risen: 0 at touch-down, 1 in the end."""
+    anchor_w: Float[np.ndarray, "feet points 2"]
+    """Where they are held [m]."""
+    gap_w: Float[np.ndarray, "feet points 2"]
+    """How far the human's foot asked for another place when the point was taken hold of [m]."""
+    point_w: Float[np.ndarray, "feet points 3"]
+    """Where the robot's points are [m]."""
+    asked: Float[np.ndarray, "feet 3"]
+    """Target of each foot's point before it is shifted [m]."""
+    asked_rot: Float[np.ndarray, "feet 3 3"]
+    """Target orientation of each foot before it is turned."""
+    residual: Float[np.ndarray, "feet 4"]
+    """Place [m] and heading [rad] of the robot's foot from what was asked for."""
+    shift: Float[np.ndarray, "feet 4"]
+    """Shift [m] and turn about z [rad] of the foot's target at lift-off."""
+    fade: Float[np.ndarray, " feet"]
+    """Share of the time left in which the shift fades, 1 at lift-off."""
+    wait_s: Float[np.ndarray, " feet"]
+    """Time before a foot that was let go may be held again [s]."""
+    let_go: Bool[np.ndarray, " feet"]
+    """Answer: feet that stand, but whose anchor was let go in this frame."""
+
+
+def new_anchor_state(n_feet: int, n_points: int) -> AnchorState:
+    """Return the memory of feet that have not been seen yet."""
+    return AnchorState(
+        held=np.zeros((n_feet, n_points), dtype=bool),
+        grip=np.zeros((n_feet, n_points)),
+        anchor_w=np.zeros((n_feet, n_points, 2)),
+        gap_w=np.zeros((n_feet, n_points, 2)),
+        point_w=np.zeros((n_feet, n_points, 3)),
+        asked=np.zeros((n_feet, 3)),
+        asked_rot=np.zeros((n_feet, 3, 3)),
+        residual=np.zeros((n_feet, 4)),
+        shift=np.zeros((n_feet, 4)),
+        fade=np.zeros(n_feet),
+        wait_s=np.zeros(n_feet),
+        let_go=np.zeros(n_feet, dtype=bool),
+    )
+
+
+@compiled
+def lead_feet(dt, standing, params, state, pos_w, rot_w, position_weight, planted):  # noqa: ANN001, ANN201
+    """Change the targets of one frame so that standing feet stay; compiled, allocates nothing.
+
+    Args:
+        dt: Time since the last frame [s].
+        standing: Contact regions that bear weight.
+        params: An :class:`AnchorParams`.
+        state: An :class:`AnchorState`, changed in place.
+        pos_w: Target points (tasks, 3) [m]; those of feet and anchors are changed.
+        rot_w: Target orientations (tasks, 3, 3); those of feet and anchors are changed.
+        position_weight: Prices along world axes (tasks, 3) as the table has them [1/m]; changed likewise.
+        planted: Filled for the soles.
+    """
+    for foot in range(len(params.foot_task)):
+        task = params.foot_task[foot]
+        stands = standing[params.region[foot]]
+        for i in range(3):
+            state.asked[foot, i] = pos_w[task, i]
+            for j in range(3):
+                state.asked_rot[foot, i, j] = rot_w[task, i, j]
+        was_held = _any_held(state, foot)
+        state.let_go[foot] = False
+        _release(foot, stands, params, state)
+        is_held = _any_held(state, foot)
+        state.wait_s[foot] = max(state.wait_s[foot] - dt, 0.0)
+        if was_held and not is_held:
+            state.fade[foot] = 1.0
+            for i in range(4):
+                state.shift[foot, i] = state.residual[foot, i]
+            if stands:
+                state.wait_s[foot] = params.fade_s
+                state.let_go[foot] = True
+        else:
+            state.fade[foot] = max(state.fade[foot] - dt / params.fade_s, 0.0)
+        planted[params.patch[foot]] = stands
+        _shift_foot(foot, task, state, pos_w, rot_w)
+        _price_foot(foot, task, dt, params, state, pos_w, rot_w, position_weight)
+
+
+@compiled
+def _any_held(state, foot):  # noqa: ANN001, ANN202
+    """Tell whether any point of a foot is held."""
+    count = 0
+    for point in range(state.held.shape[1]):
+        count += state.held[foot, point]
+    return count > 0
+
+
+@compiled
+def _asked_point(foot, point, params, state, axis):  # noqa: ANN001, ANN202
+    """One coordinate of where the human's foot asks an anchor point to be."""
+    r, lever = state.asked_rot[foot], params.lever[foot, point]
+    return state.asked[foot, axis] + r[axis, 0] * lever[0] + r[axis, 1] * lever[1] + r[axis, 2] * lever[2]
+
+
+@compiled
+def _release(foot, stands, params, state):  # noqa: ANN001, ANN202
+    """Let go of points of a foot that stands no more, that have risen, or that are asked to be elsewhere."""
+    for point in range(state.held.shape[1]):
+        if not state.held[foot, point]:
+            continue
+        away, slip = 0.0, 0.0
+        for axis in range(2):
+            anchor = state.anchor_w[foot, point, axis]
+            asked = _asked_point(foot, point, params, state, axis) - anchor
+            away += (asked - state.gap_w[foot, point, axis]) ** 2
+            slip += (state.point_w[foot, point, axis] - anchor) ** 2
+        risen = state.point_w[foot, point, 2] > params.lifted_m
+        if not stands or risen or max(away, slip) > params.reach_m**2:
+            state.held[foot, point] = False
+            state.grip[foot, point] = 0.0
+
+
+@compiled
+def _shift_foot(foot, task, state, pos_w, rot_w):  # noqa: ANN001, ANN202
+    """Shift and turn the foot's target by what is left of its shift."""
+    left = state.fade[foot]
+    if left <= 0.0:
+        return
+    left = left * left * (3.0 - 2.0 * left)
+    for i in range(3):
+        pos_w[task, i] += left * state.shift[foot, i]
+    angle = left * state.shift[foot, 3]
+    c, s = np.cos(angle), np.sin(angle)
+    for j in range(3):
+        x, y = rot_w[task, 0, j], rot_w[task, 1, j]
+        rot_w[task, 0, j], rot_w[task, 1, j] = c * x - s * y, s * x + c * y
+
+
+@compiled
+def _price_foot(foot, task, dt, params, state, pos_w, rot_w, position_weight):  # noqa: ANN001, ANN202
+    """Set the anchors' targets, and hand the foot's price over to them as their grip rises."""
+    usual = position_weight[task, 0]
+    most = 0.0
+    for point in range(state.held.shape[1]):
+        anchor = params.point_task[foot, point]
+        for i in range(3):
+            for j in range(3):
+                rot_w[anchor, i, j] = rot_w[task, i, j]
+            position_weight[anchor, i] = 0.0
+            pos_w[anchor, i] = state.anchor_w[foot, point, i] if i < 2 else 0.0
+        if not state.held[foot, point]:
+            continue
+        grip = min(state.grip[foot, point] + dt / params.rise_s, 1.0)
+        state.grip[foot, point] = grip
+        most = max(most, grip)
+        # Prices rise by equal ratios, for they span orders of magnitude.
+        price = max(usual, 1.0) * (params.weight / max(usual, 1.0)) ** grip
+        position_weight[anchor, 0] = price
+        position_weight[anchor, 1] = price
+    for i in range(3):  # the floor and the anchors place the foot; its target decides how it is turned
+        position_weight[task, i] *= 1.0 - most
+
+
+@compiled
+def take_hold(q, standing, problem, work, params, state):  # noqa: ANN001, ANN201
+    """Read where the robot's feet are now, and take hold of points that stand; compiled, allocates nothing.
+
+    Args:
+        q: The answer of this frame.
+        standing: Contact regions that bear weight.
+        problem: A :class:`FrameProblem`.
+        work: A :class:`Workspace` in which the bodies are placed at ``q``.
+        params: An :class:`AnchorParams`.
+        state: An :class:`AnchorState`, changed in place.
+    """
+    for foot in range(len(params.foot_task)):
+        _read_foot(foot, q, problem, work, params, state)
+        if not standing[params.region[foot]] or state.wait_s[foot] > 0.0:
+            continue
+        for point in range(state.held.shape[1]):
+            if state.held[foot, point] or state.point_w[foot, point, 2] > params.touch_m:
+                continue
+            state.held[foot, point] = True
+            state.grip[foot, point] = 0.0
+            for axis in range(2):
+                at = state.point_w[foot, point, axis]
+                state.anchor_w[foot, point, axis] = at
+                state.gap_w[foot, point, axis] = _asked_point(foot, point, params, state, axis) - at
+
+
+@compiled
+def _read_foot(foot, q, problem, work, params, state):  # noqa: ANN001, ANN202
+    """Read the anchor points of a foot, and how far it is from where it was asked to be."""
+    for point in range(state.held.shape[1]):
+        task = params.point_task[foot, point]
+        x, y, z = carried(work.rot, work.pos, problem.task_body[task], problem.task_point[task])
+        state.point_w[foot, point, 0] = q[0] + x
+        state.point_w[foot, point, 1] = q[1] + y
+        state.point_w[foot, point, 2] = q[2] + z
+    task = params.foot_task[foot]
+    body = problem.task_body[task]
+    x, y, z = carried(work.rot, work.pos, body, problem.task_point[task])
+    state.residual[foot, 0] = q[0] + x - state.asked[foot, 0]
+    state.residual[foot, 1] = q[1] + y - state.asked[foot, 1]
+    state.residual[foot, 2] = q[2] + z - state.asked[foot, 2]
+    state.residual[foot, 3] = _turn_about_z(work.rot[body], problem.task_rot[task], state.asked_rot[foot])
+
+
+@compiled
+def _turn_about_z(body, link, asked):  # noqa: ANN001, ANN202
+    """Return by how much ``body link`` is turned about z from ``asked`` (the twist of ``body link asked^T``)."""
+    cosine, sine = 0.0, 0.0
+    for k in range(3):
+        x, y = 0.0, 0.0
+        for i in range(3):
+            x += body[0, i] * link[i, k]
+            y += body[1, i] * link[i, k]
+        cosine += x * asked[0, k] + y * asked[1, k]
+        sine += y * asked[0, k] - x * asked[1, k]
+    return np.arctan2(sine, cosine)
