@@ -19,7 +19,14 @@ from scipy.sparse.csgraph import connected_components
 
 from pipeline.video.appearance import distance, mean_appearance
 from pipeline.video.ssd import covered_share
-from pipeline.video.tracklets import CROWDED_SHARE, Piece, Sightings, crowded_rows, cut_into_pieces
+from pipeline.video.tracklets import (
+    CROWDED_SHARE,
+    Piece,
+    Sightings,
+    crowded_rows,
+    cut_into_pieces,
+    rows_before_hidden,
+)
 
 _NO_LINK = 9.0
 _LONGEST_LINK = 2.0
@@ -63,12 +70,14 @@ def link_people(sightings: Sightings, times: Float[np.ndarray, " pictures"], max
     if len(sightings) == 0:
         return []
     crowded = crowded_rows(sightings)
-    pieces = cut_into_pieces(sightings, crowded, times)
+    longest_s = _LONGEST_LINK * max_gap_s
+    hiding = rows_before_hidden(sightings, crowded, times, longest_s)
+    pieces = cut_into_pieces(sightings, crowded, hiding, times)
     chains = _reunite(_chains(pieces, max_gap_s), pieces)
     looks = [_looks_of([pieces[i] for i in chain]) for chain in chains]
     rows = [_rows_of([pieces[i] for i in chain], sightings, looks, number) for number, chain in enumerate(chains)]
     rows.sort(key=lambda r: -float((sightings.score[r] * sightings.size[r]).sum()))
-    crowded |= _hiding_rows(rows, sightings, times, _LONGEST_LINK * max_gap_s)
+    crowded |= _hiding_rows(rows, sightings, times, longest_s)
     return [Person(pictures=sightings.picture[r], tracklets=sightings.tracklet[r], crowded=crowded[r]) for r in rows]
 
 

@@ -102,22 +102,52 @@ def crowded_rows(sightings: Sightings) -> Bool[np.ndarray, " rows"]:
     return crowded
 
 
+def rows_before_hidden(
+    sightings: Sightings, crowded: Bool[np.ndarray, " rows"], times: Float[np.ndarray, " pictures"], longest_s: float
+) -> Bool[np.ndarray, " rows"]:
+    """Return which sightings lie where somebody was lost beside somebody else, up to ``longest_s`` ago.
+
+    Who is seen there may have the lost one behind them, though nobody else is seen near.
+    """
+    hiding = np.zeros(len(sightings), dtype=bool)
+    at = times[sightings.picture]
+    _, last_from_end = np.unique(sightings.tracklet[::-1], return_index=True)
+    for lost in len(sightings) - 1 - last_from_end:
+        if crowded[lost]:
+            rows = np.flatnonzero((at > at[lost]) & (at <= at[lost] + longest_s))
+            hiding[rows] |= covered_share(sightings.box[rows], sightings.box[lost]) > CROWDED_SHARE
+    return hiding
+
+
 def cut_into_pieces(
-    sightings: Sightings, crowded: Bool[np.ndarray, " rows"], times: Float[np.ndarray, " pictures"]
+    sightings: Sightings,
+    crowded: Bool[np.ndarray, " rows"],
+    hiding: Bool[np.ndarray, " rows"],
+    times: Float[np.ndarray, " pictures"],
 ) -> list[Piece]:
-    """Return the tracklets, cut where one person's square slid onto somebody else; in the order of time."""
+    """Return the tracklets, cut where one person's square slid onto somebody else; in the order of time.
+
+    Args:
+        sightings: Everybody seen.
+        crowded: As :func:`crowded_rows` gives it.
+        hiding: As :func:`rows_before_hidden` gives it.
+        times: Time of each picture [s].
+    """
     pieces = []
     for number in np.unique(sightings.tracklet):
         rows = np.flatnonzero(sightings.tracklet == number)
         near = np.convolve(crowded[rows], np.ones(2 * _MARGIN_PICTURES + 1), mode="full") > 0
         doubtful = near[_MARGIN_PICTURES : _MARGIN_PICTURES + len(rows)]
-        for first, end in _one_person_spans(sightings, rows, doubtful):
+        for first, end in _one_person_spans(sightings, rows, doubtful, hiding[rows]):
             pieces.append(_piece(sightings, rows[first:end], doubtful[first:end], times))
     return sorted(pieces, key=lambda piece: (piece.begins_s, int(piece.rows[0])))
 
 
 def _one_person_spans(
-    sightings: Sightings, rows: Int[np.ndarray, " rows"], doubtful: Bool[np.ndarray, " rows"]
+    sightings: Sightings,
+    rows: Int[np.ndarray, " rows"],
+    doubtful: Bool[np.ndarray, " rows"],
+    hiding: Bool[np.ndarray, " rows"],
 ) -> list[tuple[int, int]]:
     """Cut a tracklet where looks change from one moment to the next; people do not, but squares slide."""
     clean = np.flatnonzero(~doubtful)
@@ -129,24 +159,30 @@ def _one_person_spans(
     low, high = np.maximum(cuts - _WINDOW, 0), np.minimum(cuts + _WINDOW, len(clean))
     before = np.sqrt(np.maximum(total[cuts] - total[low], 0.0) / (cuts - low)[:, None, None])
     after = np.sqrt(np.maximum(total[high] - total[cuts], 0.0) / (high - cuts)[:, None, None])
-    enough = np.where(_may_have_slid(sightings, rows, clean)[cuts], _OTHER_PERSON_NEAR, _OTHER_PERSON)
-    change = distance(before, after) - enough
-    best = int(np.argmax(change))
-    if change[best] < 0:
+    enough = np.where(_may_have_slid(sightings, rows, clean, hiding)[cuts], _OTHER_PERSON_NEAR, _OTHER_PERSON)
+    change = distance(before, after)
+    if (change < enough).all():
         return [(0, len(rows))]
+    best = int(np.argmax(np.where(change >= enough, change, -1.0)))
     doubt = range(int(clean[cuts[best] - 1]) + 1, int(clean[cuts[best]]))
     cut = doubt.start + _cut_among(sightings.appearance[rows[doubt.start : doubt.stop]], before[best], after[best])
-    left = _one_person_spans(sightings, rows[:cut], doubtful[:cut])
-    right = _one_person_spans(sightings, rows[cut:], doubtful[cut:])
+    left = _one_person_spans(sightings, rows[:cut], doubtful[:cut], hiding[:cut])
+    right = _one_person_spans(sightings, rows[cut:], doubtful[cut:], hiding[cut:])
     return left + [(cut + first, cut + end) for first, end in right]
 
 
 def _may_have_slid(
-    sightings: Sightings, rows: Int[np.ndarray, " rows"], clean: Int[np.ndarray, " clean"]
+    sightings: Sightings,
+    rows: Int[np.ndarray, " rows"],
+    clean: Int[np.ndarray, " clean"],
+    hiding: Bool[np.ndarray, " rows"],
 ) -> Bool[np.ndarray, " cuts"]:
-    """Return between which clean sightings somebody else was near, or the square jumped; both ends count as not."""
+    """Return between which clean sightings somebody else was near or hidden, or the square jumped; ends count as not."""
     jump = np.hypot(*np.diff(sightings.center[rows[clean]], axis=0).T) > _JUMP * sightings.size[rows[clean[1:]]]
-    return np.concatenate([[False], (np.diff(clean) > 1) | jump, [False]])
+    hidden = hiding[clean[1:]]
+    # Beside somebody hidden a few pictures of two mixed bodies look like a third: the change must last.
+    hidden[: _WINDOW - 1] = hidden[len(hidden) - _WINDOW + 1 :] = False
+    return np.concatenate([[False], (np.diff(clean) > 1) | hidden | jump, [False]])
 
 
 def _cut_among(

@@ -15,11 +15,14 @@ from pipeline.video.tracklets import Sightings
 FPS = 30.0
 HEIGHT = 300.0
 RED, BLUE, GREEN, WHITE = 0, 2, 4, 18
+REDDISH = {RED: 0.4, WHITE: 0.6}
+"""Differs from RED less than somebody alone may seem to change, as two people in partly equal clothes do."""
 
 
 def _looks(colour, rng):
     histogram = 0.02 + 0.02 * rng.random((3, 21))
-    histogram[:, colour] += 1.0
+    for number, share in ({colour: 1.0} if isinstance(colour, int) else colour).items():
+        histogram[:, number] += share
     return np.sqrt(histogram / histogram.sum(axis=1, keepdims=True))
 
 
@@ -131,6 +134,34 @@ def test_a_square_that_slid_onto_somebody_else_is_cut_there():
             for picture, number in zip(person.pictures, person.tracklets, strict=True)
         ]
         assert max(truth.count(RED), truth.count(BLUE)) / len(truth) > 0.97
+
+
+def _hiding(slides):
+    """One stands behind another for a second; then both part, and the other's square goes with ``slides`` of them."""
+    n, meet, part = 120, 40, 70
+    t = _times(n)
+    away = np.maximum(t - t[part], 0.0) - np.maximum(t[meet] - t, 0.0)
+    behind, front = (np.column_stack([600 + sign * 200 * away, np.full(n, 400.0)]) for sign in (1, -1))
+    gone, stays = (behind, front) if slides else (front, behind)
+    colours = (RED, REDDISH) if slides else (REDDISH, RED)
+    return [
+        (0, range(meet), behind[:meet], RED),
+        (1, range(part), front[:part], REDDISH),
+        (1, range(part, n), gone[part:], colours[0]),
+        (2, range(part + 15, n), stays[part + 15 :], colours[1]),
+    ], part
+
+
+@pytest.mark.parametrize("slides", [True, False])
+def test_a_square_that_slides_onto_who_was_hidden_behind_is_cut_there(slides):
+    """Nobody else was seen near just then, but somebody was lost there: it may be them who come out."""
+    tracks, part = _hiding(slides)
+    persons = link_people(_sightings(tracks), _times(120), 1.0)
+    expected = {(0, False), (1, True)}, {(1, False), (2, True)}
+    if not slides:
+        expected = {(1, False), (1, True)}, {(0, False), (2, True)}
+    found = [set(zip(person.tracklets.tolist(), (person.pictures >= part).tolist(), strict=True)) for person in persons]
+    assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
 
 
 def test_somebody_alone_who_comes_back_much_later_is_the_same():
