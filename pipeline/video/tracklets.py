@@ -177,7 +177,7 @@ def _may_have_slid(
     clean: Int[np.ndarray, " clean"],
     hiding: Bool[np.ndarray, " rows"],
 ) -> Bool[np.ndarray, " cuts"]:
-    """Return between which clean sightings somebody else was near or hidden, or the square jumped; ends count as not."""
+    """Return between which clean sightings others were near or hidden, or the square jumped; both ends count as not."""
     jump = np.hypot(*np.diff(sightings.center[rows[clean]], axis=0).T) > _JUMP * sightings.size[rows[clean[1:]]]
     hidden = hiding[clean[1:]]
     # Beside somebody hidden a few pictures of two mixed bodies look like a third: the change must last.
