@@ -1,9 +1,10 @@
 """Turns the placements of a robot's bodies into the price of parts that touch, with its derivatives.
 
 The price of a pair of capsules is ``(weight * max(0, margin - gap))^2``, where the gap is the distance of their
-surfaces, negative where they overlap. A gap does not change with the base, nor with any joint above both bodies, so only
-the two branches below their lowest common ancestor feel it. Between the branches the Gauss-Newton matrix has entries that a
-tree-sparse matrix has no place for. With ``a`` and ``b`` the parts of the pair's Jacobian, it is replaced by
+surfaces, negative where they overlap. A gap does not change with the base, nor with any joint above both bodies, so
+only the two branches below their lowest common ancestor feel it. Between the branches the Gauss-Newton matrix has
+entries that a tree-sparse matrix has no place for. With ``a`` and ``b`` the two parts of the Jacobian of a gap, it is
+replaced by
 
     (1 + |b|/|a|) a a^T + (1 + |a|/|b|) b b^T,
 
@@ -85,6 +86,11 @@ class CollisionWork(NamedTuple):
     """First ends of the capsules' axes."""
     along: Float[np.ndarray, "capsules 3"]
     """Way from there to the second ends."""
+    found: Int[np.ndarray, " pairs"]
+    """Sphere pair that each pair nearer than the margin belongs to."""
+    contact: Float[np.ndarray, "pairs 7"]
+    """Of each such pair: how far it is inside the margin [m], the direction that parts it (3), and the moment of a unit
+    force along it about the base (3)."""
     columns: Float[np.ndarray, "2 depth"]
     """How fast the gap of a pair changes with the joints of either branch, leaf first [m/rad]."""
 
@@ -95,6 +101,8 @@ def collision_work(table: CapsuleTable, tree: KinematicTree) -> CollisionWork:
         centre=np.zeros((len(table.sphere_body), 3)),
         start=np.zeros((len(table.body), 3)),
         along=np.zeros((len(table.body), 3)),
+        found=np.zeros(len(table.pair), dtype=np.int64),
+        contact=np.zeros((len(table.pair), 7)),
         columns=np.zeros((2, tree.chain.shape[1])),
     )
 
@@ -112,17 +120,8 @@ def collision_cost(
     cost = 0.0
     if weight <= 0.0 or len(table.sphere_pair) == 0:
         return cost
-    _place(table, rot, pos, work)
-    radius, pair, first, start, along = table.radius, table.pair, table.first_pair, work.start, work.along
-    for near in range(len(table.sphere_pair)):
-        if _spheres_apart(table.sphere_pair, near, table.sphere_radius, margin, work.centre):
-            continue
-        for k in range(first[near], first[near + 1]):
-            a, b = pair[k, 0], pair[k, 1]
-            x, y, z, _ = _parting(start, along, a, b)
-            depth = margin - (np.sqrt(x * x + y * y + z * z) - radius[a] - radius[b])
-            if depth > 0.0:
-                cost += weight * weight * depth * depth
+    for k in range(_find_contacts(table, rot, pos, margin, work)):
+        cost += weight * weight * work.contact[k, 0] * work.contact[k, 0]
     return cost
 
 
@@ -156,28 +155,55 @@ def add_collisions(
     cost = 0.0
     if weight <= 0.0 or len(table.sphere_pair) == 0:
         return cost
+    for k in range(_find_contacts(table, rot, pos, margin, work)):
+        near, depth = work.found[k], weight * work.contact[k, 0]
+        cost += depth * depth
+        square_a = _branch_columns(table, near, 0, tree, axes, k, work)
+        square_b = _branch_columns(table, near, 1, tree, axes, k, work)
+        _add_branch(table, near, 0, tree, weight, -depth, square_a, square_b, work, hessian, gradient)
+        _add_branch(table, near, 1, tree, weight, depth, square_b, square_a, work, hessian, gradient)
+    return cost
+
+
+@compiled
+def _find_contacts(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin: float, work: CollisionWork) -> int:
+    """Write all pairs nearer than the margin and return their number."""
     _place(table, rot, pos, work)
     # Taken out of their records once: compiled code counts references wherever it reaches into one.
-    radius, pair, first, start, along = table.radius, table.pair, table.first_pair, work.start, work.along
-    for near in range(len(table.sphere_pair)):
-        if _spheres_apart(table.sphere_pair, near, table.sphere_radius, margin, work.centre):
+    pair, first, radius = table.pair, table.first_pair, table.radius
+    sphere_pair, sphere_radius, centre, start, along = (
+        table.sphere_pair,
+        table.sphere_radius,
+        work.centre,
+        work.start,
+        work.along,
+    )
+    found, contact, n = work.found, work.contact, 0
+    for near in range(len(sphere_pair)):
+        if _spheres_apart(sphere_pair, near, sphere_radius, margin, centre):
             continue
         for k in range(first[near], first[near + 1]):
             a, b = pair[k, 0], pair[k, 1]
             x, y, z, share = _parting(start, along, a, b)
-            distance = np.sqrt(x * x + y * y + z * z)
-            depth = margin - (distance - radius[a] - radius[b])
-            if depth > 0.0:
-                cost += weight * weight * depth * depth
+            reach = radius[a] + radius[b] + margin
+            square = x * x + y * y + z * z
+            if square < reach * reach:
+                distance = np.sqrt(square)
                 if distance > TOUCHING_M:
                     x, y, z = x / distance, y / distance, z / distance
                 else:
                     x, y, z = _way_out(along, a, b)
-                square_a = _branch_columns(table, near, 0, tree, axes, work, b, share, x, y, z)
-                square_b = _branch_columns(table, near, 1, tree, axes, work, b, share, x, y, z)
-                _add_branch(table, near, 0, tree, weight, -depth, square_a, square_b, work, hessian, gradient)
-                _add_branch(table, near, 1, tree, weight, depth, square_b, square_a, work, hessian, gradient)
-    return cost
+                # The closest points of both lie on one line along (x, y, z): its moment is that of either.
+                px, py, pz = (
+                    start[b, 0] + share * along[b, 0],
+                    start[b, 1] + share * along[b, 1],
+                    start[b, 2] + share * along[b, 2],
+                )
+                found[n] = near
+                contact[n, 0], contact[n, 1], contact[n, 2], contact[n, 3] = reach - distance, x, y, z
+                contact[n, 4], contact[n, 5], contact[n, 6] = py * z - pz * y, pz * x - px * z, px * y - py * x
+                n += 1
+    return n
 
 
 @compiled
@@ -274,27 +300,17 @@ def _branch_columns(
     side: int,
     tree: KinematicTree,
     axes: np.ndarray,
+    k: int,
     work: CollisionWork,
-    b: int,
-    share: float,
-    x: float,
-    y: float,
-    z: float,
 ) -> float:
-    """Write how fast each joint of a branch moves its body along the way to part; return the sum of squares.
-
-    The closest points of both bodies lie on one line along (x, y, z), so its moment about the base is that of either.
-    """
-    px = work.start[b, 0] + share * work.along[b, 0]
-    py = work.start[b, 1] + share * work.along[b, 1]
-    pz = work.start[b, 2] + share * work.along[b, 2]
-    mx, my, mz = py * z - pz * y, pz * x - px * z, px * y - py * x
+    """Write how fast each joint of a branch moves its body along the way to part; return the sum of squares."""
+    contact, columns, chain = work.contact, work.columns, tree.chain
     leaf, square = 5 + table.sphere_body[table.sphere_pair[near, side]], 0.0
-    for k in range(table.branch_length[near, side]):
-        i = tree.chain[leaf, k]
-        speed = axes[i, 0] * x + axes[i, 1] * y + axes[i, 2] * z
-        speed += axes[i, 3] * mx + axes[i, 4] * my + axes[i, 5] * mz
-        work.columns[side, k] = speed
+    for j in range(table.branch_length[near, side]):
+        i = chain[leaf, j]
+        speed = axes[i, 0] * contact[k, 1] + axes[i, 1] * contact[k, 2] + axes[i, 2] * contact[k, 3]
+        speed += axes[i, 3] * contact[k, 4] + axes[i, 4] * contact[k, 5] + axes[i, 5] * contact[k, 6]
+        columns[side, j] = speed
         square += speed * speed
     return square
 
@@ -306,7 +322,7 @@ def _add_branch(
     side: int,
     tree: KinematicTree,
     weight: float,
-    depth: float,
+    pull: float,
     square: float,
     other_square: float,
     work: CollisionWork,
@@ -316,12 +332,12 @@ def _add_branch(
     """Add what a pair adds to the gradient and the matrix of one branch; see the module for the split."""
     if square <= 0.0:
         return
+    columns, chain, row_start = work.columns, tree.chain, tree.row_start
     leaf, n = 5 + table.sphere_body[table.sphere_pair[near, side]], table.branch_length[near, side]
-    columns, squared = work.columns, weight * weight
-    scale = squared * (1.0 + np.sqrt(other_square / square))
+    scale = weight * weight * (1.0 + np.sqrt(other_square / square))
     for k in range(n):
-        i = tree.chain[leaf, k]
-        gradient[i] += squared * depth * columns[side, k]
-        row, share = tree.row_start[i] - k, scale * columns[side, k]
+        i = chain[leaf, k]
+        gradient[i] += weight * pull * columns[side, k]
+        row, share = row_start[i] - k, scale * columns[side, k]
         for j in range(k, n):
             hessian[row + j] += share * columns[side, j]
