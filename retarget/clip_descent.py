@@ -80,7 +80,9 @@ def descend(
     damping = np.full(frames, config.damping if first_damping is None else first_damping)
     trial, linear = np.empty_like(q), 0
     fixed = np.zeros(model.gradient.shape, dtype=bool)
-    for iteration in range(1, (max_iterations or config.max_iterations) + 1):
+    iterations = 0
+    while iterations < (max_iterations or config.max_iterations):
+        iterations += 1
         fixed[:, 6:] = _pushed_against_wall(q, model.gradient, tree)
         if held is not None:
             fixed |= held
@@ -101,7 +103,7 @@ def descend(
             damping = np.where(rose, 20.0, 4.0) * np.maximum(damping, 0.1)
             if damping.min() > _HARDEST or np.abs(step).max() < 1e-9:
                 break
-    return Descent(q, model, iteration, linear)
+    return Descent(q, model, iterations, linear)
 
 
 class _LinearSolver:
