@@ -9,43 +9,19 @@ pose tasks equals the joint-space mass matrix of a robot whose links weigh ``pos
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pinocchio as pin
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from retarget.box_qp import solve_box_qp
+from retarget.clip_target import FrameTarget
+from retarget.engine.frame_problem import FrameTask, IkConfig
 from retarget.rotations import rotation_log
 from robots.exceptions import UnknownName
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IkConfig:
-    """How hard the solver tries and what it prefers where the targets leave it a choice."""
-
-    sole_weight: float = 1000.0
-    """Price of a sole point under the floor, and of a planted foot off the floor [1/m]."""
-    posture_weight: float = 0.5
-    """Price of a joint away from the robot's default pose [1/rad]; decides what the targets do not."""
-    reference_weight: float = 4.0
-    """Price of a joint away from the reference, the frame before [1/rad]; calms the motion, costs some lag."""
-    damping: float = 0.1
-    """Resistance of every coordinate to a step, the square root of a weight [1/m, 1/rad]; keeps steps unique."""
-    trust: float = 0.3
-    """Longest step of a coordinate [m, rad]; shrinks where the linear model fails, as on legs about to be straight."""
-    max_iterations: int = 20
-    """Gauss-Newton steps a frame, from a warm start."""
-    tolerance: float = 1e-4
-    """A frame is done when no joint, and no base coordinate, moves more than this in a step [rad, m]."""
-
-
-class FrameTask(NamedTuple):
-    """A point of a robot link that has a target pose; the weights come with each frame's targets."""
-
-    link: str
-    point_b: Float[np.ndarray, " 3"]
+__all__ = ["FrameTarget", "FrameTask", "IkConfig", "InverseKinematics", "Linearisation", "Sole"]
 
 
 class Sole(NamedTuple):
@@ -53,21 +29,6 @@ class Sole(NamedTuple):
 
     link: str
     points_b: Float[np.ndarray, "points 3"]
-
-
-class FrameTarget(NamedTuple):
-    """What one frame asks of the tasks."""
-
-    pos_w: Float[np.ndarray, "tasks 3"]
-    """Target of each task's point [m]."""
-    rot_w: Float[np.ndarray, "tasks 3 3"]
-    """Target orientation of each task's link."""
-    position_weight: Float[np.ndarray, "tasks 3"]
-    """Price of distance along each world axis [1/m]."""
-    rotation_weight: Float[np.ndarray, " tasks"]
-    """Price of the angle [1/rad]."""
-    planted: Bool[np.ndarray, " soles"]
-    """Feet whose lowest sole point must lie on the floor, z = 0; the others need only stay above it."""
 
 
 class Linearisation(NamedTuple):

@@ -20,11 +20,12 @@ def factorise(tree: KinematicTree, factor: Float[np.ndarray, " packed"]) -> bool
     Returns:
         False if the matrix is not positive definite; then the factors are of no use.
     """
-    chain, start, positive = tree.chain, tree.row_start, True
+    chain, start, bad = tree.chain, tree.row_start, 0
     for k in range(len(tree.chain_length) - 1, -1, -1):
         row, n = start[k], tree.chain_length[k]
         pivot = factor[row]
-        positive = positive and pivot > 0.0
+        if not pivot > 0.0:
+            bad += 1
         inverse = 1.0 / pivot
         factor[row] = inverse
         for a in range(1, n):
@@ -34,7 +35,7 @@ def factorise(tree: KinematicTree, factor: Float[np.ndarray, " packed"]) -> bool
                 factor[above + b] -= share * factor[row + a + b]
             # Not needed unscaled any more: later rounds read only the entries after this one.
             factor[row + a] = share
-    return positive
+    return bad == 0
 
 
 @compiled

@@ -28,8 +28,8 @@ class IkConfig:
     """Price of two links nearer than the margin [1/m]."""
     collision_margin_m: float = 0.01
     """Distance of two links below which they pay [m]."""
-    damping: float = 0.1
-    """Resistance of every coordinate to a step, the square root of a weight [1/m, 1/rad]; keeps steps unique."""
+    damping: float = 1.0
+    """Least resistance of every coordinate to a step, the square root of a weight [1/m, 1/rad]; keeps steps unique."""
     trust: float = 0.5
     """Longest step of a coordinate [m, rad]; the linear model means nothing farther away."""
     max_iterations: int = 20

@@ -29,7 +29,7 @@ _COLD_TOLERANCE = 1e-6
 
 
 @compiled
-def damped_copy(tree, hessian, damping, wall, factor):  # noqa: ANN001, ANN201
+def damped_copy(tree: KinematicTree, hessian: np.ndarray, damping: float, wall: np.ndarray, factor: np.ndarray) -> None:
     """Copy a packed Hessian with damping, its rows and columns of held joints those of a unit matrix."""
     for i in range(len(tree.chain_length)):
         row, n = tree.row_start[i], tree.chain_length[i]
@@ -46,7 +46,7 @@ def damped_copy(tree, hessian, damping, wall, factor):  # noqa: ANN001, ANN201
 
 
 @compiled
-def _first_walls(q, lower, upper, gradient, wall):  # noqa: ANN001, ANN201
+def _first_walls(q: np.ndarray, lower: np.ndarray, upper: np.ndarray, gradient: np.ndarray, wall: np.ndarray) -> int:
     """Hold the joints that are on a wall and pushed against it; return how many."""
     held = 0
     for j in range(len(wall)):
@@ -61,7 +61,18 @@ def _first_walls(q, lower, upper, gradient, wall):  # noqa: ANN001, ANN201
 
 
 @compiled
-def _minimise_on_face(q, lower, upper, tree, hessian, gradient, damping, wall, held, work):  # noqa: ANN001, ANN201
+def _minimise_on_face(
+    q: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    tree: KinematicTree,
+    hessian: np.ndarray,
+    gradient: np.ndarray,
+    damping: float,
+    wall: np.ndarray,
+    held: int,
+    work: Workspace,
+) -> bool:
     """Set ``work.step`` to the minimiser with the held joints on their walls; False if the model has none."""
     step, nv = work.step, len(gradient)
     damped_copy(tree, hessian, damping, wall, work.factor)
@@ -86,7 +97,16 @@ def _minimise_on_face(q, lower, upper, tree, hessian, gradient, damping, wall, h
 
 
 @compiled
-def _update_walls(q, lower, upper, damping, gradient, wall, may_release, work):  # noqa: ANN001, ANN201
+def _update_walls(
+    q: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    damping: float,
+    gradient: np.ndarray,
+    wall: np.ndarray,
+    may_release: bool,
+    work: Workspace,
+) -> bool:
     """Hold what left the box, let go what is held back for nothing; return whether any changed.
 
     ``work.slope`` is the product of Hessian and step.
@@ -144,7 +164,7 @@ def box_step(
 
 
 @compiled
-def _model_saving(tree, hessian, gradient, work):  # noqa: ANN001, ANN201
+def _model_saving(tree: KinematicTree, hessian: np.ndarray, gradient: np.ndarray, work: Workspace) -> float:
     """Return how much of the cost the model says that ``work.step`` saves."""
     multiply(tree, hessian, work.step, work.slope)
     saving = 0.0
@@ -154,7 +174,7 @@ def _model_saving(tree, hessian, gradient, work):  # noqa: ANN001, ANN201
 
 
 @compiled
-def _shorten(step, longest):  # noqa: ANN001, ANN201
+def _shorten(step: np.ndarray, longest: float) -> None:
     """Scale a step down to the trust region."""
     size = 0.0
     for i in range(len(step)):
@@ -165,7 +185,7 @@ def _shorten(step, longest):  # noqa: ANN001, ANN201
 
 
 @compiled
-def _move(q, lower, upper, step, out):  # noqa: ANN001, ANN201
+def _move(q: np.ndarray, lower: np.ndarray, upper: np.ndarray, step: np.ndarray, out: np.ndarray) -> None:
     """Set ``out`` to where a step leads, joints inside their box to the last bit."""
     integrate(q, step, out)
     for j in range(len(lower)):

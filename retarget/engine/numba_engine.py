@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -12,6 +12,8 @@ from retarget.engine.frame_problem import FrameProblem, new_workspace
 from retarget.engine.frame_solver import cold_start, safe_reach, solve_frames
 from retarget.engine.jit import plain
 from retarget.engine.quadratic import clip_quadratic
+
+_Target = TypeVar("_Target", FrameTarget, ClipTarget)
 
 
 class ClipQuadratic(NamedTuple):
@@ -52,7 +54,7 @@ class NumbaEngine:
 
     def cold_start(self, target: FrameTarget) -> tuple[Float[np.ndarray, " nq"], float]:
         """Solve a frame that has no frame before it; return the configuration and its cost."""
-        return cold_start(FrameTarget(*plain_target(target)), self.problem, self._work)
+        return cold_start(plain_target(target), self.problem, self._work)
 
     def solve_frames(
         self,
@@ -71,7 +73,7 @@ class NumbaEngine:
             reference_weight: Price of each joint away from the frame before [1/rad].
             start: First frame; by default it is solved from nothing.
         """
-        target = ClipTarget(*plain_target(target))
+        target = plain_target(target)
         first = self.cold_start(target.frame(0))[0] if start is None else plain(start)
         q, cost = np.empty((target.n_frames, self.tree.nv + 1)), np.empty(target.n_frames)
         reach = safe_reach(self.tree, np.asarray(speed, float), fps)
@@ -79,6 +81,12 @@ class NumbaEngine:
         return FramewiseResult(q, cost, used)
 
 
-def plain_target(target):  # noqa: ANN001, ANN201
+def plain_target(target: _Target) -> _Target:
     """Return a target whose arrays compiled code reads without compiling anew."""
-    return type(target)(*(plain(field) for field in target[:4]), plain(target[4], dtype=np.bool_))
+    return target._replace(
+        pos_w=plain(target.pos_w),
+        rot_w=plain(target.rot_w),
+        position_weight=plain(target.position_weight),
+        rotation_weight=plain(target.rotation_weight),
+        planted=plain(target.planted, dtype=np.bool_),
+    )

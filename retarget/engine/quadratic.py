@@ -3,8 +3,8 @@
 Every task adds ``X^T W X`` to its body, a symmetric 6x6 matrix about the base's origin, and a force to match. Summed up
 the tree, those of a body and all that hangs on it give the rows of its hinge, just as composite inertias give the mass
 matrix (Featherstone, "Rigid Body Dynamics Algorithms", table 6.2): with equal weights on all axes the Hessian *is* the
-mass matrix of a robot whose links weigh ``position_weight^2``. The gradient is that of half the cost, and exact: the rows
-of an orientation leave out ``Jl^-1(e)``, but ``Jl^-T(e) e = e``. The Hessian is that of half the cost too.
+mass matrix of a robot whose links weigh ``position_weight^2``. The gradient is that of half the cost, and exact: the
+rows of an orientation leave out ``Jl^-1(e)``, but ``Jl^-T(e) e = e``. The Hessian is that of half the cost too.
 
 Each 6x6 matrix is kept as 15 numbers: the diagonal of its linear block (0 1 2; weights are along world axes, so it
 stays diagonal), the linear-angular block, whose diagonal is zero (3: xy, 4: xz, 5: yx, 6: yz, 7: zx, 8: zy), and the
@@ -24,7 +24,7 @@ from retarget.engine.tree import KinematicTree
 
 
 @compiled
-def place_base(q, rot, pos):  # noqa: ANN001, ANN201
+def place_base(q: np.ndarray, rot: np.ndarray, pos: np.ndarray) -> None:
     """Set the frame of the base; its origin is where positions are counted from."""
     x, y, z, w = q[3], q[4], q[5], q[6]
     rot[0, 0, 0], rot[0, 0, 1], rot[0, 0, 2] = 1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)
@@ -64,7 +64,7 @@ def place_bodies(
 
 
 @compiled
-def carried(rot, pos, b, point):  # noqa: ANN001, ANN201
+def carried(rot: np.ndarray, pos: np.ndarray, b: int, point: np.ndarray) -> tuple[float, float, float]:
     """Return a point of body ``b`` from the base's origin, in world axes."""
     x, y, z = point[0], point[1], point[2]
     return (
@@ -75,7 +75,9 @@ def carried(rot, pos, b, point):  # noqa: ANN001, ANN201
 
 
 @compiled
-def half_turn_log(xx, yy, zz, xy, xz, yz, vx, vy, vz, cosine):  # noqa: ANN001, ANN201
+def half_turn_log(
+    xx: float, yy: float, zz: float, xy: float, xz: float, yz: float, vx: float, vy: float, vz: float, cosine: float
+) -> tuple[float, float, float]:
     """Return the logarithm near half a turn: the axis from the symmetric part, its sense from the other."""
     xx, yy, zz = xx - cosine, yy - cosine, zz - cosine
     if xx >= yy and xx >= zz:
@@ -91,7 +93,7 @@ def half_turn_log(xx, yy, zz, xy, xz, yz, vx, vy, vz, cosine):  # noqa: ANN001, 
 
 
 @compiled
-def turn_per_sine(cosine):  # noqa: ANN001, ANN201
+def turn_per_sine(cosine: float) -> float:
     """Return ``angle / sin(angle)`` for angles up to 60 degrees to the last bits, without a branch at zero.
 
     With u = sin^2(angle / 2) it is ``asin(sqrt(u)) / sqrt(u) / sqrt(1 - u)``; the first factor by the rational
@@ -118,7 +120,7 @@ def turn_per_sine(cosine):  # noqa: ANN001, ANN201
 
 
 @compiled
-def rotation_error(rot, b, link, target):  # noqa: ANN001, ANN201
+def rotation_error(rot: np.ndarray, b: int, link: np.ndarray, target: np.ndarray) -> tuple[float, float, float]:
     """Return ``log(R_body R_link R_target^T)``: the rotation vector from target to link, in world axes."""
     m00 = m01 = m02 = m10 = m11 = m12 = m20 = m21 = m22 = 0.0
     for k in range(3):
@@ -144,7 +146,20 @@ def rotation_error(rot, b, link, target):  # noqa: ANN001, ANN201
 
 
 @compiled
-def add_point(stiffness, force, b, x, y, z, wx, wy, wz, fx, fy, fz):  # noqa: ANN001, ANN201
+def add_point(
+    stiffness: np.ndarray,
+    force: np.ndarray,
+    b: int,
+    x: float,
+    y: float,
+    z: float,
+    wx: float,
+    wy: float,
+    wz: float,
+    fx: float,
+    fy: float,
+    fz: float,
+) -> None:
     """Add a point at (x, y, z) with squared prices (wx, wy, wz) along the world's axes, pulled by a force."""
     row, pull = stiffness[b], force[b]
     row[0] += wx
@@ -171,7 +186,15 @@ def add_point(stiffness, force, b, x, y, z, wx, wy, wz, fx, fy, fz):  # noqa: AN
 
 
 @compiled
-def add_tasks(q, target, problem, rot, pos, stiffness, force):  # noqa: ANN001, ANN201
+def add_tasks(
+    q: np.ndarray,
+    target: FrameTarget,
+    problem: FrameProblem,
+    rot: np.ndarray,
+    pos: np.ndarray,
+    stiffness: np.ndarray,
+    force: np.ndarray,
+) -> float:
     """Add all tasks to their bodies and return their cost."""
     cost = 0.0
     for i in range(len(problem.task_body)):
@@ -198,7 +221,15 @@ def add_tasks(q, target, problem, rot, pos, stiffness, force):  # noqa: ANN001, 
 
 
 @compiled
-def add_floor(q, planted, problem, rot, pos, stiffness, force):  # noqa: ANN001, ANN201
+def add_floor(
+    q: np.ndarray,
+    planted: np.ndarray,
+    problem: FrameProblem,
+    rot: np.ndarray,
+    pos: np.ndarray,
+    stiffness: np.ndarray,
+    force: np.ndarray,
+) -> float:
     """Add the points under the floor, and the lowest of each planted patch wherever it is; return their cost."""
     cost, w = 0.0, problem.sole_weight * problem.sole_weight
     for i in range(len(problem.patch_body)):
@@ -224,7 +255,7 @@ def add_floor(q, planted, problem, rot, pos, stiffness, force):  # noqa: ANN001,
 
 
 @compiled
-def gather(parent, stiffness, force):  # noqa: ANN001, ANN201
+def gather(parent: np.ndarray, stiffness: np.ndarray, force: np.ndarray) -> None:
     """Sum the bodies' tasks up the tree."""
     for b in range(len(parent) - 1, 0, -1):
         p = parent[b]
@@ -235,7 +266,7 @@ def gather(parent, stiffness, force):  # noqa: ANN001, ANN201
 
 
 @compiled
-def project_base(stiffness, force, hessian, gradient):  # noqa: ANN001, ANN201
+def project_base(stiffness: np.ndarray, force: np.ndarray, hessian: np.ndarray, gradient: np.ndarray) -> None:
     """Write the rows of the base."""
     g = stiffness[0]
     hessian[0] = g[0]
@@ -250,7 +281,14 @@ def project_base(stiffness, force, hessian, gradient):  # noqa: ANN001, ANN201
 
 
 @compiled
-def project(tree, axes, stiffness, force, hessian, gradient):  # noqa: ANN001, ANN201
+def project(
+    tree: KinematicTree,
+    axes: np.ndarray,
+    stiffness: np.ndarray,
+    force: np.ndarray,
+    hessian: np.ndarray,
+    gradient: np.ndarray,
+) -> None:
     """Write all rows of the packed Hessian and the gradient from the summed tasks."""
     project_base(stiffness, force, hessian, gradient)
     for i in range(6, len(tree.chain_length)):
@@ -274,7 +312,14 @@ def project(tree, axes, stiffness, force, hessian, gradient):  # noqa: ANN001, A
 
 
 @compiled
-def add_pull(tree, q, wanted, weight, hessian, gradient):  # noqa: ANN001, ANN201
+def add_pull(
+    tree: KinematicTree,
+    q: np.ndarray,
+    wanted: np.ndarray,
+    weight: np.ndarray,
+    hessian: np.ndarray,
+    gradient: np.ndarray,
+) -> float:
     """Add a price on joints away from ``wanted``, one for each joint, and return its cost."""
     cost = 0.0
     for j in range(len(wanted)):
