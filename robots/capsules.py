@@ -51,7 +51,10 @@ class PairRules:
     """Pairs that are nearer than this in a pose that is known to be free never count [m]."""
     near_m: float = 0.1
     """Links that never come this near in a random pose do not count; far more than a collision, as poses where
-    links touch are rare among random ones [m]."""
+    links touch are rare among random ones [m]. Random poses do tell all about links with few joints between them: of
+    these, capsules that never come as near as ``clearance_m`` do not count."""
+    few_joints: int = 3
+    """Joints between two links that random poses cover densely."""
     always_share: float = 0.5
     """Pairs that overlap in more than this share of the sampled poses are neighbours whose shapes are coarse."""
     samples: int = 2000
@@ -168,15 +171,27 @@ def capsule_pairs(
     start, end = _placed(robot, capsules, np.vstack([free, random]))
     radius = np.array([capsule.radius for capsule in capsules])
     kept, links_near = [], set()
+    joints = _joints_between(robot)
     for i, j in np.argwhere(_on_free_links(robot, capsules)).tolist():
+        links = (capsules[i].body, capsules[j].body)
         gap = _near_gaps(start[:, [i, j]], end[:, [i, j]], radius[i] + radius[j], rules.near_m)
         if gap.min() < rules.near_m:
-            links_near.add((capsules[i].body, capsules[j].body))
+            links_near.add(links)
+        covered = joints[links] <= rules.few_joints and gap.min() >= rules.clearance_m
         overlap = (gap[len(free) :] < 0).mean()
-        if gap[: len(free)].min() >= rules.clearance_m and overlap <= rules.always_share:
+        if gap[: len(free)].min() >= rules.clearance_m and overlap <= rules.always_share and not covered:
             kept.append((i, j))
     near = [(i, j) for i, j in kept if (capsules[i].body, capsules[j].body) in links_near]
     return np.array(near, dtype=np.int64).reshape(-1, 2)
+
+
+def _joints_between(robot: RobotModel) -> dict[tuple[str, str], int]:
+    """Joints on the way from each link to each other one."""
+    model = robot.mj_model()
+    above = {}
+    for body in range(1, model.nbody):
+        above[model.body(body).name] = {body} | above.get(model.body(model.body_parentid[body]).name, set())
+    return {(a, b): len(above[a] ^ above[b]) for a in above for b in above}
 
 
 def _placed(

@@ -86,6 +86,8 @@ class CollisionWork(NamedTuple):
     """First ends of the capsules' axes."""
     along: Float[np.ndarray, "capsules 3"]
     """Way from there to the second ends."""
+    near: Int[np.ndarray, " sphere_pairs"]
+    """Sphere pairs that are near each other."""
     found: Int[np.ndarray, " pairs"]
     """Sphere pair that each pair nearer than the margin belongs to."""
     contact: Float[np.ndarray, "pairs 7"]
@@ -101,6 +103,7 @@ def collision_work(table: CapsuleTable, tree: KinematicTree) -> CollisionWork:
         centre=np.zeros((len(table.sphere_body), 3)),
         start=np.zeros((len(table.body), 3)),
         along=np.zeros((len(table.body), 3)),
+        near=np.zeros(len(table.sphere_pair), dtype=np.int64),
         found=np.zeros(len(table.pair), dtype=np.int64),
         contact=np.zeros((len(table.pair), 7)),
         columns=np.zeros((2, tree.chain.shape[1])),
@@ -169,19 +172,12 @@ def add_collisions(
 def _find_contacts(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin: float, work: CollisionWork) -> int:
     """Write all pairs nearer than the margin and return their number."""
     _place(table, rot, pos, work)
+    n_near = _find_near(table.sphere_pair, table.sphere_radius, margin, work.centre, work.near)
     # Taken out of their records once: compiled code counts references wherever it reaches into one.
-    pair, first, radius = table.pair, table.first_pair, table.radius
-    sphere_pair, sphere_radius, centre, start, along = (
-        table.sphere_pair,
-        table.sphere_radius,
-        work.centre,
-        work.start,
-        work.along,
-    )
-    found, contact, n = work.found, work.contact, 0
-    for near in range(len(sphere_pair)):
-        if _spheres_apart(sphere_pair, near, sphere_radius, margin, centre):
-            continue
+    pair, first, radius, start, along = table.pair, table.first_pair, table.radius, work.start, work.along
+    near_pairs, found, contact, n = work.near, work.found, work.contact, 0
+    for i in range(n_near):
+        near = near_pairs[i]
         for k in range(first[near], first[near + 1]):
             a, b = pair[k, 0], pair[k, 1]
             x, y, z, share = _parting(start, along, a, b)
@@ -226,12 +222,17 @@ def _place(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, work: Collisio
 
 
 @compiled
-def _spheres_apart(sphere_pair: np.ndarray, near: int, radius: np.ndarray, margin: float, centre: np.ndarray) -> bool:
-    """Whether the bounding spheres alone show that no gap is below the margin."""
-    a, b = sphere_pair[near, 0], sphere_pair[near, 1]
-    x, y, z = centre[a, 0] - centre[b, 0], centre[a, 1] - centre[b, 1], centre[a, 2] - centre[b, 2]
-    reach = radius[a] + radius[b] + margin
-    return x * x + y * y + z * z >= reach * reach
+def _find_near(sphere_pair: np.ndarray, radius: np.ndarray, margin: float, centre: np.ndarray, near: np.ndarray) -> int:
+    """Write the pairs of spheres that leave it open whether a gap is below the margin, and return their number."""
+    n = 0
+    for k in range(len(sphere_pair)):
+        a, b = sphere_pair[k, 0], sphere_pair[k, 1]
+        x, y, z = centre[a, 0] - centre[b, 0], centre[a, 1] - centre[b, 1], centre[a, 2] - centre[b, 2]
+        reach = radius[a] + radius[b] + margin
+        if x * x + y * y + z * z < reach * reach:
+            near[n] = k
+            n += 1
+    return n
 
 
 @compiled
