@@ -28,6 +28,8 @@ TaskPoses = Callable[
     [Float[np.ndarray, "frames nq"]], tuple[Float[np.ndarray, "frames tasks 3"], Float[np.ndarray, "frames tasks 3 3"]]
 ]
 """Where configurations put the tasks' points [m], and how they turn their links."""
+Project = Callable[[Float[np.ndarray, "tasks 3"]], Float[np.ndarray, "tasks 3"]]
+"""Makes offsets what they are known to be, such as mirror images of each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,7 @@ def fit_offsets(
     task_poses: TaskPoses,
     *,
     held: Bool[np.ndarray, " tasks"] | None = None,
+    project: Project | None = None,
     config: OffsetFitConfig | None = None,
 ) -> OffsetFit:
     """Fit one constant offset a task over all frames of ``clips``.
@@ -139,6 +142,7 @@ def fit_offsets(
         solve: Follows targets.
         task_poses: Forward kinematics of the tasks.
         held: Tasks that keep a zero offset, beside those whose position has no weight in any clip.
+        project: Applied to all new offsets.
         config: When the fit is done.
 
     Raises:
@@ -150,7 +154,8 @@ def fit_offsets(
     start = best = _followed(clips, zero, solve, task_poses)
     sweeps, settled = 1, False
     while sweeps < config.max_sweeps and not settled:
-        trial = _followed(clips, _middles(best.residual, free, config.longest_m), solve, task_poses)
+        middles = _middles(best.residual, free, config.longest_m)
+        trial = _followed(clips, middles if project is None else project(middles), solve, task_poses)
         sweeps += 1
         settled = bool(trial.distance_m[free].mean() > (1.0 - config.settled_share) * best.distance_m[free].mean())
         if trial.distance_m[free].mean() < best.distance_m[free].mean():
@@ -172,9 +177,10 @@ def leave_one_out(
     task_poses: TaskPoses,
     *,
     held: Bool[np.ndarray, " tasks"] | None = None,
+    project: Project | None = None,
     config: OffsetFitConfig | None = None,
 ) -> HeldOut:
-    """Follow each clip with the offsets that were fitted on all others.
+    """Follow each clip with the offsets that were fitted on all others; arguments are :func:`fit_offsets`'s.
 
     Raises:
         NothingToFit: There are fewer than two clips, or no task is free.
@@ -184,7 +190,7 @@ def leave_one_out(
     rows = []
     for left_out, clip in enumerate(clips):
         others = [other for i, other in enumerate(clips) if i != left_out]
-        offset = fit_offsets(others, solve, task_poses, held=held, config=config).offset_m
+        offset = fit_offsets(others, solve, task_poses, held=held, project=project, config=config).offset_m
         before = _followed([clip], np.zeros_like(offset), solve, task_poses)
         after = _followed([clip], offset, solve, task_poses)
         rows.append((offset, before.distance_m, after.distance_m, before.turn_rad, after.turn_rad))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.clip_target import ClipTarget
@@ -41,6 +42,9 @@ _FIT_FPS = 30.0
 _REFERENCE_WEIGHT = 0.5
 """Price of a joint away from the frame before [1/rad]: enough to keep one way of folding a limb, too little to lag."""
 
+_COLD_EVERY = 30
+"""Frames between two cold starts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TableFit:
@@ -57,7 +61,7 @@ class TableFit:
 
 
 class FrameFollower:
-    """Follows targets by inverse kinematics, frame after frame inside the joints' limits, without speed limits."""
+    """Follows targets by inverse kinematics inside the joints' limits, but as fast as it likes."""
 
     def __init__(self, robot: RobotModel, rest: RobotRest, config: IkConfig | None = None) -> None:
         """Prepare the robot.
@@ -74,13 +78,30 @@ class FrameFollower:
         self._work = new_workspace(self.problem)
 
     def solve(self, clip: ClipTarget) -> Float[np.ndarray, "frames nq"]:
-        """Return configurations of all frames, from a cold start."""
-        start, _ = cold_start(clip.frame(0), self.problem, self._work)
+        """Return configurations of all frames; each is the better of two ways that lead to it.
+
+        Who follows frame after frame may lose the way, and then a fit would compare ways instead of offsets. So there
+        is a cold start every second, and from each the frames are followed forwards and backwards to the next.
+        """
+        best, least = np.empty((clip.n_frames, self.problem.tree.nv + 1)), np.full(clip.n_frames, np.inf)
+        for first in range(0, clip.n_frames, _COLD_EVERY):
+            start, _ = cold_start(clip.frame(first), self.problem, self._work)
+            after = np.arange(first, min(first + _COLD_EVERY, clip.n_frames))
+            before = np.arange(first, max(first - _COLD_EVERY, -1), -1)
+            for frames in (after, before):
+                q, cost = self._follow(start, clip.part(frames))
+                better = cost < least[frames]
+                best[frames[better]], least[frames[better]] = q[better], cost[better]
+        return best
+
+    def _follow(
+        self, start: Float[np.ndarray, " nq"], clip: ClipTarget
+    ) -> tuple[Float[np.ndarray, "frames nq"], Float[np.ndarray, " frames"]]:
+        """Follow frames in their order; return configurations and costs."""
         q, cost = np.empty((clip.n_frames, len(start))), np.empty(clip.n_frames)
-        joints = len(start) - 7
-        no_limit, calm = np.full(joints, 1e3), np.full(joints, _REFERENCE_WEIGHT)
+        no_limit, calm = np.full(len(start) - 7, 1e3), np.full(len(start) - 7, _REFERENCE_WEIGHT)
         solve_frames(start, clip, self.problem, no_limit, calm, self._work, q, cost)
-        return q
+        return q, cost
 
     def task_poses(
         self, q: Float[np.ndarray, "frames nq"]
@@ -142,6 +163,7 @@ def fit_table(
     """Fit offsets of the bodies whose position counts; root and feet keep theirs.
 
     The root is held because a shift of everything is no property of a body, the feet because the floor holds them.
+    Offsets of bodies that are mirror images of each other at rest are mirror images.
 
     Args:
         correspondence: The table; offsets in it are fitted anew, other than those of bodies that are held.
@@ -162,13 +184,32 @@ def fit_table(
         raise NothingToFit("there are no motions; give at least one")
     clips = [clip_target(trajectory, bare, rest, robot) for trajectory in trajectories]
     follower = FrameFollower(robot, rest)
-    fit = fit_offsets(clips, follower.solve, follower.task_poses, held=held, config=config)
+    mirror = partial(symmetrised, twin=mirror_twins(rest))
+    fit = fit_offsets(clips, follower.solve, follower.task_poses, held=held, project=mirror, config=config)
     held_out = None
     if len(clips) > 1:
-        held_out = leave_one_out(clips, follower.solve, follower.task_poses, held=held, config=config)
+        held_out = leave_one_out(clips, follower.solve, follower.task_poses, held=held, project=mirror, config=config)
     free = ~held & np.array([body.position_weight > 0 for body in correspondence.bodies])
     table = _with_offsets(correspondence, fit.offset_m, free)
     return TableFit(correspondence=table, fit=fit, held_out=held_out, free=free)
+
+
+def mirror_twins(rest: RobotRest) -> Int[np.ndarray, " bodies"]:
+    """Return which body at rest is the mirror image of each across the plane y = 0; itself where none is."""
+    mirror = np.diag([1.0, -1.0, 1.0])
+    apart = np.linalg.norm(rest.pos[:, None] - rest.pos @ mirror, axis=-1)
+    apart += np.linalg.norm(rest.rot[:, None] - mirror @ rest.rot @ mirror, axis=(-2, -1))
+    nearest = apart.argmin(axis=1)
+    return np.where(apart.min(axis=1) < 1e-2, nearest, np.arange(len(nearest)))
+
+
+def symmetrised(
+    offset_m: Float[np.ndarray, "bodies 3"], twin: Int[np.ndarray, " bodies"]
+) -> Float[np.ndarray, "bodies 3"]:
+    """Return the mean of each offset [m] and the mirrored one of its twin; a body without one keeps its own."""
+    paired = twin != np.arange(len(twin))
+    mirrored = offset_m[twin] * [1.0, -1.0, 1.0]
+    return np.where(paired[:, None], 0.5 * (offset_m + mirrored), offset_m)
 
 
 def _with_offsets(
