@@ -60,8 +60,8 @@ def limits_in_use(
     speed: Float[np.ndarray, " joints"],
     fps: float,
 ) -> tuple[Bool[np.ndarray, "frames joints"], Bool[np.ndarray, "frames joints"]]:
-    """Tell which joints lie on a position limit, and which arrive at a frame at their speed limit."""
+    """Tell which joints lie on a position limit, and which arrive at a frame at ``speed`` or faster."""
     on_stop = (joint_pos <= lower + 1e-9) | (joint_pos >= upper - 1e-9)
     at_speed = np.zeros_like(on_stop)
-    at_speed[1:] = np.abs(np.diff(joint_pos, axis=0)) * fps >= (1.0 - 1e-6) * speed
+    at_speed[1:] = np.abs(np.diff(joint_pos, axis=0)) * fps >= speed
     return on_stop, at_speed

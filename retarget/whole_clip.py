@@ -55,7 +55,7 @@ class ClipSolution:
     on_position_limit: Bool[np.ndarray, "frames joints"]
     """Joints that lie on an end of their range."""
     on_speed_limit: Bool[np.ndarray, "frames joints"]
-    """Joints that arrive at the frame at their speed limit."""
+    """Joints that arrive at the frame at their speed limit, its margin included."""
     iterations: int
     """Gauss-Newton steps of the last level, all frames of the clip in each."""
     linear_iterations: int
@@ -211,7 +211,8 @@ class WholeClipSolver:
         q[:, 7:] = within_speed(q[:, 7:], lower, upper, self._speed, fps)
         if too_fast(q[:, 7:], self._speed, fps).any():
             raise RuntimeError("the projection onto the speed limits failed; a bug of ours")
-        on_stop, at_speed = limits_in_use(q[:, 7:], lower, upper, self._speed, fps)
+        held_back = (1.0 - self._config.smoothness.excess_margin) * self._speed  # from here on speed has a price
+        on_stop, at_speed = limits_in_use(q[:, 7:], lower, upper, held_back, fps)
         return ClipSolution(
             q=q,
             cost=self._engine.evaluate(q, target).cost,
