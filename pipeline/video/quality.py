@@ -129,11 +129,14 @@ def _flags(
     """Flag the frames in which a limb joint has to be expected wrong, by what speaks most against them.
 
     No single cue is sure of a single joint, so their doubts are summed: two joints half in doubt are as bad as one
-    that is lost. One that its motion or its bones rule out is enough.
+    that is lost. Middle and end of one arm or leg are right or wrong together, so the second of them adds less. One
+    that its motion or its bones rule out is enough.
     """
     of_limbs = {flag: weight[:, cues.LIMB_JOINTS] for flag, weight in weights.items()}
     trust = np.prod([weight for flag, weight in of_limbs.items() if flag != FrameFlag.LOW_CONFIDENCE], axis=0)
-    doubt = np.sum(1.0 - trust * of_limbs[FrameFlag.LOW_CONFIDENCE], axis=1)
+    doubts = 1.0 - trust * of_limbs[FrameFlag.LOW_CONFIDENCE]
+    lesser = np.minimum(doubts[:, cues.LIMB_MIDDLES], doubts[:, cues.LIMB_ENDS])
+    doubt = np.sum(doubts, axis=1) - (1.0 - config.second) * np.sum(lesser, axis=1)
     doubtful = (doubt > config.doubt) | (trust.min(axis=1) < config.lost)
     parts = {flag: np.sum(1.0 - weight, axis=1) for flag, weight in of_limbs.items()}
     total = np.maximum(np.sum(list(parts.values()), axis=0), 1e-9)

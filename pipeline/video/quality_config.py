@@ -83,7 +83,9 @@ class QualityConfig:
     unseen: Ramp = Ramp(usual=0.4, wrong=1.6)
     """One minus the confidence, in its effect on a frame's flags alone [1]. It ends beyond 1, since the network guesses
     half of the joints that it does not see well enough."""
-    doubt: float = 1.0
+    second: float = 0.4
+    """Share of its doubt by which the less doubtful of an elbow and its wrist, or a knee and its ankle, counts [1]."""
+    doubt: float = 0.9
     """Number of wrong limb joints to be expected (sum of one minus the weights) above which a frame is flagged [1]."""
     lost: float = 0.1
     """Weight beyond confidence of any one limb joint below which a frame is flagged, whatever the others are [1]."""
@@ -96,7 +98,7 @@ class QualityConfig:
         Raises:
             InvalidArray: A number is outside its range.
         """
-        for name in ("crowded", "lost", "cause"):
+        for name in ("crowded", "second", "lost", "cause"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InvalidArray(name, problem=f"must lie between 0 and 1, got {getattr(self, name)}")
         for name in ("noise", "side_switch", "side_hold_s", "side_step", "side_speed", "doubt"):

@@ -25,6 +25,16 @@ TRUNK = np.array([_INDEX[f"{side}_{part}"] for part in ("shoulder", "hip") for s
 """Shoulders and hips among the keypoints."""
 LIMB_JOINTS = np.arange(_INDEX["left_shoulder"], _INDEX["right_ankle"] + 1)
 """The 12 joints of arms and legs among the keypoints."""
+_FIRST_LIMB_JOINT = LIMB_JOINTS[0]
+LIMB_MIDDLES = (
+    np.array([_INDEX[f"{side}_{part}"] for part in ("elbow", "knee") for side in ("left", "right")]) - _FIRST_LIMB_JOINT
+)
+"""Elbows and knees among the limb joints, and"""
+LIMB_ENDS = (
+    np.array([_INDEX[f"{side}_{part}"] for part in ("wrist", "ankle") for side in ("left", "right")])
+    - _FIRST_LIMB_JOINT
+)
+"""the wrists and ankles that belong to them."""
 _CHAINS = (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
 BONES = np.array(
     [

@@ -250,6 +250,19 @@ def test_a_leap_of_the_whole_person_is_not_believed():
     assert (quality.kp_trust[[17, 23]] == 1.0).all()
 
 
+@pytest.mark.parametrize(
+    ("unseen", "flagged"), [(("left_elbow", "left_wrist"), False), (("left_elbow", "right_knee"), True)]
+)
+def test_one_unseen_limb_is_one_doubt_and_two_are_two(unseen, flagged):
+    """An arm behind the body is guessed from elbow to wrist as one; the network guesses single limbs well enough."""
+    seen = _track(np.arange(0, 2, 1 / 30))
+    confidence = seen.confidence.copy()
+    confidence[:, [KEYPOINT_NAMES.index(name) for name in unseen]] = 0.03
+    flags = replace(seen, confidence=confidence).quality().flags
+    assert ((flags & FrameFlag.LOW_CONFIDENCE) > 0).all() == flagged
+    assert (flags > 0).any() == flagged
+
+
 def test_a_crowd_weighs_down_and_is_said():
     seen = _track(np.arange(20) / 30)
     crowded = seen.crowded.copy()
