@@ -22,6 +22,8 @@ _WALL = 1e-12
 """Joints nearer to an end of their range than this lie on it [rad]."""
 _HARDEST = 1e9
 """Damping at which a step is too short to mean anything."""
+_SETTLED = 0.01
+"""A frame is settled when a step changes its cost by less than this share of the mean cost of a frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Descent(NamedTuple):
 
     q: Float[np.ndarray, "frames nq"]
     model: ClipModel
+    settled: Bool[np.ndarray, " frames"]
+    """Frames whose cost the last step hardly changed."""
     iterations: int
     linear_iterations: int
 
@@ -79,7 +83,7 @@ def descend(
     solver = _LinearSolver(tree, config, model.hessian.shape)
     damping = np.full(frames, config.damping if first_damping is None else first_damping)
     trial, linear = np.empty_like(q), 0
-    fixed = np.zeros(model.gradient.shape, dtype=bool)
+    fixed, change = np.zeros(model.gradient.shape, dtype=bool), np.full(frames, np.inf)
     iterations = 0
     while iterations < (max_iterations or config.max_iterations):
         iterations += 1
@@ -93,7 +97,7 @@ def descend(
         rose = there.frame_cost > 1.1 * model.frame_cost + 1e-9
         if there.cost < model.cost:
             saved = model.cost - there.cost
-            q, trial = trial, q
+            q, trial, change = trial, q, np.abs(there.frame_cost - model.frame_cost)
             done = saved < tolerance * model.cost
             model = there
             damping = np.where(rose, 3.0 * damping, np.maximum(0.2 * damping, config.damping))
@@ -103,7 +107,7 @@ def descend(
             damping = np.where(rose, 20.0, 4.0) * np.maximum(damping, 0.1)
             if damping.min() > _HARDEST or np.abs(step).max() < 1e-9:
                 break
-    return Descent(q, model, iterations, linear)
+    return Descent(q, model, change <= _SETTLED * model.cost / frames, iterations, linear)
 
 
 class _LinearSolver:

@@ -34,14 +34,15 @@ class WholeClipConfig:
     """How steps are found."""
     level_rates_hz: tuple[float, ...] = (4.0, 15.0)
     """Frames a second of the levels before the last one, which has all frames [1/s]."""
-    tolerance: float = 1e-3
-    """A level is done when a step saves less than this share of the clip's cost."""
+    tolerance: float = 3e-3
+    """The last level is done when a step saves less than this share of the cost; then, frames that have not settled are
+    solved on in their neighbourhoods."""
     coarse_tolerance: float = 5e-3
     """The same for the levels before the last."""
     polish_rounds: int = 2
     """How often the neighbourhood of what the speed limit cut off is solved again."""
     polish_s: float = 0.3
-    """How far this neighbourhood goes to both sides [s]."""
+    """How far this neighbourhood, or that of a frame which has not settled, goes to both sides [s]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,9 +131,19 @@ class WholeClipSolver:
             q = self._checked_start(start, target.n_frames)
         cost = self._cost(target, fps, flight)
         found = descend(cost, q, self._tree, self._config.descent, tolerance=self._config.tolerance)
-        solution = self._with_exact_limits(found, target, fps, flight)
+        q = self._with_exact_limits(found, target, fps, flight)
+        unchanged = np.array_equal(q, found.q)
+        held_back = (1.0 - self._config.smoothness.excess_margin) * self._speed  # from here on speed has a price
+        on_stop, at_speed = limits_in_use(q[:, 7:], self._tree.joint_lower, self._tree.joint_upper, held_back, fps)
         progress(target.n_frames, target.n_frames)
-        return solution
+        return ClipSolution(
+            q=q,
+            cost=found.model.frame_cost if unchanged else self._engine.evaluate(q, target).cost,
+            on_position_limit=on_stop,
+            on_speed_limit=at_speed,
+            iterations=found.iterations,
+            linear_iterations=found.linear_iterations,
+        )
 
     def _cost(self, target: ClipTarget, fps: float, flight: Sequence[Span]) -> ClipCost:
         """Put the cost of a clip, or of a level of it, together."""
@@ -196,44 +207,36 @@ class WholeClipSolver:
 
     def _with_exact_limits(
         self, found: Descent, target: ClipTarget, fps: float, flight: Sequence[Span]
-    ) -> ClipSolution:
-        """Cut off what passes the speed limit, and let the other coordinates answer to that."""
+    ) -> Float[np.ndarray, "frames nq"]:
+        """Let single frames come to rest, cut off what passes the speed limit, and let the others answer to that."""
         lower, upper = self._tree.joint_lower, self._tree.joint_upper
-        q = found.q.copy()
-        pinned = np.zeros(q[:, 7:].shape, dtype=bool)
+        free = np.zeros(found.q[:, 7:].shape, dtype=bool)
+        q = self._solved_locally(found.q, target, fps, flight, ~found.settled, free)
+        pinned = free
         for _ in range(self._config.polish_rounds):
             allowed = within_speed(q[:, 7:], lower, upper, self._speed, fps)
             moved = allowed != q[:, 7:]
             if not moved.any():
                 break
             q[:, 7:], pinned = allowed, pinned | moved
-            q = self._polished(q, target, fps, flight, pinned, moved.any(axis=1))
+            q = self._solved_locally(q, target, fps, flight, moved.any(axis=1), pinned)
         q[:, 7:] = within_speed(q[:, 7:], lower, upper, self._speed, fps)
         if too_fast(q[:, 7:], self._speed, fps).any():
             raise RuntimeError("the projection onto the speed limits failed; a bug of ours")
-        held_back = (1.0 - self._config.smoothness.excess_margin) * self._speed  # from here on speed has a price
-        on_stop, at_speed = limits_in_use(q[:, 7:], lower, upper, held_back, fps)
-        return ClipSolution(
-            q=q,
-            cost=self._engine.evaluate(q, target).cost,
-            on_position_limit=on_stop,
-            on_speed_limit=at_speed,
-            iterations=found.iterations,
-            linear_iterations=found.linear_iterations,
-        )
+        return q
 
-    def _polished(
+    def _solved_locally(
         self,
         q: Float[np.ndarray, "frames nq"],
         target: ClipTarget,
         fps: float,
         flight: Sequence[Span],
+        frames: Bool[np.ndarray, " frames"],
         pinned: Bool[np.ndarray, "frames joints"],
-        disturbed: Bool[np.ndarray, " frames"],
     ) -> Float[np.ndarray, "frames nq"]:
-        """Solve the neighbourhoods of disturbed frames again with the pinned joints held."""
+        """Solve the neighbourhoods of some frames again, with the pinned joints held."""
         q = q.copy()
-        for first, last in _neighbourhoods(disturbed, max(2, round(self._config.polish_s * fps))):
+        for first, last in _neighbourhoods(frames, max(2, round(self._config.polish_s * fps))):
             part = slice(first, last)
             held = np.zeros((last - first, 6 + pinned.shape[1]), dtype=bool)
             held[:, 6:] = pinned[part]
@@ -241,15 +244,8 @@ class WholeClipSolver:
             held[: 2 if first > 0 else 0] = True
             held[len(held) - (2 if last < len(q) else 0) :] = True
             cost = self._cost(target.part(part), fps, _spans_among(flight, np.arange(first, last)))
-            q[part] = descend(
-                cost,
-                q[part],
-                self._tree,
-                self._config.descent,
-                tolerance=self._config.tolerance,
-                max_iterations=5,
-                held=held,
-            ).q
+            settings, tolerance = self._config.descent, self._config.tolerance
+            q[part] = descend(cost, q[part], self._tree, settings, tolerance=tolerance, held=held).q
         return q
 
 
