@@ -32,12 +32,12 @@ class WholeClipConfig:
     """What moving costs."""
     descent: DescentConfig = field(default_factory=DescentConfig)
     """How steps are found."""
-    level_rates_hz: tuple[float, ...] = (4.0, 15.0)
+    level_rates_hz: tuple[float, ...] = (3.0, 10.0)
     """Frames a second of the levels before the last one, which has all frames [1/s]."""
     tolerance: float = 3e-3
     """The last level is done when a step saves less than this share of the cost; then, frames that have not settled are
     solved on in their neighbourhoods."""
-    coarse_tolerance: float = 5e-3
+    coarse_tolerance: float = 2e-2
     """The same for the levels before the last."""
     polish_rounds: int = 2
     """How often the neighbourhood of what the speed limit cut off is solved again."""
@@ -201,7 +201,7 @@ class WholeClipSolver:
             q,
             self._tree,
             settings,
-            tolerance=10.0 * self._config.coarse_tolerance,
+            tolerance=2.0 * self._config.coarse_tolerance,
             first_damping=settings.first_damping,
         ).q
 

@@ -67,23 +67,28 @@ def time_diagonal(system: ClipSystem, t: int, i: int) -> float:
 @compiled
 def prepare(system: ClipSystem, tree: KinematicTree, inverse: BlockInverse) -> None:
     """Factorise the blocks of all frames."""
-    frames, nv = system.gradient.shape
-    for t in range(frames):
+    for t in range(system.gradient.shape[0]):
         block = inverse.factor[t]
-        for i in range(nv):
-            start = tree.row_start[i]
-            if system.fixed[t, i]:
-                block[start] = 1.0
-                for k in range(1, tree.chain_length[i]):
-                    block[start + k] = 0.0
-                continue
-            block[start] = system.hessian[t, start] + time_diagonal(system, t, i)
-            for k in range(1, tree.chain_length[i]):
-                held = system.fixed[t, tree.chain[i, k]]
-                block[start + k] = 0.0 if held else system.hessian[t, start + k]
+        block[:] = system.hessian[t]
+        for i in range(system.gradient.shape[1]):
+            block[tree.row_start[i]] += time_diagonal(system, t, i)
+        if system.fixed[t].any():
+            _cut_off(tree, system.fixed[t], block)
         factorise(tree, block)
         if system.com_row[t] >= 0:
             _prepare_com(system, tree, inverse, t)
+
+
+@compiled
+def _cut_off(tree: KinematicTree, fixed: np.ndarray, block: np.ndarray) -> None:
+    """Make the rows and columns of fixed coordinates those of a unit matrix."""
+    for i in range(fixed.shape[0]):
+        start = tree.row_start[i]
+        for k in range(1, tree.chain_length[i]):
+            if fixed[i] or fixed[tree.chain[i, k]]:
+                block[start + k] = 0.0
+        if fixed[i]:
+            block[start] = 1.0
 
 
 @compiled
