@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pinocchio as pin
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from retarget.engine.collision_terms import CapsuleTable, CollisionWork, collision_work
 from retarget.engine.tree import KinematicTree, attach, build_tree
@@ -111,6 +111,8 @@ class Workspace(NamedTuple):
     """The same for the gradient."""
     collision: CollisionWork
     """Room of the self-collision terms."""
+    expected: Bool[np.ndarray, " points"]
+    """Floor points that the model holds on the floor while they are above it; all False outside a solver."""
     factor: Float[np.ndarray, " packed"]
     step: Float[np.ndarray, " nv"]
     move: Float[np.ndarray, " nv"]
@@ -201,6 +203,7 @@ def new_workspace(problem: FrameProblem) -> Workspace:
         stiffness=np.zeros((bodies, 15)),
         force=np.zeros((bodies, 6)),
         collision=collision_work(problem.capsules, tree),
+        expected=np.zeros(len(problem.patch_point), dtype=np.bool_),
         factor=np.zeros(n_packed),
         step=np.zeros(nv),
         move=np.zeros(nv),

@@ -15,8 +15,11 @@ from retarget.clip_target import ClipTarget, FrameTarget
 from retarget.engine.factor import factorise, multiply, solve_factored
 from retarget.engine.frame_problem import FrameProblem, Workspace
 from retarget.engine.jit import compiled
-from retarget.engine.quadratic import add_pull, frame_of, frame_quadratic, integrate, place_bodies
+from retarget.engine.quadratic import add_pull, carried, frame_of, frame_quadratic, integrate, place_bodies
 from retarget.engine.tree import KinematicTree
+
+_NOTHING = 1e-6
+"""Cost below which a frame counts as met: 10 micrometres at a price of 100 / m."""
 
 _RELEASE_ROUNDS = 8
 """Rounds of the active set in which walls may let go; then they only take hold, so that the rounds end."""
@@ -174,14 +177,16 @@ def _model_saving(tree: KinematicTree, hessian: np.ndarray, gradient: np.ndarray
 
 
 @compiled
-def _shorten(step: np.ndarray, longest: float) -> None:
-    """Scale a step down to the trust region."""
+def _shortened(step: np.ndarray, longest: float) -> bool:
+    """Scale a step down to the trust region; return whether it had to be."""
     size = 0.0
     for i in range(len(step)):
         size = max(size, abs(step[i]))
-    if size > longest:
-        for i in range(len(step)):
-            step[i] *= longest / size
+    if size <= longest:
+        return False
+    for i in range(len(step)):
+        step[i] *= longest / size
+    return True
 
 
 @compiled
@@ -190,6 +195,57 @@ def _move(q: np.ndarray, lower: np.ndarray, upper: np.ndarray, step: np.ndarray,
     integrate(q, step, out)
     for j in range(len(lower)):
         out[7 + j] = min(max(out[7 + j], lower[j]), upper[j])
+
+
+@compiled
+def _total(
+    q: np.ndarray,
+    reference: np.ndarray,
+    reference_weight: np.ndarray,
+    target: FrameTarget,
+    problem: FrameProblem,
+    work: Workspace,
+    hessian: np.ndarray,
+    gradient: np.ndarray,
+) -> float:
+    """Evaluate a frame with the price of its way from the reference."""
+    cost = frame_quadratic(q, target, problem, work, hessian, gradient)
+    return cost + add_pull(problem.tree, q, reference, reference_weight, hessian, gradient)
+
+
+@compiled
+def _expect_floor(trial: np.ndarray, problem: FrameProblem, work: Workspace) -> bool:
+    """Mark the points that a trial has taken under the floor, to be held on it; return whether any is new."""
+    found = False
+    for patch in range(len(problem.patch_body)):
+        b = problem.patch_body[patch]
+        for k in range(problem.patch_start[patch], problem.patch_start[patch + 1]):
+            _, _, z = carried(work.rot, work.pos, b, problem.patch_point[k])
+            if trial[2] + z < problem.patch_radius[patch] and not work.expected[k]:
+                work.expected[k] = found = True
+    return found
+
+
+@compiled
+def _forget_floor(q: np.ndarray, problem: FrameProblem, work: Workspace) -> bool:
+    """Let go the points that stayed above the floor all the same; return whether any is still held."""
+    left = False
+    for patch in range(len(problem.patch_body)):
+        b = problem.patch_body[patch]
+        for k in range(problem.patch_start[patch], problem.patch_start[patch + 1]):
+            if work.expected[k]:
+                _, _, z = carried(work.rot, work.pos, b, problem.patch_point[k])
+                work.expected[k] = q[2] + z < problem.patch_radius[patch]
+                left = left or work.expected[k]
+    return left
+
+
+@compiled
+def _adopt(trial: np.ndarray, work: Workspace, q: np.ndarray) -> None:
+    """Go on from the trial."""
+    q[:] = trial
+    work.hessian[:] = work.trial_hessian
+    work.gradient[:] = work.trial_gradient
 
 
 @compiled
@@ -209,6 +265,9 @@ def solve_frame(
     A step is the last when it saved little, or when it saved just what the model said: then the model is so good that
     its minimum, where the step has led, is the cost's.
 
+    The model knows nothing of the floor below a foot in the air. So where a step that climbs took points under it,
+    the model is asked again with these held on it.
+
     Args:
         q: Start and result; joints outside the box begin on its walls.
         lower: Smallest joint angles allowed [rad].
@@ -223,35 +282,39 @@ def solve_frame(
     Returns:
         The cost, that of the reference included, and how often it was evaluated.
     """
-    tree, trial = problem.tree, work.q
     for j in range(len(lower)):
         q[7 + j] = min(max(q[7 + j], lower[j]), upper[j])
-    cost = frame_quadratic(q, target, problem, work, work.hessian, work.gradient)
-    cost += add_pull(tree, q, reference, reference_weight, work.hessian, work.gradient)
-    least = problem.damping * problem.damping
-    damping, evaluations = least, 1
+    tree, trial, least = problem.tree, work.q, problem.damping * problem.damping
+    hessian, gradient = work.hessian, work.gradient
+    cost = _total(q, reference, reference_weight, target, problem, work, hessian, gradient)
+    damping, evaluations, blind = least, 1, True
     for _ in range(max_iterations):
-        if not box_step(q, lower, upper, tree, work.hessian, work.gradient, damping, work):
-            damping = max(10.0 * damping, 1e-6)
+        if not box_step(q, lower, upper, tree, hessian, gradient, damping, work):
+            damping = max(10.0 * damping, 1.0)
             continue
-        _shorten(work.step, problem.trust)
-        saving = _model_saving(tree, work.hessian, work.gradient, work)
+        whole = not _shortened(work.step, problem.trust) and damping <= least and blind
+        saving = _model_saving(tree, hessian, gradient, work)
         _move(q, lower, upper, work.step, trial)
-        trial_cost = frame_quadratic(trial, target, problem, work, work.trial_hessian, work.trial_gradient)
-        trial_cost += add_pull(tree, trial, reference, reference_weight, work.trial_hessian, work.trial_gradient)
+        trial_cost = _total(
+            trial, reference, reference_weight, target, problem, work, work.trial_hessian, work.trial_gradient
+        )
         evaluations += 1
         saved = cost - trial_cost
         if trial_cost <= cost:
-            q[:] = trial
-            work.hessian[:] = work.trial_hessian
-            work.gradient[:] = work.trial_gradient
+            _adopt(trial, work, q)
             cost, damping = trial_cost, max(0.2 * damping, least)
-            if min(saved, abs(saved - saving)) <= problem.tolerance * cost:
+            enough = problem.tolerance * (cost + _NOTHING)
+            if saved <= enough or (whole and abs(saved - saving) <= enough):
                 break
-        elif saving <= 1e-12 * cost:
+            blind = not _forget_floor(q, problem, work)
+        elif _expect_floor(trial, problem, work):
+            _total(q, reference, reference_weight, target, problem, work, hessian, gradient)
+            evaluations, blind = evaluations + 1, False
+        elif blind and saving <= 1e-12 * (cost + _NOTHING):
             break  # at the bottom, but for rounding
         else:
             damping = max(10.0 * damping, 1.0)
+    work.expected[:] = False
     return cost, evaluations
 
 

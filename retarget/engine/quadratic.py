@@ -224,18 +224,22 @@ def add_tasks(
 def add_floor(
     q: np.ndarray,
     planted: np.ndarray,
+    expected: np.ndarray,
     problem: FrameProblem,
     rot: np.ndarray,
     pos: np.ndarray,
     stiffness: np.ndarray,
     force: np.ndarray,
 ) -> float:
-    """Add the points under the floor, and the lowest of each planted patch wherever it is; return their cost."""
+    """Add the points under the floor, and the lowest of each planted patch wherever it is; return their cost.
+
+    Points that a solver expects on the floor pull even from above, at no cost.
+    """
     cost, w = 0.0, problem.sole_weight * problem.sole_weight
     for i in range(len(problem.patch_body)):
         b = problem.patch_body[i]
         above = q[2] + pos[b, 2]
-        if not planted[i] and above > problem.patch_reach[i]:
+        if not planted[i] and above > problem.patch_reach[i]:  # none of it is near
             continue
         lowest, first, last = 0, problem.patch_start[i], problem.patch_start[i + 1]
         least = np.inf
@@ -244,13 +248,14 @@ def add_floor(
             height = q[2] + z - problem.patch_radius[i]
             if height < least:
                 least, lowest = height, k
-            if height < 0.0:
+            if height < 0.0 or expected[k]:
                 add_point(stiffness, force, b, x, y, z, 0.0, 0.0, w, 0.0, 0.0, w * height)
-                cost += w * height * height
+                cost += w * min(height, 0.0) ** 2
         if planted[i] and least > 0.0:
-            x, y, z = carried(rot, pos, b, problem.patch_point[lowest])
-            add_point(stiffness, force, b, x, y, z, 0.0, 0.0, w, 0.0, 0.0, w * least)
             cost += w * least * least
+            if not expected[lowest]:
+                x, y, z = carried(rot, pos, b, problem.patch_point[lowest])
+                add_point(stiffness, force, b, x, y, z, 0.0, 0.0, w, 0.0, 0.0, w * least)
     return cost
 
 
@@ -348,7 +353,7 @@ def frame_quadratic(
     work.force[:] = 0.0
     place_bodies(q, tree, work.rot, work.pos, work.axes)
     cost = add_tasks(q, target, problem, work.rot, work.pos, work.stiffness, work.force)
-    cost += add_floor(q, target.planted, problem, work.rot, work.pos, work.stiffness, work.force)
+    cost += add_floor(q, target.planted, work.expected, problem, work.rot, work.pos, work.stiffness, work.force)
     gather(tree.body_parent, work.stiffness, work.force)
     project(tree, work.axes, work.stiffness, work.force, hessian, gradient)
     cost += add_pull(tree, q, problem.posture, problem.posture_weight, hessian, gradient)
