@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +73,25 @@ class BenchClip:
     gmr_qpos: Float[np.ndarray, "frames 7+joints"]
     """GMR's output."""
 
+    trajectory: BodyTrajectory = field(init=False)
+    """The human alone, starting at x = y = 0: what a retargeter may see, nothing of stances or of GMR."""
+    origin_w: Float[np.ndarray, " 3"] = field(init=False)
+    """Where GMR's targets put the origin of ``trajectory`` [m]. GMR shrinks the world about its origin, others about
+    where the human starts: a start at the origin is where all agree."""
+
+    def __post_init__(self) -> None:
+        """Make the input of the retargeters, before any clock runs."""
+        root, target = self.human_pos_w[:, self.human_names.index(self.target_human[0])], self.target_pos_w[:, 0]
+        start = root[0] * [1.0, 1.0, 0.0]
+        seen = BodyTrajectory(
+            fps=self.fps,
+            names=self.human_names,
+            pos_w=self.human_pos_w - start,
+            quat_wxyz_w=self.human_quat_wxyz_w,
+        )
+        object.__setattr__(self, "trajectory", seen)
+        object.__setattr__(self, "origin_w", start * float((root * target).sum() / (root * root).sum()))
+
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.human_pos_w)
@@ -95,12 +114,6 @@ class BenchClip:
             target_pos_w=self.target_pos_w @ matrix.T,
             target_rot_w=matrix @ self.target_rot_w,
             gmr_qpos=qpos,
-        )
-
-    def trajectory(self) -> BodyTrajectory:
-        """Return what a retargeter may see: bodies in time, and nothing of stances or of GMR."""
-        return BodyTrajectory(
-            fps=self.fps, names=self.human_names, pos_w=self.human_pos_w, quat_wxyz_w=self.human_quat_wxyz_w
         )
 
 

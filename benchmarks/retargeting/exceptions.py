@@ -51,3 +51,14 @@ class NotGmrTargets(BenchError):
             f"{clip}: the targets of '{body}' are not one scale and one turn of the human's (off by {error:.2g}): "
             "the peers cannot be run on it."
         )
+
+
+class NoRealMotion(BenchError):
+    """There is no recorded motion."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            f"{folder}: holds no recorded motion (mocap/*/*.bvh.gz, smpl/kungfuathlete/*.npz); "
+            "name the folder that does after --real."
+        )
