@@ -48,11 +48,12 @@ class PairRules:
     """Which pairs of capsules are worth watching."""
 
     clearance_m: float = 0.01
-    """Pairs that are nearer than this in a pose that is known to be free never count [m]."""
+    """Pairs that are nearer than this in a pose that is known to be free never count; a margin that is asked for must
+    not be wider, or standing would have its price [m]."""
     near_m: float = 0.1
     """Links that never come this near in a random pose do not count; far more than a collision, as poses where
     links touch are rare among random ones [m]. Random poses do tell all about links with few joints between them: of
-    these, capsules that never come as near as ``clearance_m`` do not count."""
+    these, capsules that never overlap do not count."""
     few_joints: int = 3
     """Joints between two links that random poses cover densely."""
     always_share: float = 0.5
@@ -177,9 +178,9 @@ def capsule_pairs(
         gap = _near_gaps(start[:, [i, j]], end[:, [i, j]], radius[i] + radius[j], rules.near_m)
         if gap.min() < rules.near_m:
             links_near.add(links)
-        covered = joints[links] <= rules.few_joints and gap.min() >= rules.clearance_m
+        never = joints[links] <= rules.few_joints and gap.min() >= 0
         overlap = (gap[len(free) :] < 0).mean()
-        if gap[: len(free)].min() >= rules.clearance_m and overlap <= rules.always_share and not covered:
+        if gap[: len(free)].min() >= rules.clearance_m and overlap <= rules.always_share and not never:
             kept.append((i, j))
     near = [(i, j) for i, j in kept if (capsules[i].body, capsules[j].body) in links_near]
     return np.array(near, dtype=np.int64).reshape(-1, 2)
