@@ -1,6 +1,6 @@
 """The lists of stages a clip goes through: one for videos, one for motion files; for ``wushu run`` and Prefect alike.
 
-video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> handoff, playback
+video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> handoff and pictures
 motion file:          reading -> motion -> plausibility -> ... the same from here
 """
 
@@ -28,7 +28,7 @@ from pipeline.readers.recognise import is_motion_file
 from pipeline.record_codec import plain
 from pipeline.render import ViewConfig, available_renderer, body_frames, robot_frames
 from pipeline.render.overlay import draw_evidence
-from pipeline.review import render_playback
+from pipeline.review import draw_residuals, render_playback, write_picture
 from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import atomic_path, remove_file
@@ -81,6 +81,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
         _validation_stage(settings, robot),
         _verdict_stage(settings),
         _handoff_stage(settings, robot),
+        _picture_stage(),
     )
     watch, read = (_playback_stage(settings, body, robot, source_view=view) for view in (True, False))
     drawn = available_renderer() is not None
@@ -110,7 +111,7 @@ def _retarget_stage(settings: Settings, robot: RobotModel) -> Stage:
 
     return Stage(
         name="retarget",
-        version=3,
+        version=4,
         config=[plain(settings.retarget), plain(correspondence), _robot_digest(robot)],
         reads=("motion",),
         result=RetargetResult,
@@ -165,6 +166,16 @@ def _handoff_stage(settings: Settings, robot: RobotModel) -> Stage:
         result=WrittenFiles,
         run=run,
     )
+
+
+def _picture_stage() -> Stage:
+    def run(context: StageContext, result: RetargetResult) -> WrittenFiles:
+        path = context.clip_dir / "retarget.png"
+        with atomic_path(path) as temporary:
+            write_picture(temporary, draw_residuals(result, context.clip.name))
+        return WrittenFiles.of(context.clip_dir, [path])
+
+    return Stage(name="picture", version=1, config=[], reads=("retarget",), result=WrittenFiles, run=run)
 
 
 def _playback_stage(settings: Settings, body: SkinnedBody, robot: RobotModel, *, source_view: bool) -> Stage:

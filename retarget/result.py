@@ -1,4 +1,4 @@
-"""What retargeting hands on: the robot's motion, and how far it had to leave the human's."""
+"""What retargeting hands on: the robot's motion, how far it had to leave the human's, and what held it back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from retarget.contacts import Span
 from robots.arrays import checked_array, freeze_fields
@@ -16,27 +16,28 @@ from robots.motion import RobotMotion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfeasibleStance:
-    """A stance that the robot could not hold; its foot was let go and follows the human instead."""
+    """A contact with the floor that the robot could not hold; its link was let go and follows the human instead."""
 
-    foot: int
-    """Column of the foot in ``foot_contact``."""
+    region: str
+    """What was to bear weight, e.g. ``left_foot``."""
     start: int
     """First frame."""
     stop: int
     """Frame after the last."""
     reason: Literal["slid", "in the air", "out of reach"]
-    """``slid``, ``in the air``: so the human's own foot was. ``out of reach``: the robot's foot could not stay."""
+    """``slid``, ``in the air``: so the human's own body was. ``out of reach``: the robot's link could not stay."""
     error_m: float
-    """How far, at worst, the foot was from its anchor or the floor, in the robot's size [m]."""
+    """How far, at worst, it was from its anchor or the floor, in the robot's size [m]."""
 
     def __str__(self) -> str:
         """Return one sentence."""
+        name = self.region.replace("_", " ")
         cause = {
-            "slid": "the human's foot slid",
-            "in the air": "the human's foot was in the air",
-            "out of reach": "the robot's foot could not stay there",
+            "slid": f"the human's {name} slid",
+            "in the air": f"the human's {name} was in the air",
+            "out of reach": f"the robot's {name} could not stay there",
         }[self.reason]
-        return f"foot {self.foot} was let go in frames {self.start} to {self.stop - 1}: {cause} ({self.error_m:.3f} m)"
+        return f"the {name} was let go in frames {self.start} to {self.stop - 1}: {cause} ({self.error_m:.3f} m)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,21 +49,31 @@ class RetargetResult:
     body_names: tuple[str, ...]
     """Human bodies that were followed: the columns of the residuals."""
     pos_residual_m: Float[np.ndarray, "frames bodies"]
-    """Distance between each link's point and where the human asked it to be, before feet were planted [m]."""
+    """Distance between each link's point and where the human asked it to be, before stances were planted [m]."""
     rot_residual_rad: Float[np.ndarray, "frames bodies"]
     """Angle between each link and the orientation that the human asked for [rad]."""
     scale: float
     """Robot metres per human metre in the world."""
+    contact_regions: tuple[str, ...]
+    """Regions of the body that may bear weight: the rows of ``stance_spans``; the feet come first."""
     stance_spans: tuple[tuple[Span, ...], ...]
-    """Per foot, spans (first frame, frame after the last) in which it stands; infeasible ones included."""
+    """Per region, spans (first frame, frame after the last) in which it bears weight; infeasible ones included."""
     infeasible_stances: tuple[InfeasibleStance, ...]
     """Stances that were let go."""
+    flight_spans: tuple[Span, ...]
+    """Spans in which nothing touched the floor and the body fell freely."""
+    at_position_limit: Bool[np.ndarray, "frames joints"]
+    """Joints that stood at an end of their range."""
+    at_speed_limit: Bool[np.ndarray, "frames joints"]
+    """Joints that moved as fast as they may, from the frame before to this one."""
 
     def __post_init__(self) -> None:
-        """Check that residuals fit the motion."""
-        dims = {"frames": len(self.motion), "bodies": len(self.body_names)}
+        """Check that residuals fit the motion and that every region has its spans."""
+        dims = {"frames": len(self.motion), "bodies": len(self.body_names), "joints": len(self.motion.joint_names)}
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise InvalidArray("scale", problem=f"must be positive, got {self.scale}")
+        if len(self.stance_spans) != len(self.contact_regions):
+            raise InvalidArray("stance_spans", problem=f"must have one row for each of {self.contact_regions}")
         freeze_fields(
             self,
             {
@@ -71,7 +82,15 @@ class RetargetResult:
                 "rot_residual_rad": checked_array(
                     "rot_residual_rad", self.rot_residual_rad, ("frames", "bodies"), dims
                 ),
-                "stance_spans": tuple(tuple((int(a), int(b)) for a, b in foot) for foot in self.stance_spans),
+                "contact_regions": tuple(self.contact_regions),
+                "stance_spans": tuple(tuple((int(a), int(b)) for a, b in spans) for spans in self.stance_spans),
                 "infeasible_stances": tuple(self.infeasible_stances),
+                "flight_spans": tuple((int(a), int(b)) for a, b in self.flight_spans),
+                "at_position_limit": _flags("at_position_limit", self.at_position_limit, dims),
+                "at_speed_limit": _flags("at_speed_limit", self.at_speed_limit, dims),
             },
         )
+
+
+def _flags(name: str, values: np.ndarray, dims: dict[str, int]) -> Bool[np.ndarray, "frames joints"]:
+    return checked_array(name, values, ("frames", "joints"), dims, dtype=np.bool_)

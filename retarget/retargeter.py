@@ -1,40 +1,40 @@
 """Turns a human motion into a motion of a robot that keeps its limits and stands on its feet.
 
 The story: read the human's bodies through the correspondence, bridge moments in which some cannot be trusted, tell
-when feet stand, build target poses, anchor the standing feet, solve inverse kinematics frame by frame inside a box of
-position and speed limits, and let go of the stances that the robot cannot hold.
+what bears weight and when the body flies, build target poses, anchor what stands, solve all frames at once inside the
+robot's limits, and let go of the stances that the robot cannot hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from retarget.body_trajectory import BodyTrajectory
-from retarget.clip_solver import ClipSolver, RescueConfig
-from retarget.contacts import ContactConfig, Span, stance_probability, stance_spans, standing_height
+from retarget.centre_of_mass import CentreOfMass
+from retarget.contacts import ContactConfig, Span, region_contacts, standing_height
 from retarget.correspondence import load_correspondence
-from retarget.exceptions import ImplausibleLegLength, NotZUp
-from retarget.ik import FrameTarget, FrameTask, IkConfig, InverseKinematics, Sole
-from retarget.planting import FootTargets, PlantingConfig, plant_feet
+from retarget.engine.frame_problem import IkConfig, new_workspace
+from retarget.engine.numba_engine import NumbaEngine
+from retarget.engine.pinocchio_engine import PinocchioEngine
+from retarget.engine.poses import clip_poses
+from retarget.feasibility import doubtful_stances, unheld_stances
+from retarget.flight import FlightConfig, flight_spans
+from retarget.human_checks import check_size, check_speed, check_up_axis
 from retarget.result import InfeasibleStance, RetargetResult
+from retarget.robot_tasks import RobotTasks
 from retarget.rotations import rotation_log
-from retarget.targets import BodyTargets, build_targets, human_points, human_rest, leg_lengths, robot_rest
+from retarget.stance_targets import BodyWeights, PlantingConfig, plant
+from retarget.targets import BodyTargets, build_targets, human_points
 from retarget.trust import RelativeTrust, bridge_doubtful
+from retarget.whole_clip import ClipSolution, WholeClipConfig, WholeClipSolver
 from robots.motion import RobotMotion
 
 if TYPE_CHECKING:
     from robots.model import RobotModel
-
-_WITNESS = 0.5
-"""Trust factor below which a foot's place says nothing against its stance."""
-
-PLAUSIBLE_LEG_M = (0.35, 1.3)
-"""Hip to ankle, from a small child to taller than anybody [m]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,30 +43,26 @@ class RetargetConfig:
 
     correspondence: str = "smpl_to_g1"
     """Name of a table that ships with the product, or path of a TOML file."""
+    engine: Literal["compiled", "pinocchio"] = "compiled"
+    """``compiled`` code, or Pinocchio's kinematics: the same answers, many times slower, nothing to compile."""
     speed_tier: Literal["soft", "hard"] = "soft"
     """Which of the robot's two joint speed limits to keep."""
     check_up_axis: bool = True
     """Refuse a human whose trunk lies along a horizontal axis of the world nearly all the time."""
     contact: ContactConfig = field(default_factory=ContactConfig)
-    """When a foot counts as standing."""
+    """When a region of the body counts as bearing weight."""
+    flight: FlightConfig = field(default_factory=FlightConfig)
+    """When a body counts as flying."""
     planting: PlantingConfig = field(default_factory=PlantingConfig)
     """How feet come to stand."""
     ik: IkConfig = field(default_factory=IkConfig)
-    """Solver settings."""
-    rescue: RescueConfig = field(default_factory=RescueConfig)
-    """When a contorted motion is led over to a better way."""
+    """Prices of a frame."""
+    clip: WholeClipConfig = field(default_factory=WholeClipConfig)
+    """What moving costs, and how hard the solver tries."""
 
 
 def _silent(done: int, total: int | None) -> None:
     """Report to nobody."""
-
-
-class _Weights(NamedTuple):
-    """Prices before any foot is planted, and how far the feet are trusted."""
-
-    position: Float[np.ndarray, "frames bodies"]
-    rotation: Float[np.ndarray, "frames bodies"]
-    foot_factor: Float[np.ndarray, "frames feet"]
 
 
 class Retargeter:
@@ -85,19 +81,18 @@ class Retargeter:
         """
         self.robot, self.config = robot, config or RetargetConfig()
         self.correspondence = load_correspondence(self.config.correspondence)
-        model = robot.pin_model()
-        self.rest = robot_rest(model, self.correspondence)
-        self._feet = [self.correspondence.index(human) for human in self.correspondence.feet.values()]
-        self._ankle_height = -float(np.asarray(robot.sole_points_b)[:, 2].min())
-        tasks = [
-            FrameTask(body.robot, point)
-            for body, point in zip(self.correspondence.bodies, self.rest.point_b, strict=True)
-        ]
-        soles = [Sole(self.correspondence.bodies[i].robot, np.asarray(robot.sole_points_b)) for i in self._feet]
-        posture = np.concatenate([np.zeros(6), [1.0], robot.default_joint_pos])
-        ik = InverseKinematics(model, tasks, soles, posture, self.config.ik)
-        speed = robot.velocity_limit_soft if self.config.speed_tier == "soft" else robot.velocity_limit
-        self.solver = ClipSolver(ik, robot.joint_lower, robot.joint_upper, speed, self.config.rescue)
+        self.tasks = RobotTasks(robot, self.correspondence, self.config.ik)
+        problem, model = self.tasks.problem, robot.pin_model()
+        engine = NumbaEngine(problem) if self.config.engine == "compiled" else PinocchioEngine(model, problem)
+        self.solver = WholeClipSolver(
+            engine,
+            robot.joint_lower,
+            robot.joint_upper,
+            robot.velocity_limit_soft if self.config.speed_tier == "soft" else robot.velocity_limit,
+            self.config.clip,
+            centre_of_mass=CentreOfMass(model),
+        )
+        self._work = new_workspace(problem)
 
     def retarget(
         self, trajectory: BodyTrajectory, progress: Callable[[int, int | None], None] = _silent
@@ -115,183 +110,105 @@ class Retargeter:
         Raises:
             UnknownName: The trajectory lacks a body that the correspondence reads.
             ImplausibleLegLength: The human is far from a person's size.
+            ImplausibleSpeed: The human outruns everybody.
             NotZUp: The human stands along another axis than z.
             CollapsedBone: Two joined bodies lie in one place.
         """
-        human_pos, human_rot = human_points(trajectory, self.correspondence)
-        self._check_human(human_pos, human_rot)
-        trust = RelativeTrust.of(trajectory, self.correspondence)
-        human_pos, human_rot = bridge_doubtful(human_pos, human_rot, trust, self.correspondence, trajectory.fps)
-        prob = self._contact_probability(trajectory, human_pos[:, self._feet])
-        spans = tuple(stance_spans(prob[:, foot], trajectory.fps, self.config.contact) for foot in range(prob.shape[1]))
+        table = self.correspondence
+        human_pos, human_rot = human_points(trajectory, table)
+        check_size(human_pos, human_rot, table)
+        check_speed(human_pos, trajectory.fps)
+        if self.config.check_up_axis:
+            check_up_axis(human_rot, table)
+        trust = RelativeTrust.of(trajectory, table)
+        human_pos, human_rot = bridge_doubtful(human_pos, human_rot, trust, table, trajectory.fps)
+        contacts = region_contacts(trajectory, self.config.contact)
+        spans = tuple(
+            contacts.spans[contacts.names.index(region)] if region in contacts.names else ()
+            for region in self.tasks.regions
+        )
+        feet = [contacts.prob[:, contacts.names.index(foot)] for foot in self.correspondence.feet]
         targets = build_targets(
             human_pos,
             human_rot,
-            self.correspondence,
-            self.rest,
-            human_ankle_height=standing_height(human_pos[:, self._feet], prob),
-            robot_ankle_height=self._ankle_height,
+            table,
+            self.tasks.rest,
+            human_ankle_height=standing_height(human_pos[:, self.tasks.feet], np.stack(feet, axis=1)),
+            robot_ankle_height=self.tasks.ankle_height,
         )
-        q, let_go = self._solve_with_stances(targets, self._weights(trust), spans, trajectory.fps, progress)
-        return self._result(q, targets, spans, let_go, trajectory.fps)
-
-    def _check_human(self, pos: np.ndarray, rot: np.ndarray) -> None:
-        """Refuse a human of the wrong unit or the wrong up axis."""
-        leg = float(leg_lengths(human_rest(pos, rot, self.correspondence), self.correspondence).mean())
-        if not PLAUSIBLE_LEG_M[0] <= leg <= PLAUSIBLE_LEG_M[1]:
-            raise ImplausibleLegLength(leg, plausible_m=PLAUSIBLE_LEG_M)
-        if not self.config.check_up_axis:
-            return
-        trunk_up = rot[:, 0] @ np.array(self.correspondence.human_up)
-        for sign, prefix in ((1, "+"), (-1, "-")):
-            for axis, name in enumerate("xy"):
-                share = float((sign * trunk_up[:, axis] > 0.8).mean())
-                if share > 0.8:
-                    raise NotZUp(prefix + name, share=share)
-
-    def _contact_probability(self, trajectory: BodyTrajectory, foot_pos: np.ndarray) -> np.ndarray:
-        """The estimator's word where it knows of all feet, else speed and height."""
-        regions = list(self.correspondence.feet)
-        if trajectory.contact_prob is not None and set(regions) <= set(trajectory.contact_regions):
-            return trajectory.contact_prob[:, [trajectory.contact_regions.index(r) for r in regions]]
-        return stance_probability(foot_pos, trajectory.fps, self.config.contact)
-
-    def _weights(self, trust: RelativeTrust) -> _Weights:
-        """The table's weights, less where the human's bodies are doubtful."""
-        bodies = self.correspondence.bodies
-        position, rotation = trust.weight_factors()
-        return _Weights(
-            position=np.array([b.position_weight for b in bodies]) * position,
-            rotation=np.array([b.rotation_weight for b in bodies]) * rotation,
-            foot_factor=position[:, self._feet],
-        )
+        flight = flight_spans(trajectory, contacts, self.config.flight)
+        solution, let_go = self._solve_with_stances(targets, trust, spans, flight, trajectory.fps, progress)
+        return self._result(solution, targets, spans, let_go, flight, trajectory.fps)
 
     def _solve_with_stances(
         self,
         targets: BodyTargets,
-        weights: _Weights,
+        trust: RelativeTrust,
         spans: Sequence[Sequence[Span]],
+        flight: Sequence[Span],
         fps: float,
         progress: Callable[[int, int | None], None],
-    ) -> tuple[np.ndarray, tuple[InfeasibleStance, ...]]:
+    ) -> tuple[ClipSolution, tuple[InfeasibleStance, ...]]:
         """Solve with all stances planted, then, if some cannot be held, without those."""
-        let_go = self._doubtful_stances(targets, weights, spans)
-        while True:
-            gone = {(s.foot, s.start) for s in let_go}
-            held = [[s for s in stances if (foot, s[0]) not in gone] for foot, stances in enumerate(spans)]
-            feet = plant_feet(
-                targets.pos_w[:, self._feet],
-                targets.rot_w[:, self._feet],
-                held,
-                ankle_height=self._ankle_height,
-                fps=fps,
-                config=self.config.planting,
-            )
-            q = self.solver.solve(self._frame_targets(targets, weights, feet), fps, progress)
-            broken = self._unheld_stances(q, feet, held)
-            if not broken:
-                return q, tuple(sorted(let_go, key=lambda s: (s.start, s.foot)))
-            let_go += broken
-
-    def _frame_targets(self, targets: BodyTargets, weights: _Weights, feet: FootTargets) -> list[FrameTarget]:
-        """One target a frame, with the weights that its stances ask for."""
-        n_frames = len(targets.pos_w)
-        pos, rot = targets.pos_w.copy(), targets.rot_w.copy()
-        pos[:, self._feet], rot[:, self._feet] = feet.pos_w, feet.rot_w
-        weight_pos = np.repeat(weights.position[:, :, None], 3, axis=-1)
-        weight_rot = weights.rotation.copy()
-        planting = self.config.planting
-        for foot, body in enumerate(self._feet):
-            # In between, weights rise geometrically: they span an order of magnitude. A foot that stands is where its
-            # stance is, however little is seen of it.
-            grip = feet.grip[:, foot]
-            weight_pos[:, body, :2] = _geometric(weights.position[:, body], planting.anchor_weight, grip)[:, None]
-            weight_pos[:, body, 2] *= weights.foot_factor[:, foot] ** -grip
-            weight_rot[:, body] = _geometric(weights.rotation[:, body], planting.flat_weight, grip)
-        return [FrameTarget(pos[i], rot[i], weight_pos[i], weight_rot[i], feet.planted[i]) for i in range(n_frames)]
-
-    def _doubtful_stances(
-        self, targets: BodyTargets, weights: _Weights, spans: Sequence[Sequence[Span]]
-    ) -> tuple[InfeasibleStance, ...]:
-        """Stances that the human's own foot belies: an anchor would hold the whole robot back.
-
-        Only a foot that was seen can belie its stance, unless it was not seen in all of it.
-        """
-        planting = self.config.planting
-        found = []
-        for foot, stances in enumerate(spans):
-            for start, stop in stances:
-                place = targets.pos_w[start:stop, self._feet[foot]]
-                seen = weights.foot_factor[start:stop, foot] >= _WITNESS
-                place = place[seen] if seen.any() else place
-                slid = float(np.linalg.norm((place - np.median(place, axis=0))[:, :2], axis=1).max())
-                lifted = float((place[:, 2] - self._ankle_height).max())
-                span = {"foot": foot, "start": start, "stop": stop}
-                if slid > planting.slide_m:
-                    found.append(InfeasibleStance(**span, reason="slid", error_m=slid))
-                elif lifted > planting.lift_m:
-                    found.append(InfeasibleStance(**span, reason="in the air", error_m=lifted))
-        return tuple(found)
-
-    def _unheld_stances(
-        self, q: np.ndarray, feet: FootTargets, spans: Sequence[Sequence[Span]]
-    ) -> tuple[InfeasibleStance, ...]:
-        """Stances whose foot left its anchor or the floor by more than is allowed; the worst at each time."""
-        pos, _ = self.solver.task_poses(q)
-        off_anchor = np.linalg.norm((pos[:, self._feet] - feet.pos_w)[..., :2], axis=-1)
-        off_floor = np.abs(self.solver.corner_heights(q).min(axis=-1))
-        error = np.maximum(off_anchor, off_floor)
-        limit = self.config.planting.reach_m
-        unheld = [
-            InfeasibleStance(foot=foot, start=start, stop=stop, reason="out of reach", error_m=float(far))
-            for foot, stances in enumerate(spans)
-            for start, stop in stances
-            if (far := error[start:stop, foot].max()) > limit
-        ]
-        # One foot that cannot stay may drag others along: only the worst of those at the same time is to blame.
-        return tuple(
-            s
-            for s in unheld
-            if not any(o.error_m > s.error_m and o.start < s.stop and s.start < o.stop for o in unheld)
+        tasks, config = self.tasks, self.config.planting
+        position, rotation = trust.weight_factors()
+        bodies = self.correspondence.bodies
+        weights = BodyWeights(
+            position=np.array([b.position_weight for b in bodies]) * position,
+            rotation=np.array([b.rotation_weight for b in bodies]) * rotation,
         )
+        let_go = doubtful_stances(targets, position[:, tasks.feet], spans, tasks, config)
+        start = None
+        while True:
+            gone = {(s.region, s.start) for s in let_go}
+            held = [
+                [s for s in stances if (region, s[0]) not in gone]
+                for region, stances in zip(tasks.regions, spans, strict=True)
+            ]
+            planted = plant(targets, weights, held, tasks, fps=fps, config=config)
+            solution = self.solver.solve(planted.clip, fps, start=start, flight=flight, progress=progress)
+            poses = clip_poses(solution.q, tasks.problem, self._work)
+            broken = unheld_stances(poses, planted, held, tasks, config)
+            if not broken:
+                return solution, tuple(sorted(let_go, key=lambda s: (s.start, s.region)))
+            let_go += broken
+            start = solution.q
 
     def _result(
         self,
-        q: Float[np.ndarray, "frames nq"],
+        solution: ClipSolution,
         targets: BodyTargets,
         spans: tuple[tuple[Span, ...], ...],
         let_go: tuple[InfeasibleStance, ...],
+        flight: tuple[Span, ...],
         fps: float,
     ) -> RetargetResult:
         """Collect motion and residuals."""
-        pos, rot = self.solver.task_poses(q)
-        turn = rotation_log((rot @ targets.rot_w.transpose(0, 1, 3, 2)).reshape(-1, 3, 3)).reshape(pos.shape)
-        contact = np.zeros((len(q), len(spans)))
-        for foot, stances in enumerate(spans):
-            for start, stop in stances:
+        q, bodies = solution.q, self.tasks.n_bodies
+        poses = clip_poses(q, self.tasks.problem, self._work)
+        off = poses.pos_w[:, :bodies] - targets.pos_w
+        turn = rotation_log((poses.rot_w[:, :bodies] @ targets.rot_w.transpose(0, 1, 3, 2)).reshape(-1, 3, 3))
+        contact = np.zeros((len(q), self.tasks.n_feet))
+        for foot in range(self.tasks.n_feet):
+            for start, stop in spans[foot]:
                 contact[start:stop, foot] = 1.0
-        motion = RobotMotion(
-            fps=fps,
-            joint_names=self.robot.joint_names,
-            root_pos_w=q[:, :3],
-            root_quat_wxyz=q[:, [6, 3, 4, 5]],
-            joint_pos=q[:, 7:],
-            foot_contact=contact,
-        )
         return RetargetResult(
-            motion=motion,
+            motion=RobotMotion(
+                fps=fps,
+                joint_names=self.robot.joint_names,
+                root_pos_w=q[:, :3],
+                root_quat_wxyz=q[:, [6, 3, 4, 5]],
+                joint_pos=q[:, 7:],
+                foot_contact=contact,
+            ),
             body_names=tuple(body.human for body in self.correspondence.bodies),
-            pos_residual_m=np.linalg.norm(pos - targets.pos_w, axis=-1),
-            rot_residual_rad=np.linalg.norm(turn, axis=-1),
+            pos_residual_m=np.linalg.norm(off, axis=-1),
+            rot_residual_rad=np.linalg.norm(turn.reshape(off.shape), axis=-1),
             scale=targets.scale,
+            contact_regions=self.tasks.regions,
             stance_spans=spans,
             infeasible_stances=let_go,
+            flight_spans=flight,
+            at_position_limit=solution.on_position_limit,
+            at_speed_limit=solution.on_speed_limit,
         )
-
-
-def _geometric(
-    low: Float[np.ndarray, " frames"], high: float, share: Float[np.ndarray, " frames"]
-) -> Float[np.ndarray, " frames"]:
-    """Go from ``low`` to ``high`` by equal ratios."""
-    low = np.maximum(low, 1e-3)
-    return low * (high / low) ** share

@@ -45,7 +45,7 @@ def test_stance_feet_do_not_move_and_stand_on_the_floor(robot, walked):
     soles = pos[:, :, None] + np.einsum("tfij,pj->tfpi", rot, robot.sole_points_b)
     assert walked.result.infeasible_stances == ()
     assert soles[..., 2].min() > -1e-3
-    for foot, spans in enumerate(walked.result.stance_spans):
+    for foot, spans in enumerate(walked.result.stance_spans[:2]):
         assert len(spans) >= 3
         for start, stop in spans:
             place = pos[start:stop, foot, :2]
@@ -121,7 +121,7 @@ def test_a_cold_start_is_as_good_as_a_warm_one(retargeter, walker, walked, frame
 
 def test_one_frame_works(retargeter, walker):
     result = retargeter.retarget(walker.smpl_motion({}).body_trajectory())
-    assert len(result.motion) == 1 and result.stance_spans == (((0, 1),), ((0, 1),))
+    assert len(result.motion) == 1 and result.stance_spans[:2] == (((0, 1),), ((0, 1),))
     assert result.pos_residual_m.shape == (1, len(result.body_names))
 
 
@@ -136,7 +136,7 @@ def test_contact_comes_from_the_estimator_where_it_knows(retargeter, walker):
         contact_regions=("right_foot", "left_foot"),
         contact_prob=np.tile([0.0, 1.0], (30, 1)),
     )
-    assert retargeter.retarget(told).stance_spans == (((0, 30),), ())
+    assert retargeter.retarget(told).stance_spans[:2] == (((0, 30),), ())
 
 
 def with_contact(trajectory, prob):
@@ -153,11 +153,11 @@ def with_contact(trajectory, prob):
 def test_a_foot_said_to_stand_while_it_walks_is_let_go_and_reported(retargeter, walked):
     """Estimators do claim such contacts; an anchor would hold the whole robot back."""
     result = retargeter.retarget(with_contact(walked.trajectory, np.ones((len(walked.trajectory), 2))))
-    assert [(s.foot, s.start, s.stop, s.reason) for s in result.infeasible_stances] == [
-        (0, 0, len(walked.trajectory), "slid"),
-        (1, 0, len(walked.trajectory), "slid"),
+    assert [(s.region, s.start, s.stop, s.reason) for s in result.infeasible_stances] == [
+        ("left_foot", 0, len(walked.trajectory), "slid"),
+        ("right_foot", 0, len(walked.trajectory), "slid"),
     ]
-    assert "foot 0 was let go in frames 0 to 119: the human's foot slid" in str(result.infeasible_stances[0])
+    assert "the left foot was let go in frames 0 to 119: the human's left foot slid" in str(result.infeasible_stances[0])
     pelvis = result.body_names.index("pelvis")
     assert result.pos_residual_m[:, pelvis].max() < 0.05
 
@@ -165,23 +165,24 @@ def test_a_foot_said_to_stand_while_it_walks_is_let_go_and_reported(retargeter, 
 def test_a_foot_said_to_stand_in_the_air_is_let_go_and_reported(retargeter, walker):
     drawn_up = {"left_hip": [-1.5, 0, 0], "left_knee": [1.5, 0, 0]}
     result = retargeter.retarget(with_contact(walker.smpl_motion(drawn_up, 20).body_trajectory(), np.ones((20, 2))))
-    assert [(s.foot, s.reason) for s in result.infeasible_stances] == [(0, "in the air")]
+    assert [(s.region, s.reason) for s in result.infeasible_stances] == [("left_foot", "in the air")]
 
 
 def test_a_stance_out_of_reach_is_let_go_and_reported(retargeter, walker):
-    """A leg that snaps from the side to the floor within one frame: at full speed the robot comes too late."""
-    aside = np.zeros((60, 3))
+    """A leg that snaps from the side to the floor in no time: setting out early does not help, at full speed the
+    robot comes too late."""
+    aside = np.zeros((180, 3))
     aside[:20, 2] = 0.8
-    snapping = walker.smpl_motion({"left_hip": aside}, 60, fps=120.0).body_trajectory()
-    stands = np.stack([np.arange(60) >= 20, np.ones(60)], axis=1)
+    snapping = walker.smpl_motion({"left_hip": aside}, 180, fps=1000.0).body_trajectory()
+    stands = np.stack([np.arange(180) >= 20, np.ones(180)], axis=1)
     result = retargeter.retarget(with_contact(snapping, stands))
-    assert [(s.foot, s.start, s.reason) for s in result.infeasible_stances] == [(0, 20, "out of reach")]
+    assert [(s.region, s.start, s.reason) for s in result.infeasible_stances] == [("left_foot", 20, "out of reach")]
 
 
-def test_progress_counts_every_frame(retargeter, walker):
+def test_progress_rises_to_all_frames(retargeter, walker):
     seen = []
     retargeter.retarget(walker.smpl_motion({}, 7).body_trajectory(), lambda done, total: seen.append((done, total)))
-    assert seen == [(i, 7) for i in range(1, 8)]
+    assert seen == sorted(seen) and seen[-1] == (7, 7)
 
 
 @pytest.mark.parametrize("factor", [0.3 / 1.7, 20 / 1.7, 100])
