@@ -14,6 +14,7 @@ from flows.commands.body import Body
 from flows.commands.demo import Demo
 from flows.commands.doctor import Doctor
 from flows.commands.fetch import Models, Robot
+from flows.commands.fit_table import FitTable
 from flows.commands.play import Play
 from flows.commands.run import Run
 from flows.commands.show import Show
@@ -65,6 +66,7 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Models, sub("models")]
         | Annotated[Robot, sub("robot")]
         | Annotated[Body, sub("body")]
+        | Annotated[FitTable, sub("fit-table")]
     )
 
 

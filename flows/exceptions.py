@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from robots.exceptions import WushuError
 
 
@@ -22,3 +24,11 @@ class DemoFailed(FlowsError):
 
     def __init__(self, *, problem: str) -> None:
         super().__init__(f"the demo did not finish: {problem}. Run `wushu doctor` to see what is missing.")
+
+
+class CannotWrite(FlowsError):
+    """A result was to be written where it must not be, or cannot be."""
+
+    def __init__(self, path: Path, *, problem: str, remedy: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}. {remedy}.")

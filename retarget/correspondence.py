@@ -222,22 +222,53 @@ class Correspondence:
         return human.T
 
 
+def correspondence_path(name_or_path: str | Path) -> Path:
+    """Return the file of a table: of one that ships with the product, by its name, or any ``.toml``."""
+    path = Path(name_or_path)
+    return path if path.suffix == ".toml" else CORRESPONDENCE_DIR / f"{name_or_path}.toml"
+
+
+def read_table_text(path: Path) -> str:
+    """Read the text of a table.
+
+    Raises:
+        InvalidCorrespondence: There is no such file, or it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(p.stem for p in CORRESPONDENCE_DIR.glob("*.toml")))
+        raise InvalidCorrespondence(path, problem=f"no such file; known tables: {known}") from error
+    except OSError as error:
+        raise InvalidCorrespondence(path, problem=f"cannot be opened: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidCorrespondence(path, problem=str(error)) from error
+
+
+def parse_correspondence(text: str, *, source: Path | str) -> Correspondence:
+    """Turn the text of a table into a table.
+
+    Args:
+        text: TOML.
+        source: What an error message calls it.
+
+    Raises:
+        InvalidCorrespondence: The text is not a correspondence.
+    """
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    try:
+        return converter.structure(tomllib.loads(text), Correspondence)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidCorrespondence(source, problem=str(error)) from error
+    except cattrs.BaseValidationError as error:
+        raise InvalidCorrespondence(source, problem="; ".join(cattrs.transform_error(error))) from error
+
+
 def load_correspondence(name_or_path: str | Path) -> Correspondence:
     """Read a table: by the name of one that ships with the product, or from a TOML file.
 
     Raises:
         InvalidCorrespondence: There is no such file, or its content is not a correspondence.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = CORRESPONDENCE_DIR / f"{name_or_path}.toml"
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    try:
-        return converter.structure(tomllib.loads(path.read_text(encoding="utf-8")), Correspondence)
-    except FileNotFoundError as error:
-        known = ", ".join(sorted(p.stem for p in CORRESPONDENCE_DIR.glob("*.toml")))
-        raise InvalidCorrespondence(path, problem=f"no such file; known tables: {known}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidCorrespondence(path, problem=str(error)) from error
-    except cattrs.BaseValidationError as error:
-        raise InvalidCorrespondence(path, problem="; ".join(cattrs.transform_error(error))) from error
+    path = correspondence_path(name_or_path)
+    return parse_correspondence(read_table_text(path), source=path)

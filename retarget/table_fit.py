@@ -184,7 +184,8 @@ def fit_table(
         raise NothingToFit("there are no motions; give at least one")
     clips = [clip_target(trajectory, bare, rest, robot) for trajectory in trajectories]
     follower = FrameFollower(robot, rest)
-    mirror = partial(symmetrised, twin=mirror_twins(rest))
+    twin = mirror_twins(rest)
+    mirror = partial(symmetrised, twin=np.where(held | held[twin], np.arange(len(twin)), twin))
     fit = fit_offsets(clips, follower.solve, follower.task_poses, held=held, project=mirror, config=config)
     held_out = None
     if len(clips) > 1:

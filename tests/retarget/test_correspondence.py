@@ -102,7 +102,7 @@ def test_rest_axes_carry_forward_to_x_and_up_to_z(retargeter):
         ('placement = "rigid"', 'placement = "rigid"\nrotation_offset_wxyz = [1, 1, 0, 0]', "is no unit quaternion"),
         ('region = "right_hand"', 'region = "left_hand"', "the contact region 'left_hand' appears twice"),
         ("radius_m = 0.018", "radius_m = -0.018", "'left_hand' has no points, or a negative radius"),
-        ('placement = "bone"', 'placement = "bone"\noffset_m = [0.0, nan, 0.0]', "'left_knee' holds NaN or infinity"),
+        ('placement = "rigid"', 'placement = "rigid"\noffset_m = [0.0, nan, 0.0]', "'spine3' holds NaN or infinity"),
         ("rotation_weight", "rotation_wieght", "rotation_wieght"),
         ("[feet]", "[feet", "not a usable correspondence"),
     ],
