@@ -58,25 +58,6 @@ class CapsuleTable(NamedTuple):
     """Capsules that must not touch, the first in the pair's first sphere."""
 
 
-def no_capsules() -> CapsuleTable:
-    """Return the table of a robot that may pass through itself."""
-    none, point = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
-    couple = np.zeros((0, 2), dtype=np.int64)
-    return CapsuleTable(
-        body=none,
-        start_b=point,
-        end_b=point,
-        radius=np.zeros(0),
-        sphere_body=none,
-        sphere_centre_b=point,
-        sphere_radius=np.zeros(0),
-        sphere_pair=couple,
-        branch_length=couple,
-        first_pair=np.zeros(1, dtype=np.int64),
-        pair=couple,
-    )
-
-
 class CollisionWork(NamedTuple):
     """Room that the terms of one frame are computed in; all places are relative to the base [m]."""
 
