@@ -48,7 +48,7 @@ def _recording_stage(settings: Settings, home: Home) -> Stage:
 
     return Stage(
         name="recording",
-        version=1,
+        version=2,
         config=plain(replace(settings.video, focal_px=None, static_camera=None)),
         facts=facts,
         reads=(),
@@ -72,7 +72,7 @@ def _with_facts(config: VideoConfig, clip: Clip) -> VideoConfig:
 def _evidence_stage(settings: Settings) -> Stage:
     return Stage(
         name="evidence",
-        version=2,
+        version=3,
         config=settings.clips.fps,
         reads=("recording",),
         result=Evidence,

@@ -21,6 +21,7 @@ from pipeline.video.resample import (
     resample_values,
     uniform_times,
 )
+from pipeline.video.zoom import undo_zoom
 
 _LONGEST_CURVE_STEPS = 2.5
 _LOW_CONFIDENCE = 0.5
@@ -42,7 +43,9 @@ class _Appearance:
 def evidence_of(recording: Recording, clip: Clip, config: ClipConfig) -> Evidence:
     """Return what a recording says of a clip's person, from their first to their last picture in its span.
 
-    The confidence of a keypoint is zero while the person is out of sight (``NO_PERSON``), and its trust too.
+    Where the lens zoomed, keypoints and boxes are where the focal length of the shot's first picture, that of ``K``,
+    would have put them. The confidence of a keypoint is zero while the person is out of sight (``NO_PERSON``), and its
+    trust too.
 
     Args:
         recording: Of the clip's source.
@@ -67,11 +70,14 @@ def evidence_of(recording: Recording, clip: Clip, config: ClipConfig) -> Evidenc
     def on_times(values: Float[np.ndarray, " seen *dims"]) -> Float[np.ndarray, " frames *dims"]:
         return resample_values(seen_at, values, times, _LONGEST_CURVE_STEPS / recording.native_fps)
 
-    def keypoints(native: Float[np.ndarray, "seen points 3"]) -> Float[np.ndarray, "frames points 3"]:
-        confidence = resample_confidence(seen_at, native[..., 2], times) * ~absent[:, None]
-        return np.concatenate([on_times(native[..., :2]), confidence[..., None]], axis=2)
+    def pixels(native: Float[np.ndarray, "seen points 2"]) -> Float[np.ndarray, "frames points 2"]:
+        return on_times(undo_zoom(native.astype(np.float64), recording.zoom[frames], recording.K))
 
-    kp2d = keypoints(track.kp2d[seen].astype(np.float64))
+    def keypoints(native: Float[np.ndarray, "seen points 3"]) -> Float[np.ndarray, "frames points 3"]:
+        confidence = resample_confidence(seen_at, native[..., 2].astype(np.float64), times) * ~absent[:, None]
+        return np.concatenate([pixels(native[..., :2]), confidence[..., None]], axis=2)
+
+    kp2d = keypoints(track.kp2d[seen])
     camera = recording.camera_flags[native]
     flags = _of_both(seen_at, track.flags[seen], times) | camera[before] | camera[after]
     flags |= _time_flags(recording, native_times, times, config.fps)
@@ -84,9 +90,9 @@ def evidence_of(recording: Recording, clip: Clip, config: ClipConfig) -> Evidenc
         image_size=recording.image_size,
         K=recording.K,
         K_source=recording.K_source,
-        boxes=on_times(track.boxes[seen].astype(np.float64)),
+        boxes=pixels(track.boxes[seen].reshape(-1, 2, 2)).reshape(-1, 4),
         kp2d=kp2d,
-        foot_kp2d=keypoints(track.foot_kp2d[seen].astype(np.float64)),
+        foot_kp2d=keypoints(track.foot_kp2d[seen]),
         landmarks_w=on_times(track.landmarks_w[seen].astype(np.float64)),
         R_w2c=_from_first(resample_rotations(native_times, recording.R_w2c[native], times)),
         flags=flags,

@@ -71,7 +71,7 @@ class Recording:
     image_size: tuple[int, int]
     """Width and height of the upright picture [px]."""
     K: Float[np.ndarray, "3 3"]
-    """Camera intrinsics [px]."""
+    """Camera intrinsics of the first picture of each shot [px]."""
     K_source: str
     """Where the focal length came from: ``user``, ``metadata`` or ``default``."""
     native_fps: float
@@ -82,6 +82,9 @@ class Recording:
     """Times of pictures that only repeat the one before [s]."""
     R_w2c: Float[np.ndarray, "pictures 3 3"]
     """Rotation from the camera axes of its shot's first picture to each picture's."""
+    zoom: Float[np.ndarray, " pictures"]
+    """Focal length relative to that of its shot's first picture, which ``K`` holds for; keypoints and boxes are where
+    they lie in the zoomed picture [1]."""
     camera_flags: UInt16[np.ndarray, " pictures"]
     """Bits of :class:`pipeline.evidence.FrameFlag` that concern the camera."""
     shots: tuple[Shot, ...]
@@ -98,6 +101,7 @@ class Recording:
             "times": checked_array("times", self.times, ("pictures",), dims),
             "repeated_times": checked_array("repeated_times", self.repeated_times, ("repeats",), dims),
             "R_w2c": checked_array("R_w2c", self.R_w2c, ("pictures", 3, 3), dims),
+            "zoom": checked_array("zoom", self.zoom, ("pictures",), dims),
             "camera_flags": checked_array("camera_flags", self.camera_flags, ("pictures",), dims, dtype=np.uint16),
             "image_size": (int(self.image_size[0]), int(self.image_size[1])),
             "shots": tuple(self.shots),
@@ -105,6 +109,8 @@ class Recording:
         }
         if not (np.isfinite(self.native_fps) and self.native_fps > 0):
             raise InvalidArray("native_fps", problem=f"must be positive, got {self.native_fps}")
+        if (self.zoom <= 0).any():
+            raise InvalidArray("zoom", problem="must be positive")
         edges = [0, *(shot.end for shot in self.shots)]
         if [shot.first for shot in self.shots] != edges[:-1] or edges[-1] != dims["pictures"]:
             raise InvalidArray("shots", problem="do not cover the pictures one after the other")

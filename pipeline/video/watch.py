@@ -93,6 +93,7 @@ class CameraWatcher:
         self._n_pictures = 0
         self._times: list[float] = []
         self._R_w2c: list[np.ndarray] = []
+        self._zoom: list[np.ndarray] = []
         self._flags: list[np.ndarray] = []
 
     def update(self, picture: WatchedPicture) -> None:
@@ -108,13 +109,15 @@ class CameraWatcher:
         self._times.append(picture.frame.time_s)
         self._tracker.update(_gray(picture.frame.rgb, ratio), [box * ratio for box in picture.boxes])
 
-    def finish(self) -> tuple[Float[np.ndarray, "pictures 3 3"], UInt16[np.ndarray, " pictures"]]:
-        """Return rotations from the first picture of each shot, and what is doubtful about them."""
+    def finish(
+        self,
+    ) -> tuple[Float[np.ndarray, "pictures 3 3"], Float[np.ndarray, " pictures"], UInt16[np.ndarray, " pictures"]]:
+        """Return rotations and zooms from the first picture of each shot, and what is doubtful about them."""
         if self._config.static_camera:
             n = self._n_pictures
-            return np.broadcast_to(np.eye(3), (n, 3, 3)), np.zeros(n, dtype=np.uint16)
+            return np.broadcast_to(np.eye(3), (n, 3, 3)), np.ones(n), np.zeros(n, dtype=np.uint16)
         self._end_shot()
-        return np.concatenate(self._R_w2c), np.concatenate(self._flags)
+        return np.concatenate(self._R_w2c), np.concatenate(self._zoom), np.concatenate(self._flags)
 
     def _end_shot(self) -> None:
         if self._tracker is None:
@@ -126,6 +129,7 @@ class CameraWatcher:
             R_w2c = np.broadcast_to(np.eye(3), R_w2c.shape)
         flags = ~motion.measured * FrameFlag.CAMERA_UNSURE | motion.zooming * FrameFlag.CAMERA_ZOOMING
         self._R_w2c.append(R_w2c)
+        self._zoom.append(motion.zoom)
         self._flags.append((flags | motion.shaken * FrameFlag.CAMERA_SHAKEN).astype(np.uint16))
 
 
@@ -155,7 +159,7 @@ def watch_video(path: Path, config: VideoConfig, models: BlazePoseModels, progre
         for picture in watched:
             camera.update(picture)
             progress(len(people.times) + len(people.repeated_times), info.n_frames or None)
-    R_w2c, camera_flags = camera.finish()
+    R_w2c, zoom, camera_flags = camera.finish()
     times, repeated = np.array(people.times), np.array(people.repeated_times)
     last = max(times[-1], repeated[-1] if len(repeated) else 0.0)
     native_fps = _mean_rate(len(times) + len(repeated), last - times[0], info)
@@ -170,6 +174,7 @@ def watch_video(path: Path, config: VideoConfig, models: BlazePoseModels, progre
         times=times,
         repeated_times=repeated,
         R_w2c=R_w2c,
+        zoom=zoom,
         camera_flags=camera_flags,
         shots=shots,
         undecoded_s=undecoded_s,
@@ -224,8 +229,8 @@ def _remarks(
     zooming = (camera_flags & FrameFlag.CAMERA_ZOOMING) > 0
     if zooming.any():
         remarks.append(
-            f"the camera zooms from {times[zooming][0]:.1f} s on: sizes and distances are rough from there, since one "
-            "focal length is taken for the whole clip"
+            f"the camera zooms from {times[zooming][0]:.1f} s on: by how much is measured from the background and "
+            "taken out, so sizes and distances are rougher from there"
         )
     return tuple(remarks) + _tempo_remarks(info, times, repeated, shots)
 

@@ -66,6 +66,7 @@ def _figures(*, off_px: float = 0.0, moved=(), flagged=(), unseen=(), flag=Frame
         times=np.arange(N) / 30.0,
         repeated_times=np.zeros(0),
         R_w2c=np.broadcast_to(np.eye(3), (N, 3, 3)),
+        zoom=np.ones(N),
         camera_flags=np.zeros(N, dtype=np.uint16),
         shots=(Shot(first=0, end=N, people=(track,)),),
     )

@@ -174,6 +174,7 @@ def seen_in(*shots):
         times=times,
         repeated_times=[],
         R_w2c=np.broadcast_to(np.eye(3), (len(times), 3, 3)),
+        zoom=np.ones(len(times)),
         camera_flags=np.zeros(len(times)),
         shots=tuple(
             Shot(first=40 * i, end=40 * i + 40, people=tuple(track(40 * i, *span) for span in people))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,7 @@ def recording_of(times, *shots, repeated=()):
         times=times,
         repeated_times=np.array(repeated),
         R_w2c=np.broadcast_to(np.eye(3), (n, 3, 3)),
+        zoom=np.ones(n),
         camera_flags=np.zeros(n),
         shots=tuple(Shot(first=f, end=e, people=tuple(people)) for f, e, people in shots),
     )
@@ -68,6 +71,28 @@ def test_one_shot_with_one_person_is_the_video_itself(times):
     assert evidence.timestamps[0] == pytest.approx(7 / RATE)
     assert evidence.timestamps[-1] == pytest.approx(289 / RATE)
     np.testing.assert_allclose(evidence.kp2d[:, 0, 0], 100 + 40 * evidence.timestamps, atol=1e-3)
+
+
+def test_a_zoom_does_not_reach_the_evidence(times):
+    """The estimator takes one focal length; all that a zoom changes is the scale about the principal point."""
+    zoom = 1.0 + 0.6 * np.clip((times - 2.0) / 3.0, 0.0, 1.0)
+    plain = recording_of(times, (0, 300, [track_at(times, range(300))]))
+    (shot,), c = plain.shots, plain.K[:2, 2]
+    track, factor = shot.people[0], zoom[:, None, None]
+
+    def zoomed(points):
+        return np.concatenate([(points[..., :2] - c) * factor + c, points[..., 2:]], axis=2)
+
+    seen = replace(
+        track,
+        kp2d=zoomed(track.kp2d),
+        foot_kp2d=zoomed(track.foot_kp2d),
+        boxes=zoomed(track.boxes.reshape(-1, 2, 2)).reshape(-1, 4),
+    )
+    recording = replace(plain, zoom=zoom, shots=(replace(shot, people=(seen,)),))
+    found, expected = (evidence_of(r, whole_with(), ClipConfig()) for r in (recording, plain))
+    for name in ("kp2d", "foot_kp2d", "boxes"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-3)
 
 
 def test_each_shot_is_a_clip_of_its_own(times):

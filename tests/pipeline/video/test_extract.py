@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -118,6 +119,24 @@ def test_the_camera_is_followed_though_a_person_moves_before_it(film, evidence):
     error = Rotation.from_matrix(evidence.R_w2c @ np.swapaxes(turned, 1, 2)).magnitude()
     assert np.degrees(error).max() < 0.2
     assert not (evidence.flags & FrameFlag.CAMERA_UNSURE).any()
+
+
+def test_a_zoom_is_measured_and_taken_out(film, evidence, keypoint_models, write_video):
+    """Seen through a lens that zooms in by a quarter, the person is where they would be without."""
+    zoom = 1.0 + 0.25 * np.clip((np.arange(N) - 12) / 24, 0, 1)
+    c = default_intrinsics(*SIZE)[:2, 2]
+    pictures = [
+        cv2.warpAffine(picture, np.column_stack([z * np.eye(2), (1 - z) * c]), SIZE)
+        for picture, z in zip(film.pictures, zoom, strict=True)
+    ]
+    found = extract_evidence(write_video(pictures, times_ms=film.times_ms), VideoConfig(), keypoint_models)
+    height = np.ptp(evidence.kp2d[..., 1], axis=1).mean()
+    error = np.linalg.norm(found.kp2d[..., :2] - evidence.kp2d[..., :2], axis=2) / height
+    assert np.median(error) < 0.01
+    assert np.median(error[-8:]) < 0.015  # left in, the zoom would put head and feet off by 0.1
+    zooming = (found.flags & FrameFlag.CAMERA_ZOOMING) > 0
+    assert 0.3 < zooming.mean() < 0.7
+    assert any("the camera zooms" in remark for remark in found.remarks)
 
 
 def test_evidence_is_uniform_and_knows_where_it_came_from(evidence):
