@@ -21,12 +21,15 @@ from retarget.engine.frame_problem import FrameTask, IkConfig, build_problem, ne
 from retarget.engine.frame_solver import cold_start
 from retarget.engine.jit import plain
 from retarget.engine.online_steps import (
+    ASK,
+    ASK_AND_FOLLOW,
+    CONCLUDE,
+    BoxScratch,
     OnlineAnswer,
     OnlineParams,
     OnlineScratch,
     OnlineState,
-    ask,
-    conclude,
+    TargetScratch,
     run_frames,
 )
 from retarget.floor_patches import floor_patches
@@ -66,8 +69,6 @@ class OnlineConfig:
     """Name of a table that ships with the product, or path of a TOML file."""
     speed_tier: Literal["soft", "hard"] = "soft"
     """Which of the robot's two joint speed limits to keep."""
-    shrink_about: Literal["start", "origin"] = "start"
-    """Place that is the same in the human's world and in the robot's: where the human begins, or x = y = 0."""
     floor: float | None = 0.0
     """Height of the floor in the human's world [m]; None to learn it from the feet, targets are lifted with it."""
     smoothing: float = 0.7
@@ -75,11 +76,13 @@ class OnlineConfig:
     the motion, costs lag. In this unit the lag is a time, whatever the frame rate."""
     carry: float = 0.0
     """Share of a joint's speed with which its reference goes on from the frame before; 0 holds it still."""
+    head_start: float = 1.0
+    """Share of the velocity of the last frame with which the solver begins; changes the effort, hardly the answer."""
     contact: CausalContactConfig = field(default_factory=CausalContactConfig)
     """When a region bears weight."""
     anchor: AnchorConfig = field(default_factory=AnchorConfig)
     """How standing feet are held."""
-    ik: IkConfig = field(default_factory=lambda: IkConfig(max_iterations=6))
+    ik: IkConfig = field(default_factory=lambda: IkConfig(max_iterations=10))
     """Prices and effort of a frame. Its ``reference_weight`` is not read: see ``smoothing``."""
 
 
@@ -249,14 +252,14 @@ class OnlineRetargeter:
         params, state, scratch = self._params, self._state, self._scratch
         rest = 0
         if len(pos) and not state.contacts.begun[0]:
-            ask(pos[0], quat[0], prob[0], dt[0], params, state, scratch)
-            target = FrameTarget(
-                scratch.pos_w, scratch.rot_w, scratch.position_weight, params.rotation_weight, scratch.planted
-            )
+            rest, first = 1, (pos[:1], quat[:1], prob[:1], dt[:1])
+            run_frames(*first, ASK, params, state, scratch, answer)
+            asked = scratch.targets
+            target = FrameTarget(asked.pos_w, asked.rot_w, asked.position_weight, params.rotation_weight, asked.planted)
             state.q[:] = cold_start(target, params.problem, scratch.work)[0]
-            conclude(0, params, state, scratch, answer)
-            rest = 1
-        run_frames(pos[rest:], quat[rest:], prob[rest:], dt[rest:], params, state, scratch, _part(answer, rest))
+            run_frames(*first, CONCLUDE, params, state, scratch, answer)
+        remaining = OnlineAnswer(*(field[rest:] for field in answer)) if rest else answer
+        run_frames(pos[rest:], quat[rest:], prob[rest:], dt[rest:], ASK_AND_FOLLOW, params, state, scratch, remaining)
 
     def _told(self, contact_prob: Float[np.ndarray, " feet"]) -> Float[np.ndarray, "1 feet"]:
         """Check what an estimator tells of the feet."""
@@ -271,7 +274,7 @@ class OnlineRetargeter:
         n_joints = len(self._params.speed_limit)
         return OnlineState(
             q=np.zeros(7 + n_joints),
-            velocity=np.zeros(n_joints),
+            velocity=np.zeros(6 + n_joints),
             contacts=_contacts(self.correspondence, self.subject, self.config)[1],
             anchors=new_anchor_state(n_feet, n_points),
         )
@@ -291,11 +294,6 @@ class OnlineRetargeter:
 
 _NO_PROB = np.zeros((1, 0))
 """What is handed on if no estimator tells of contacts."""
-
-
-def _part(answer: OnlineAnswer, first: int) -> OnlineAnswer:
-    """Room for the answers from one frame on."""
-    return OnlineAnswer(*(field[first:] for field in answer))
 
 
 def _finite(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -362,7 +360,7 @@ def _online_params(
         reference_weight=np.full(len(speed), config.smoothing),
         speed_limit=np.array(speed),
         carry=float(config.carry),
-        about_start=config.shrink_about == "start",
+        head_start=float(config.head_start),
     )
 
 
@@ -395,17 +393,23 @@ def _new_scratch(params: OnlineParams, n_bodies: int) -> OnlineScratch:
     n_tasks, n_joints, n_regions = len(params.rotation_weight), len(params.speed_limit), len(params.contact_body)
     return OnlineScratch(
         work=new_workspace(params.problem),
-        human_rot=np.zeros((n_bodies, 3, 3)),
-        contact_point=np.zeros((n_regions, 3)),
-        told=np.zeros(n_regions, dtype=bool),
-        pos_w=np.zeros((n_tasks, 3)),
-        rot_w=np.zeros((n_tasks, 3, 3)),
-        asked_pos=np.zeros((n_tasks, 3)),
-        asked_rot=np.zeros((n_tasks, 3, 3)),
-        position_weight=np.zeros((n_tasks, 3)),
-        planted=np.zeros(len(params.problem.patch_body), dtype=bool),
-        lower=np.zeros(n_joints),
-        upper=np.zeros(n_joints),
-        reference=np.zeros(n_joints),
-        reference_weight=np.zeros(n_joints),
+        targets=TargetScratch(
+            human_rot=np.zeros((n_bodies, 3, 3)),
+            contact_point=np.zeros((n_regions, 3)),
+            told=np.zeros(n_regions, dtype=bool),
+            pos_w=np.zeros((n_tasks, 3)),
+            rot_w=np.zeros((n_tasks, 3, 3)),
+            asked_pos=np.zeros((n_tasks, 3)),
+            asked_rot=np.zeros((n_tasks, 3, 3)),
+            position_weight=np.zeros((n_tasks, 3)),
+            planted=np.zeros(len(params.problem.patch_body), dtype=bool),
+        ),
+        box=BoxScratch(
+            before=np.zeros(7 + n_joints),
+            step=np.zeros(6 + n_joints),
+            lower=np.zeros(n_joints),
+            upper=np.zeros(n_joints),
+            reference=np.zeros(n_joints),
+            reference_weight=np.zeros(n_joints),
+        ),
     )

@@ -86,7 +86,7 @@ def new_anchor_state(n_feet: int, n_points: int) -> AnchorState:
 
 
 @compiled
-def lead_feet(dt, standing, params, state, pos_w, rot_w, position_weight, planted):  # noqa: ANN001, ANN201
+def lead_feet(dt, standing, params, state, target):  # noqa: ANN001, ANN201
     """Change the targets of one frame so that standing feet stay; compiled, allocates nothing.
 
     Args:
@@ -94,11 +94,10 @@ def lead_feet(dt, standing, params, state, pos_w, rot_w, position_weight, plante
         standing: Contact regions that bear weight.
         params: An :class:`AnchorParams`.
         state: An :class:`AnchorState`, changed in place.
-        pos_w: Target points (tasks, 3) [m]; those of feet and anchors are changed.
-        rot_w: Target orientations (tasks, 3, 3); those of feet and anchors are changed.
-        position_weight: Prices along world axes (tasks, 3) as the table has them [1/m]; changed likewise.
-        planted: Filled for the soles.
+        target: A :class:`FrameTarget` at the table's prices; what it asks of feet and anchors is changed, and the soles
+            that are planted are set.
     """
+    pos_w, rot_w, position_weight, planted = target.pos_w, target.rot_w, target.position_weight, target.planted
     for foot in range(len(params.foot_task)):
         task = params.foot_task[foot]
         stands = standing[params.region[foot]]
@@ -106,10 +105,10 @@ def lead_feet(dt, standing, params, state, pos_w, rot_w, position_weight, plante
             state.asked[foot, i] = pos_w[task, i]
             for j in range(3):
                 state.asked_rot[foot, i, j] = rot_w[task, i, j]
-        was_held = _any_held(state, foot)
+        was_held = _any_held(state.held[foot])
         state.let_go[foot] = False
         _release(foot, stands, params, state)
-        is_held = _any_held(state, foot)
+        is_held = _any_held(state.held[foot])
         state.wait_s[foot] = max(state.wait_s[foot] - dt, 0.0)
         if was_held and not is_held:
             state.fade[foot] = 1.0
@@ -126,35 +125,38 @@ def lead_feet(dt, standing, params, state, pos_w, rot_w, position_weight, plante
 
 
 @compiled
-def _any_held(state, foot):  # noqa: ANN001, ANN202
+def _any_held(held):  # noqa: ANN001, ANN202
     """Tell whether any point of a foot is held."""
     count = 0
-    for point in range(state.held.shape[1]):
-        count += state.held[foot, point]
+    for point in range(len(held)):
+        count += held[point]
     return count > 0
 
 
 @compiled
-def _asked_point(foot, point, params, state, axis):  # noqa: ANN001, ANN202
+def _asked_point(asked, asked_rot, lever, axis):  # noqa: ANN001, ANN202
     """One coordinate of where the human's foot asks an anchor point to be."""
-    r, lever = state.asked_rot[foot], params.lever[foot, point]
-    return state.asked[foot, axis] + r[axis, 0] * lever[0] + r[axis, 1] * lever[1] + r[axis, 2] * lever[2]
+    turned = asked_rot[axis, 0] * lever[0] + asked_rot[axis, 1] * lever[1] + asked_rot[axis, 2] * lever[2]
+    return asked[axis] + turned
 
 
 @compiled
 def _release(foot, stands, params, state):  # noqa: ANN001, ANN202
     """Let go of points of a foot that stands no more, that have risen, or that are asked to be elsewhere."""
+    asked, asked_rot = state.asked[foot], state.asked_rot[foot]
     for point in range(state.held.shape[1]):
         if not state.held[foot, point]:
             continue
+        lever = params.lever[foot, point]
         away, slip = 0.0, 0.0
         for axis in range(2):
             anchor = state.anchor_w[foot, point, axis]
-            asked = _asked_point(foot, point, params, state, axis) - anchor
-            away += (asked - state.gap_w[foot, point, axis]) ** 2
-            slip += (state.point_w[foot, point, axis] - anchor) ** 2
+            change = _asked_point(asked, asked_rot, lever, axis) - anchor - state.gap_w[foot, point, axis]
+            away += change * change
+            slid = state.point_w[foot, point, axis] - anchor
+            slip += slid * slid
         risen = state.point_w[foot, point, 2] > params.lifted_m
-        if not stands or risen or max(away, slip) > params.reach_m**2:
+        if not stands or risen or max(away, slip) > params.reach_m * params.reach_m:
             state.held[foot, point] = False
             state.grip[foot, point] = 0.0
 
@@ -193,7 +195,8 @@ def _price_foot(foot, task, dt, params, state, pos_w, rot_w, position_weight):  
         state.grip[foot, point] = grip
         most = max(most, grip)
         # Prices rise by equal ratios, for they span orders of magnitude.
-        price = max(usual, 1.0) * (params.weight / max(usual, 1.0)) ** grip
+        low = max(usual, 1.0)
+        price = params.weight if grip >= 1.0 else low * (params.weight / low) ** grip
         position_weight[anchor, 0] = price
         position_weight[anchor, 1] = price
     for i in range(3):  # the floor and the anchors place the foot; its target decides how it is turned
@@ -201,48 +204,52 @@ def _price_foot(foot, task, dt, params, state, pos_w, rot_w, position_weight):  
 
 
 @compiled
-def take_hold(q, standing, problem, work, params, state):  # noqa: ANN001, ANN201
+def take_hold(q, standing, tasks, rot, pos, params, state):  # noqa: ANN001, ANN201
     """Read where the robot's feet are now, and take hold of points that stand; compiled, allocates nothing.
 
     Args:
         q: The answer of this frame.
         standing: Contact regions that bear weight.
-        problem: A :class:`FrameProblem`.
-        work: A :class:`Workspace` in which the bodies are placed at ``q``.
+        tasks: Body, point and rotation of every task, as :class:`FrameProblem` has them.
+        rot: Rotations of the bodies' frames (bodies, 3, 3) at ``q``.
+        pos: Their origins from the base's (bodies, 3) [m].
         params: An :class:`AnchorParams`.
         state: An :class:`AnchorState`, changed in place.
     """
     for foot in range(len(params.foot_task)):
-        _read_foot(foot, q, problem, work, params, state)
+        _read_foot(foot, q, tasks, rot, pos, params, state)
         if not standing[params.region[foot]] or state.wait_s[foot] > 0.0:
             continue
+        asked, asked_rot = state.asked[foot], state.asked_rot[foot]
         for point in range(state.held.shape[1]):
             if state.held[foot, point] or state.point_w[foot, point, 2] > params.touch_m:
                 continue
             state.held[foot, point] = True
             state.grip[foot, point] = 0.0
+            lever = params.lever[foot, point]
             for axis in range(2):
                 at = state.point_w[foot, point, axis]
                 state.anchor_w[foot, point, axis] = at
-                state.gap_w[foot, point, axis] = _asked_point(foot, point, params, state, axis) - at
+                state.gap_w[foot, point, axis] = _asked_point(asked, asked_rot, lever, axis) - at
 
 
 @compiled
-def _read_foot(foot, q, problem, work, params, state):  # noqa: ANN001, ANN202
+def _read_foot(foot, q, tasks, rot, pos, params, state):  # noqa: ANN001, ANN202
     """Read the anchor points of a foot, and how far it is from where it was asked to be."""
+    bodies, points, links = tasks
     for point in range(state.held.shape[1]):
         task = params.point_task[foot, point]
-        x, y, z = carried(work.rot, work.pos, problem.task_body[task], problem.task_point[task])
+        x, y, z = carried(rot, pos, bodies[task], points[task])
         state.point_w[foot, point, 0] = q[0] + x
         state.point_w[foot, point, 1] = q[1] + y
         state.point_w[foot, point, 2] = q[2] + z
     task = params.foot_task[foot]
-    body = problem.task_body[task]
-    x, y, z = carried(work.rot, work.pos, body, problem.task_point[task])
+    body = bodies[task]
+    x, y, z = carried(rot, pos, body, points[task])
     state.residual[foot, 0] = q[0] + x - state.asked[foot, 0]
     state.residual[foot, 1] = q[1] + y - state.asked[foot, 1]
     state.residual[foot, 2] = q[2] + z - state.asked[foot, 2]
-    state.residual[foot, 3] = _turn_about_z(work.rot[body], problem.task_rot[task], state.asked_rot[foot])
+    state.residual[foot, 3] = _turn_about_z(rot[body], links[task], state.asked_rot[foot])
 
 
 @compiled

@@ -18,7 +18,7 @@ from retarget.engine.foot_anchors import AnchorParams, AnchorState, lead_feet, t
 from retarget.engine.frame_problem import FrameProblem, Workspace
 from retarget.engine.frame_solver import solve_frame
 from retarget.engine.jit import compiled
-from retarget.engine.quadratic import carried, place_bodies
+from retarget.engine.quadratic import carried, integrate, place_bodies
 from retarget.target_map import TargetMap, map_frame, matrices_from_quats
 
 _INSIDE = 1.0 - 1e-12
@@ -50,8 +50,8 @@ class OnlineParams(NamedTuple):
     """[rad/s]"""
     carry: float
     """Share of the speed of the last frame with which the reference goes on."""
-    about_start: bool
-    """Whether the human's world shrinks about where the human begins, not about x = y = 0."""
+    head_start: float
+    """Share of the velocity of the last frame with which the solver begins."""
 
 
 class OnlineState(NamedTuple):
@@ -59,16 +59,15 @@ class OnlineState(NamedTuple):
 
     q: Float[np.ndarray, " nq"]
     """Answer of the last frame."""
-    velocity: Float[np.ndarray, " joints"]
-    """Joint speeds that led to it [rad/s]."""
+    velocity: Float[np.ndarray, " nv"]
+    """Velocity that led to it: of the base along and about world axes, of the joints [m/s, rad/s]."""
     contacts: CausalContactState
     anchors: AnchorState
 
 
-class OnlineScratch(NamedTuple):
-    """Memory that nothing is remembered in."""
+class TargetScratch(NamedTuple):
+    """What a frame asks for, on the way from the human to the solver."""
 
-    work: Workspace
     human_rot: Float[np.ndarray, "bodies 3 3"]
     contact_point: Float[np.ndarray, "regions 3"]
     told: Bool[np.ndarray, " regions"]
@@ -80,10 +79,25 @@ class OnlineScratch(NamedTuple):
     """Target orientations before feet were held."""
     position_weight: Float[np.ndarray, "tasks 3"]
     planted: Bool[np.ndarray, " patches"]
+
+
+class BoxScratch(NamedTuple):
+    """Where a frame begins and where it may go."""
+
+    before: Float[np.ndarray, " nq"]
+    step: Float[np.ndarray, " nv"]
     lower: Float[np.ndarray, " joints"]
     upper: Float[np.ndarray, " joints"]
     reference: Float[np.ndarray, " joints"]
     reference_weight: Float[np.ndarray, " joints"]
+
+
+class OnlineScratch(NamedTuple):
+    """Memory that nothing is remembered in."""
+
+    work: Workspace
+    targets: TargetScratch
+    box: BoxScratch
 
 
 class OnlineAnswer(NamedTuple):
@@ -103,156 +117,192 @@ class OnlineAnswer(NamedTuple):
     """Angle of each link from how the human asked it to be turned [rad]."""
 
 
+ASK, CONCLUDE, ASK_AND_FOLLOW = 0, 1, 2
+"""Parts of a frame: set its targets; take up the answer that was put into the state; all, solving it in between."""
+
+
 @compiled
-def run_frames(pos, quat_wxyz, prob, dt, params, state, scratch, answer):  # noqa: ANN001, ANN201
-    """Retarget frames that have one before them, one after the other; each sees only those before it.
+def run_frames(pos, quat_wxyz, prob, dt, part, params, state, scratch, answer):  # noqa: ANN001, ANN201
+    """Retarget frames one after the other; each sees only those before it.
+
+    Records are taken apart here, once: handing on all their arrays costs a microsecond a call.
 
     Args:
         pos: Positions of the human's bodies (frames, bodies, 3) [m].
         quat_wxyz: Their orientations (frames, bodies, 4).
         prob: Probability that regions bear weight (frames, regions), told by an estimator; (frames, 0) if not told.
         dt: Time since the frame before (frames) [s].
+        part: ``ASK_AND_FOLLOW``; a first frame has none to follow: ``ASK``, solve it, ``CONCLUDE``.
         params: An :class:`OnlineParams`.
         state: An :class:`OnlineState`, changed in place.
         scratch: An :class:`OnlineScratch`.
         answer: An :class:`OnlineAnswer`, filled.
     """
+    problem, mapping, work, box = params.problem, params.mapping, scratch.work, scratch.box
+    tree, tasks = problem.tree, (problem.task_body, problem.task_point, problem.task_rot)
+    contacts, feet, targets = state.contacts, state.anchors, scratch.targets
+    target = FrameTarget(targets.pos_w, targets.rot_w, targets.position_weight, params.rotation_weight, targets.planted)
     for frame in range(len(pos)):
-        ask(pos[frame], quat_wxyz[frame], prob[frame], dt[frame], params, state, scratch)
-        _follow(dt[frame], params, state, scratch)
-        conclude(frame, params, state, scratch, answer)
+        if part != CONCLUDE:
+            if not contacts.begun[0]:
+                _begin_world(pos[frame], params.start_origin, mapping)
+            _tell_contacts(pos[frame], prob[frame], dt[frame], params.contacts, params.contact_body, contacts, targets)
+            _set_targets(pos[frame], quat_wxyz[frame], contacts.floor[0], mapping, params.position_weight, targets)
+            lead_feet(dt[frame], contacts.standing, params.anchors, feet, target)
+        if part == ASK_AND_FOLLOW:
+            _set_box(
+                dt[frame],
+                params.speed_limit,
+                params.reference_weight,
+                params.carry,
+                state.q,
+                state.velocity,
+                tree.joint_lower,
+                tree.joint_upper,
+                box,
+            )
+            _move_on(dt[frame], params.head_start, state.velocity, state.q, box)
+            solve_frame(
+                state.q,
+                box.lower,
+                box.upper,
+                box.reference,
+                box.reference_weight,
+                target,
+                problem,
+                problem.max_iterations,
+                work,
+            )
+            _set_velocity(box.before, state.q, dt[frame], state.velocity)
+        if part != ASK:
+            if not _same(work.q, state.q):  # else the solver's last trial was taken, and the bodies are there already
+                place_bodies(state.q, tree, work.rot, work.pos, work.axes)
+            take_hold(state.q, contacts.standing, tasks, work.rot, work.pos, params.anchors, feet)
+            _write_answer(frame, state.q, contacts, feet.let_go, answer)
+            _write_residuals(frame, state.q, tasks, work.rot, work.pos, targets.asked_pos, targets.asked_rot, answer)
 
 
 @compiled
-def ask(pos, quat_wxyz, prob, dt, params, state, scratch):  # noqa: ANN001, ANN201
-    """Turn one frame of the human into targets in which standing feet stay."""
-    if not state.contacts.begun[0]:
-        _begin_world(pos, params)
-    _tell_contacts(pos, prob, dt, params, state, scratch)
-    _set_targets(pos, quat_wxyz, params, state, scratch)
-    lead_feet(
-        dt,
-        state.contacts.standing,
-        params.anchors,
-        state.anchors,
-        scratch.pos_w,
-        scratch.rot_w,
-        scratch.position_weight,
-        scratch.planted,
-    )
+def _same(a, b):  # noqa: ANN001, ANN202
+    """Tell whether two configurations are the same."""
+    count = 0
+    for i in range(len(a)):
+        count += a[i] == b[i]
+    return count == len(a)
 
 
 @compiled
-def conclude(frame, params, state, scratch, answer):  # noqa: ANN001, ANN201
-    """Take hold of feet that have touched down, now that ``state.q`` is known, and write the answers of a frame."""
-    tree, work = params.problem.tree, scratch.work
-    place_bodies(state.q, tree, work.rot, work.pos, work.axes)
-    take_hold(state.q, state.contacts.standing, params.problem, work, params.anchors, state.anchors)
-    _report(frame, params, state, scratch, answer)
-
-
-@compiled
-def _begin_world(pos, params):  # noqa: ANN001, ANN202
-    """Fix the place about which the human's world shrinks."""
-    mapping = params.mapping
+def _begin_world(pos, start_origin, mapping):  # noqa: ANN001, ANN202
+    """Let the human's world shrink about where the human begins."""
     for task in range(len(mapping.ratio)):
         for axis in range(3):
-            mapping.origin[task, axis] = params.start_origin[task, axis]
-        if params.about_start and mapping.base[task] < 0:
+            mapping.origin[task, axis] = start_origin[task, axis]
+        if mapping.base[task] < 0:
             for axis in range(2):
                 start = pos[mapping.point_body[mapping.point_start[0]], axis]
                 mapping.origin[task, axis] += (1.0 - mapping.ratio[task]) * start
 
 
 @compiled
-def _tell_contacts(pos, prob, dt, params, state, scratch):  # noqa: ANN001, ANN202
+def _tell_contacts(pos, prob, dt, params, body, state, targets):  # noqa: ANN001, ANN202
     """Tell what bears weight: by the estimator's word where it gives it, else from speed and height."""
-    told = len(prob)
-    for region in range(len(params.contact_body)):
+    point, told, begun = targets.contact_point, targets.told, state.begun[0]
+    for region in range(len(body)):
         for axis in range(3):
-            scratch.contact_point[region, axis] = pos[params.contact_body[region], axis]
-    begun = state.contacts.begun[0]
-    for region in range(told):
-        was = state.contacts.standing[region] if begun else prob[region] > 0.5
-        bar = params.contacts.end_probability if was else params.contacts.begin_probability
-        scratch.told[region] = prob[region] > bar
-    update_contacts(scratch.contact_point, dt, params.contacts, state.contacts)
-    for region in range(told):
-        state.contacts.prob[region] = prob[region]
-        state.contacts.standing[region] = scratch.told[region]
+            point[region, axis] = pos[body[region], axis]
+    for region in range(len(prob)):
+        was = state.standing[region] if begun else prob[region] > 0.5
+        told[region] = prob[region] > (params.end_probability if was else params.begin_probability)
+    update_contacts(point, dt, params, state)
+    for region in range(len(prob)):
+        state.prob[region] = prob[region]
+        state.standing[region] = told[region]
 
 
 @compiled
-def _set_targets(pos, quat_wxyz, params, state, scratch):  # noqa: ANN001, ANN202
+def _set_targets(pos, quat_wxyz, floor, mapping, position_weight, targets):  # noqa: ANN001, ANN202
     """Map the human's poses onto targets at the table's prices."""
-    matrices_from_quats(quat_wxyz, scratch.human_rot)
-    map_frame(params.mapping, pos, scratch.human_rot, scratch.pos_w, scratch.rot_w)
-    floor = params.mapping.ratio[0] * state.contacts.floor[0]
-    for task in range(len(params.mapping.ratio)):
-        scratch.pos_w[task, 2] -= floor
+    pos_w, rot_w, asked_pos, asked_rot = targets.pos_w, targets.rot_w, targets.asked_pos, targets.asked_rot
+    matrices_from_quats(quat_wxyz, targets.human_rot)
+    map_frame(mapping, pos, targets.human_rot, pos_w, rot_w)
+    lowered = mapping.ratio[0] * floor
+    for task in range(len(mapping.ratio)):
+        pos_w[task, 2] -= lowered
         for axis in range(3):
-            scratch.asked_pos[task, axis] = scratch.pos_w[task, axis]
+            asked_pos[task, axis] = pos_w[task, axis]
             for column in range(3):
-                scratch.asked_rot[task, axis, column] = scratch.rot_w[task, axis, column]
-    for task in range(len(scratch.position_weight)):
+                asked_rot[task, axis, column] = rot_w[task, axis, column]
+    for task in range(len(position_weight)):
         for axis in range(3):
-            scratch.position_weight[task, axis] = params.position_weight[task, axis]
-    scratch.planted[:] = False
+            targets.position_weight[task, axis] = position_weight[task, axis]
+    targets.planted[:] = False
 
 
 @compiled
-def _follow(dt, params, state, scratch):  # noqa: ANN001, ANN202
-    """Solve a frame that has one before it, no joint moving faster than it may."""
-    tree = params.problem.tree
-    for joint in range(len(params.speed_limit)):
-        angle = state.q[7 + joint]
-        reach = params.speed_limit[joint] * dt * _INSIDE
-        scratch.lower[joint] = max(tree.joint_lower[joint], angle - reach)
-        scratch.upper[joint] = min(tree.joint_upper[joint], angle + reach)
-        ahead = angle + params.carry * state.velocity[joint] * dt
-        scratch.reference[joint] = min(max(ahead, scratch.lower[joint]), scratch.upper[joint])
-        scratch.reference_weight[joint] = params.reference_weight[joint] / np.sqrt(dt)
-        state.velocity[joint] = angle  # kept here until the new angle is known
-    solve_frame(
-        state.q,
-        scratch.lower,
-        scratch.upper,
-        scratch.reference,
-        scratch.reference_weight,
-        FrameTarget(scratch.pos_w, scratch.rot_w, scratch.position_weight, params.rotation_weight, scratch.planted),
-        params.problem,
-        params.problem.max_iterations,
-        scratch.work,
-    )
-    for joint in range(len(params.speed_limit)):
-        state.velocity[joint] = (state.q[7 + joint] - state.velocity[joint]) / dt
+def _set_box(dt, speed, weight, carry, q, velocity, least, most, box):  # noqa: ANN001, ANN202
+    """Set how far joints may move, and what they stay near."""
+    lower, upper, reference, price = box.lower, box.upper, box.reference, box.reference_weight
+    for joint in range(len(speed)):
+        angle = q[7 + joint]
+        reach = speed[joint] * dt * _INSIDE
+        lower[joint] = max(least[joint], angle - reach)
+        upper[joint] = min(most[joint], angle + reach)
+        ahead = angle + carry * velocity[6 + joint] * dt
+        reference[joint] = min(max(ahead, lower[joint]), upper[joint])
+        price[joint] = weight[joint] / np.sqrt(dt)
 
 
 @compiled
-def _report(frame, params, state, scratch, answer):  # noqa: ANN001, ANN202
-    """Write the answers of a frame."""
-    q, work = state.q, scratch.work
+def _move_on(dt, share, velocity, q, box):  # noqa: ANN001, ANN202
+    """Begin where the robot would be if it went on as before, which saves the solver a step."""
+    before, step = box.before, box.step
+    for i in range(len(q)):
+        before[i] = q[i]
+    for i in range(len(velocity)):
+        step[i] = share * velocity[i] * dt
+    integrate(before, step, q)
+
+
+@compiled
+def _set_velocity(before, q, dt, velocity):  # noqa: ANN001, ANN202
+    """Set the velocity between two frames; the base's turn is short, so that twice the sine of its half will do."""
+    for i in range(3):
+        velocity[i] = (q[i] - before[i]) / dt
+    ax, ay, az, aw = before[3], before[4], before[5], before[6]
+    bx, by, bz, bw = q[3], q[4], q[5], q[6]
+    twice = 2.0 / dt if aw * bw + ax * bx + ay * by + az * bz > 0.0 else -2.0 / dt
+    velocity[3] = twice * (bx * aw - bw * ax - by * az + bz * ay)
+    velocity[4] = twice * (by * aw - bw * ay - bz * ax + bx * az)
+    velocity[5] = twice * (bz * aw - bw * az - bx * ay + by * ax)
+    for i in range(6, len(velocity)):
+        velocity[i] = (q[i + 1] - before[i + 1]) / dt
+
+
+@compiled
+def _write_answer(frame, q, contacts, let_go, answer):  # noqa: ANN001, ANN202
+    """Write configuration and contacts of a frame."""
     for i in range(len(q)):
         answer.qpos[frame, i] = q[i]
     answer.qpos[frame, 3] = q[6]
     for i in range(3):
         answer.qpos[frame, 4 + i] = q[3 + i]
-    for region in range(len(state.contacts.prob)):
-        answer.contact_prob[frame, region] = state.contacts.prob[region]
-        answer.standing[frame, region] = state.contacts.standing[region]
-    for foot in range(len(state.anchors.let_go)):
-        answer.let_go[frame, foot] = state.anchors.let_go[foot]
-    problem = params.problem
+    for region in range(len(contacts.prob)):
+        answer.contact_prob[frame, region] = contacts.prob[region]
+        answer.standing[frame, region] = contacts.standing[region]
+    for foot in range(len(let_go)):
+        answer.let_go[frame, foot] = let_go[foot]
+
+
+@compiled
+def _write_residuals(frame, q, tasks, rot, pos, asked_pos, asked_rot, answer):  # noqa: ANN001, ANN202
+    """Write how far the tracked points of a frame are from where they were asked to be."""
+    bodies, points, links = tasks
     for task in range(answer.pos_residual.shape[1]):
-        body = problem.task_body[task]
-        x, y, z = carried(work.rot, work.pos, body, problem.task_point[task])
-        x, y, z = (
-            q[0] + x - scratch.asked_pos[task, 0],
-            q[1] + y - scratch.asked_pos[task, 1],
-            q[2] + z - scratch.asked_pos[task, 2],
-        )
-        answer.pos_residual[frame, task] = np.sqrt(x * x + y * y + z * z)
-        answer.rot_residual[frame, task] = _angle(work.rot[body], problem.task_rot[task], scratch.asked_rot[task])
+        body = bodies[task]
+        x, y, z = carried(rot, pos, body, points[task])
+        dx, dy, dz = q[0] + x - asked_pos[task, 0], q[1] + y - asked_pos[task, 1], q[2] + z - asked_pos[task, 2]
+        answer.pos_residual[frame, task] = np.sqrt(dx * dx + dy * dy + dz * dz)
+        answer.rot_residual[frame, task] = _angle(rot[body], links[task], asked_rot[task])
 
 
 @compiled
