@@ -22,20 +22,19 @@ from pathlib import Path
 import av
 import numpy as np
 
-from benchmarks import bad_inputs, people, quality
+from benchmarks import bad_inputs, people, pictures, quality
 from benchmarks.camera import camera_max_deg, true_boxes, true_camera
 from benchmarks.report import Figure, parser, report
-from benchmarks.trials import Trial, render_trial
+from benchmarks.trials import render_trial
 from pipeline.body import load_body
 from pipeline.home import Home
 from pipeline.kfbench import PIECES, render_clip, stage_piece
-from pipeline.video import BlazePoseModels, Recording, VideoConfig, find_models, watch_video
+from pipeline.video import BlazePoseModels, VideoConfig, find_models, watch_video
 from pipeline.video.blazepose import BlazePose
 from pipeline.video.decode import decode_frames
 from pipeline.video.people import ShotPeople
 
 _WARM_UP_FRAMES = 5
-_CUT_TOLERANCE_S = 0.05
 _LONG_S = 600.0
 
 
@@ -51,7 +50,7 @@ def main() -> None:
         folder = Path(name)
         trials = chosen.trials or folder
         figures = [] if chosen.skip_long else long_figures(folder)
-        figures += [*speed_figures(folder, models), *people_figures(trials, models), *cut_figures(trials, models)]
+        figures += [*speed_figures(folder, models), *people_figures(trials, models), *cut_figures(trials)]
         figures += [*camera_figures(trials), *quality.figures(quality.measure(trials, models))]
         if not chosen.skip_bad_inputs:
             figures += bad_inputs.figures()
@@ -150,29 +149,18 @@ def people_figures(trials: Path, models: BlazePoseModels) -> list[Figure]:
     return figures
 
 
-def cut_figures(trials: Path, models: BlazePoseModels) -> list[Figure]:
+def cut_figures(trials: Path) -> list[Figure]:
     """Recall and precision of cuts, over all trials that have some and those with pans, a zoom and jolts."""
-    n_true = n_found = n_hit = 0
-    for name in ("montage", "faults", "pan", "pan_move", "zoom", "shake"):
-        trial = render_trial(name, trials)
-        found = shot_starts(watch_video(trial.video, VideoConfig(static_camera=True), models))
-        hits = matched_cuts(trial, found)
-        n_true, n_found, n_hit = n_true + len(trial.cut_times_s), n_found + len(found), n_hit + hits
+    staged = [render_trial(name, trials) for name in ("montage", "faults", "pan", "pan_move", "zoom", "shake")]
+    found = [pictures.cut_figures(trial) for trial in staged]
+    n_true = sum(len(trial.cut_times_s) for trial in staged)
+    n_hit = n_true - sum(len(figures.missed_s) for figures in found)
+    n_found = n_hit + sum(len(figures.invented_s) for figures in found)
     counts = f"{n_true} cuts, {n_found} found"
     return [
         Figure(key="cut_recall", value=n_hit / n_true, unit="1", meaning=counts, bar=">= 0.98"),
         Figure(key="cut_precision", value=n_hit / max(1, n_found), unit="1", meaning=counts, bar=">= 0.95"),
     ]
-
-
-def shot_starts(recording: Recording) -> np.ndarray:
-    """Return when shots begin, but for the first [s]."""
-    return recording.times[[shot.first for shot in recording.shots[1:]]]
-
-
-def matched_cuts(trial: Trial, found: np.ndarray) -> int:
-    """Return how many true cuts were found, each to within a picture."""
-    return sum(bool((np.abs(found - cut) < _CUT_TOLERANCE_S).any()) for cut in trial.cut_times_s)
 
 
 def camera_figures(trials: Path) -> list[Figure]:

@@ -40,11 +40,6 @@ class Roi:
             angle=float((angle + np.pi) % (2 * np.pi) - np.pi),
         )
 
-    def turned(self, angle: float) -> Roi:
-        """Return the same square turned further about its centre, clockwise on the screen [rad]."""
-        turned = float((self.angle + angle + np.pi) % (2 * np.pi) - np.pi)
-        return Roi(center_x=self.center_x, center_y=self.center_y, size=self.size, angle=turned)
-
     def rotation(self) -> Float[np.ndarray, "2 2"]:
         """Rotation from crop axes to picture axes."""
         c, s = np.cos(self.angle), np.sin(self.angle)
