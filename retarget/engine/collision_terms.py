@@ -26,6 +26,10 @@ from robots.segments import PARALLEL
 TOUCHING_M = 1e-9
 """Axes that are nearer than this cross: there the direction to part in is a choice [m]."""
 
+SLACK_M = 0.05
+"""Pairs are listed that are nearer than the margin and this. Until an end of a capsule has moved by half of it, no
+other pair can come near, and the list is kept [m]."""
+
 
 class CapsuleTable(NamedTuple):
     """Capsules, in the frames of a tree's bodies, and the pairs that are watched.
@@ -59,7 +63,10 @@ class CapsuleTable(NamedTuple):
 
 
 class CollisionWork(NamedTuple):
-    """Room that the terms of one frame are computed in; all places are relative to the base [m]."""
+    """Room that the terms of one frame are computed in, for one table; all places are relative to the base [m].
+
+    It remembers which pairs may come near, which saves time where poses follow one another, and changes no result.
+    """
 
     centre: Float[np.ndarray, "spheres 3"]
     """Centres of the bounding spheres."""
@@ -69,6 +76,16 @@ class CollisionWork(NamedTuple):
     """Way from there to the second ends."""
     near: Int[np.ndarray, " sphere_pairs"]
     """Sphere pairs that are near each other."""
+    listed: Int[np.ndarray, "pairs 2"]
+    """Pairs that may come near before the list is renewed, and the sphere pair of each."""
+    n_listed: Int[np.ndarray, " 1"]
+    """Number of them."""
+    listed_margin: Float[np.ndarray, " 1"]
+    """Margin that they were listed for [m]; negative before the first list."""
+    listed_start: Float[np.ndarray, "capsules 3"]
+    """Where the first ends were then."""
+    listed_end: Float[np.ndarray, "capsules 3"]
+    """Where the second ends were then."""
     found: Int[np.ndarray, " pairs"]
     """Sphere pair that each pair nearer than the margin belongs to."""
     contact: Float[np.ndarray, "pairs 7"]
@@ -85,6 +102,11 @@ def collision_work(table: CapsuleTable, tree: KinematicTree) -> CollisionWork:
         start=np.zeros((len(table.body), 3)),
         along=np.zeros((len(table.body), 3)),
         near=np.zeros(len(table.sphere_pair), dtype=np.int64),
+        listed=np.zeros((len(table.pair), 2), dtype=np.int64),
+        n_listed=np.zeros(1, dtype=np.int64),
+        listed_margin=np.full(1, -1.0),
+        listed_start=np.zeros((len(table.body), 3)),
+        listed_end=np.zeros((len(table.body), 3)),
         found=np.zeros(len(table.pair), dtype=np.int64),
         contact=np.zeros((len(table.pair), 7)),
         columns=np.zeros((2, tree.chain.shape[1])),
@@ -152,54 +174,96 @@ def add_collisions(
 @compiled
 def _find_contacts(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin: float, work: CollisionWork) -> int:
     """Write all pairs nearer than the margin and return their number."""
-    _place(table, rot, pos, work)
-    n_near = _find_near(table.sphere_pair, table.sphere_radius, margin, work.centre, work.near)
+    _place_capsules(table, rot, pos, work.start, work.along)
+    if work.listed_margin[0] != margin or _moved(work.start, work.along, work.listed_start, work.listed_end):
+        _list_pairs(table, rot, pos, margin, work)
     # Taken out of their records once: compiled code counts references wherever it reaches into one.
-    pair, first, radius, start, along = table.pair, table.first_pair, table.radius, work.start, work.along
-    near_pairs, found, contact, n = work.near, work.found, work.contact, 0
-    for i in range(n_near):
-        near = near_pairs[i]
-        for k in range(first[near], first[near + 1]):
-            a, b = pair[k, 0], pair[k, 1]
-            x, y, z, share = _parting(start, along, a, b)
-            reach = radius[a] + radius[b] + margin
-            square = x * x + y * y + z * z
-            if square < reach * reach:
-                distance = np.sqrt(square)
-                if distance > TOUCHING_M:
-                    x, y, z = x / distance, y / distance, z / distance
-                else:
-                    x, y, z = _way_out(along, a, b)
-                # The closest points of both lie on one line along (x, y, z): its moment is that of either.
-                px, py, pz = (
-                    start[b, 0] + share * along[b, 0],
-                    start[b, 1] + share * along[b, 1],
-                    start[b, 2] + share * along[b, 2],
-                )
-                found[n] = near
-                contact[n, 0], contact[n, 1], contact[n, 2], contact[n, 3] = reach - distance, x, y, z
-                contact[n, 4], contact[n, 5], contact[n, 6] = py * z - pz * y, pz * x - px * z, px * y - py * x
-                n += 1
+    pair, radius, start, along, listed = table.pair, table.radius, work.start, work.along, work.listed
+    found, contact, n = work.found, work.contact, 0
+    for i in range(work.n_listed[0]):
+        a, b = pair[listed[i, 0], 0], pair[listed[i, 0], 1]
+        x, y, z, share = _parting(start, along, a, b)
+        reach, square = radius[a] + radius[b] + margin, x * x + y * y + z * z
+        if square < reach * reach:
+            distance = np.sqrt(square)
+            if distance > TOUCHING_M:
+                x, y, z = x / distance, y / distance, z / distance
+            else:
+                x, y, z = _way_out(along, a, b)
+            # The closest points of both lie on one line along (x, y, z): its moment is that of either.
+            px, py = start[b, 0] + share * along[b, 0], start[b, 1] + share * along[b, 1]
+            pz = start[b, 2] + share * along[b, 2]
+            found[n] = listed[i, 1]
+            contact[n, 0], contact[n, 1], contact[n, 2], contact[n, 3] = reach - distance, x, y, z
+            contact[n, 4], contact[n, 5], contact[n, 6] = py * z - pz * y, pz * x - px * z, px * y - py * x
+            n += 1
     return n
 
 
 @compiled
-def _place(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, work: CollisionWork) -> None:
-    """Write where all bounding spheres and capsules are, relative to the base."""
-    centre_b, start_b, end_b = table.sphere_centre_b, table.start_b, table.end_b
-    for i in range(len(table.sphere_body)):
-        body = table.sphere_body[i]
-        for k in range(3):
-            r0, r1, r2 = rot[body, k, 0], rot[body, k, 1], rot[body, k, 2]
-            work.centre[i, k] = pos[body, k] + r0 * centre_b[i, 0] + r1 * centre_b[i, 1] + r2 * centre_b[i, 2]
-    for i in range(len(table.body)):
-        body = table.body[i]
+def _place_capsules(
+    table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, start: np.ndarray, along: np.ndarray
+) -> None:
+    """Write where all capsules are."""
+    bodies, start_b, end_b = table.body, table.start_b, table.end_b
+    for i in range(len(bodies)):
+        body = bodies[i]
         x, y, z = start_b[i, 0], start_b[i, 1], start_b[i, 2]
         ux, uy, uz = end_b[i, 0] - x, end_b[i, 1] - y, end_b[i, 2] - z
         for k in range(3):
             r0, r1, r2 = rot[body, k, 0], rot[body, k, 1], rot[body, k, 2]
-            work.start[i, k] = pos[body, k] + r0 * x + r1 * y + r2 * z
-            work.along[i, k] = r0 * ux + r1 * uy + r2 * uz
+            start[i, k] = pos[body, k] + r0 * x + r1 * y + r2 * z
+            along[i, k] = r0 * ux + r1 * uy + r2 * uz
+
+
+@compiled
+def _moved(start: np.ndarray, along: np.ndarray, listed_start: np.ndarray, listed_end: np.ndarray) -> bool:
+    """Whether an end of a capsule has moved so far that the list no longer holds (Verlet, Phys. Rev. 159, 1967)."""
+    limit = 0.25 * SLACK_M * SLACK_M
+    for i in range(len(start)):
+        first = second = 0.0
+        for k in range(3):
+            away = start[i, k] - listed_start[i, k]
+            first += away * away
+            away = start[i, k] + along[i, k] - listed_end[i, k]
+            second += away * away
+        if not (first < limit and second < limit):
+            return True
+    return False
+
+
+@compiled
+def _list_pairs(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin: float, work: CollisionWork) -> None:
+    """Write all pairs nearer than margin and slack."""
+    _place_spheres(table, rot, pos, work.centre)
+    reach = margin + SLACK_M
+    n_near = _find_near(table.sphere_pair, table.sphere_radius, reach, work.centre, work.near)
+    pair, first, radius, start, along = table.pair, table.first_pair, table.radius, work.start, work.along
+    near, listed, n = work.near, work.listed, 0
+    for i in range(n_near):
+        for k in range(first[near[i]], first[near[i] + 1]):
+            a, b = pair[k, 0], pair[k, 1]
+            x, y, z, _ = _parting(start, along, a, b)
+            apart = radius[a] + radius[b] + reach
+            if x * x + y * y + z * z < apart * apart:
+                listed[n, 0], listed[n, 1] = k, near[i]
+                n += 1
+    work.n_listed[0], work.listed_margin[0] = n, margin
+    for i in range(len(start)):
+        for k in range(3):
+            work.listed_start[i, k] = start[i, k]
+            work.listed_end[i, k] = start[i, k] + along[i, k]
+
+
+@compiled
+def _place_spheres(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, centre: np.ndarray) -> None:
+    """Write where all bounding spheres are."""
+    bodies, centre_b = table.sphere_body, table.sphere_centre_b
+    for i in range(len(bodies)):
+        body = bodies[i]
+        for k in range(3):
+            r0, r1, r2 = rot[body, k, 0], rot[body, k, 1], rot[body, k, 2]
+            centre[i, k] = pos[body, k] + r0 * centre_b[i, 0] + r1 * centre_b[i, 1] + r2 * centre_b[i, 2]
 
 
 @compiled

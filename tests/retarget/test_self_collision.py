@@ -33,15 +33,16 @@ class Setup(NamedTuple):
 
     def cost(self, q, table=None, margin=MARGIN):
         self.place(q)
-        return collision_cost(self.table if table is None else table, self.rot, self.pos, WEIGHT, margin, self.work)
+        if table is None:
+            return collision_cost(self.table, self.rot, self.pos, WEIGHT, margin, self.work)
+        return collision_cost(table, self.rot, self.pos, WEIGHT, margin, collision_work(table, self.tree))
 
     def terms(self, q, table=None, weight=WEIGHT, margin=MARGIN):
         self.place(q)
         hessian, gradient = np.zeros(self.tree.n_packed), np.zeros(self.tree.nv)
+        work = self.work if table is None else collision_work(table, self.tree)
         table = self.table if table is None else table
-        cost = add_collisions(
-            table, self.tree, self.rot, self.pos, self.axes, weight, margin, self.work, hessian, gradient
-        )
+        cost = add_collisions(table, self.tree, self.rot, self.pos, self.axes, weight, margin, work, hessian, gradient)
         return cost, gradient, hessian
 
     def slow_terms(self, q, table=None):
@@ -106,6 +107,22 @@ def test_compiled_terms_are_those_of_numpy(setup):
         assert setup.cost(q) == pytest.approx(fast[0], rel=1e-12)
         paying += fast[0] > 0
     assert paying > 40
+
+
+def test_what_was_computed_before_changes_no_bit(g1):
+    """The list of pairs that may come near is kept while bodies move little: slow and quick walks, other margins."""
+    rng, renewed = np.random.default_rng(13), 0
+    q = g1.random(1, seed=13)[0]
+    for step in (1e-3, 1e-2, 0.05, 0.3):
+        for k in range(150):
+            q[7:] += step * rng.normal(size=len(q) - 7)
+            margin = MARGIN if k % 10 else 0.5 * MARGIN
+            before = g1.work.listed_start.copy()
+            walked = g1.terms(q, margin=margin)
+            renewed += not np.array_equal(before, g1.work.listed_start)
+            fresh = g1._replace(work=collision_work(g1.table, g1.tree)).terms(q, margin=margin)
+            assert all(np.array_equal(a, b) for a, b in zip(walked, fresh, strict=True))
+    assert 200 < renewed < 500
 
 
 def test_many_frames_at_once_are_the_frames_one_by_one(g1):
