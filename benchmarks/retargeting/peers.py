@@ -1,9 +1,10 @@
-"""Turns a clip's human into robot motion the way GMR does: two mink + daqp loops to measure ourselves against.
+"""Turns a clip's human into robot motion the way GMR does: mink + daqp loops to measure ourselves against.
 
 The rules are those of General Motion Retargeting (Araujo et al. 2025, arXiv:2510.02252; commit 4f9e8b7), restated;
 none of its code is here. Scales and turns between human and robot are solved from the clip's own targets.
-:class:`GmrPeer` keeps GMR's habits, slow ones included; :class:`FastPeer` is the best a user of mink could make of it.
-Both work on our G1, whose hips have wider limits than in GMR's model.
+:class:`GmrPeer` keeps GMR's habits, slow ones included; :class:`TwoQpPeer` does without the QPs that refine and the
+limits built anew; :class:`FastPeer` is the best a user of mink could make of it. All work on our G1, whose hips have
+wider limits than in GMR's model.
 """
 
 from __future__ import annotations
@@ -73,15 +74,27 @@ def target_rule(clip: BenchClip) -> TargetRule:
     unknowns = np.zeros((len(columns), 4))
     unknowns[0, 0] = root_scale
     for body in range(1, len(columns)):
-        arm = (human[:, body] - root).reshape(-1, 1)
-        rows = np.hstack([arm, clip.target_rot_w[:, body].reshape(-1, 3)])
-        unknowns[body] = np.linalg.lstsq(rows, (target[:, body] - root_target).ravel(), rcond=None)[0]
+        arm, target_arm = human[:, body] - root, target[:, body] - root_target
+        unknowns[body] = _scale_and_offset(arm, target_arm, clip.target_rot_w[:, body])
     rule = TargetRule(columns, root_scale, unknowns[:, 0], tuple(turns), unknowns[:, 1:])
     pos, rot = all_targets(rule, clip)
     error = np.abs(pos - target).max(axis=(0, 2)) + np.abs(rot - clip.target_rot_w).max(axis=(0, 2, 3))
     if error.max() > _TOLERANCE:
         raise NotGmrTargets(clip.name, body=clip.target_human[int(error.argmax())], error=float(error.max()))
     return rule
+
+
+def _scale_and_offset(
+    arm: Float[np.ndarray, "frames 3"],
+    target_arm: Float[np.ndarray, "frames 3"],
+    rot_w: Float[np.ndarray, "frames 3 3"],
+) -> Float[np.ndarray, " 4"]:
+    """Scale and offset of one body; no offset if a scale will do: a limb that is held still cannot tell them apart."""
+    scale = float((arm * target_arm).sum() / (arm * arm).sum())
+    if np.abs(target_arm - scale * arm).max() < 0.1 * _TOLERANCE:
+        return np.array([scale, 0.0, 0.0, 0.0])
+    rows = np.hstack([arm.reshape(-1, 1), rot_w.reshape(-1, 3)])
+    return np.linalg.lstsq(rows, target_arm.ravel(), rcond=None)[0]
 
 
 def all_targets(
@@ -167,24 +180,19 @@ class GmrPeer:
         return float(np.linalg.norm(np.concatenate([task.compute_error(self.configuration) for task in tasks])))
 
 
-class FastPeer(GmrPeer):
-    """One QP a stage, limits built once, all targets of the clip built at once."""
+class TwoQpPeer(GmrPeer):
+    """One QP a stage and limits built once; targets as GMR builds them."""
 
     def __init__(self, clip: BenchClip, robot: RobotModel) -> None:
         """Prepare the robot, the tasks and the limits of a clip."""
         super().__init__(clip, robot)
         self._limits = [mink.ConfigurationLimit(self.model)]
 
-    def solve(self, clip: BenchClip) -> Float[np.ndarray, "frames 7+joints"]:
-        """Retarget a clip from the model's zero pose, each frame from the one before."""
-        self.configuration.update(self.model.qpos0.copy())
-        pos, rot = all_targets(self.rule, clip)
-        quat = Rotation.from_matrix(rot.reshape(-1, 3, 3)).as_quat(scalar_first=True).reshape(*pos.shape[:2], 4)
-        poses = np.concatenate([quat, pos], axis=-1)
-        return np.array([self._step(frame) for frame in poses])
+    def step(self, pos: Float[np.ndarray, "humans 3"], quat: Float[np.ndarray, "humans 4"]) -> np.ndarray:
+        """Retarget one frame from where the robot is."""
+        return self._follow(frame_targets(self.rule, pos, quat))
 
-    def _step(self, poses: Float[np.ndarray, "targets 7"]) -> np.ndarray:
-        targets = [mink.SE3(pose) for pose in poses]
+    def _follow(self, targets: Sequence[mink.SE3]) -> np.ndarray:
         for tasks in self.stages:
             for task, target in zip(tasks, targets, strict=True):
                 # set_target would copy each pose, and nobody else holds these.
@@ -193,6 +201,18 @@ class FastPeer(GmrPeer):
             velocity = mink.solve_ik(self.configuration, tasks, self._dt, _SOLVER, DAMPING, limits=self._limits)
             self.configuration.integrate_inplace(velocity, self._dt)
         return self.configuration.q.copy()
+
+
+class FastPeer(TwoQpPeer):
+    """The same with the targets of all frames built at once, which a stream could not do."""
+
+    def solve(self, clip: BenchClip) -> Float[np.ndarray, "frames 7+joints"]:
+        """Retarget a clip from the model's zero pose, each frame from the one before."""
+        self.configuration.update(self.model.qpos0.copy())
+        pos, rot = all_targets(self.rule, clip)
+        quat = Rotation.from_matrix(rot.reshape(-1, 3, 3)).as_quat(scalar_first=True).reshape(*pos.shape[:2], 4)
+        poses = np.concatenate([quat, pos], axis=-1)
+        return np.array([self._follow([mink.SE3(pose) for pose in frame]) for frame in poses])
 
 
 def _stage_1_bodies(clip: BenchClip) -> set[str]:

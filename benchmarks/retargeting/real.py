@@ -1,7 +1,8 @@
 """Turns recorded motion into one row for each source: what the product's default makes of it, without labels.
 
-Stances are those that the retargeter told and held; residuals are to its own targets. A clip has diverged if a number
-in it is not finite, or if the robot's pelvis leaves its target by more than half a metre.
+Stances are those that the retargeter told and held; where a foot rolls over its toes the toe moves, and that counts.
+Residuals are to the retargeter's own targets. A clip has diverged if a number in it is not finite, or if the robot's
+pelvis leaves its target by more than half a metre.
 """
 
 from __future__ import annotations
@@ -141,22 +142,23 @@ def _held_stances(result: RetargetResult) -> Bool[np.ndarray, "frames 2"]:
 
 
 _COLUMNS = {
-    "skate": ("stance", "skate_mean_cms"),
-    "p95": ("stance", "skate_p95_cms"),
-    "drift": ("stance", "drift_mm"),
-    "float": ("stance", "float_mm"),
-    "pen": ("stance", "penetration_max_mm"),
-    "limits": ("joints", "limit_violations"),
-    "speeds": ("joints", "speed_violations"),
-    "jumps": ("joints", "jumps"),
-    "jerk": ("joints", "jerk_rms"),
+    "skate": ("stance", "skate_mean_cms", "cm/s"),
+    "p95": ("stance", "skate_p95_cms", "cm/s"),
+    "drift": ("stance", "drift_mm", "mm"),
+    "float": ("stance", "float_mm", "mm"),
+    "pen": ("stance", "penetration_max_mm", "mm"),
+    "limits": ("joints", "limit_violations", "1"),
+    "speeds": ("joints", "speed_violations", "1"),
+    "jumps": ("joints", "jumps", "1"),
+    "jerk": ("joints", "jerk_rms", "rad/s^3"),
 }
+"""Heading -> part of the score, metric, unit."""
 _TOTAL = ("limits", "speeds")
 
 
 def _column(clips: Sequence[RealClip], name: str) -> float:
     """One figure of several clips: violations are summed, all else is a mean over frames."""
-    part, attribute = _COLUMNS[name]
+    part, attribute, _ = _COLUMNS[name]
     values = np.array([getattr(getattr(clip, part), attribute) for clip in clips])
     return float(values.sum()) if name in _TOTAL else _mean(clips, values)
 
@@ -179,8 +181,8 @@ def real_figures(rows: Sequence[RealRow]) -> list[Figure]:
         Figure(key="real_refused", value=len(clips) - len(solved), unit="clips", meaning=meaning, bar="0"),
         Figure(key="real_diverged", value=sum(c.diverged for c in solved), unit="clips", meaning=meaning, bar="0"),
         *(
-            Figure(key=f"real_{attribute}", value=_column(solved, name), unit="", meaning=meaning)
-            for name, (_, attribute) in _COLUMNS.items()
+            Figure(key=f"real_{attribute}", value=_column(solved, name), unit=unit, meaning=meaning)
+            for name, (_, attribute, unit) in _COLUMNS.items()
         ),
     ]
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from benchmarks.retargeting.clips import BenchClip
 from benchmarks.retargeting.geometry import task_points
-from benchmarks.retargeting.peers import FastPeer, GmrPeer
+from benchmarks.retargeting.peers import FastPeer, GmrPeer, TwoQpPeer
 from benchmarks.retargeting.scoring import Qpos
 from retarget.clip_descent import DescentConfig
 from retarget.clip_target import ClipTarget
@@ -44,6 +44,11 @@ IK_REFERENCE_WEIGHT = 1.0
 def peer(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Solve:
     """GMR's rules."""
     return GmrPeer(clip, robot).solve
+
+
+def peer_two_qp(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Solve:
+    """One QP a stage, limits built once, and no other change."""
+    return TwoQpPeer(clip, robot).solve
 
 
 def peer_fast(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Solve:
@@ -157,8 +162,9 @@ def gmr_target(clip: BenchClip, rotation_weight: float = 0.0) -> ClipTarget:
     )
 
 
-CONTENDERS: dict[Literal["peer", "peer_fast", "online", "clip"], Prepare] = {
+CONTENDERS: dict[Literal["peer", "peer_two_qp", "peer_fast", "online", "clip"], Prepare] = {
     "peer": peer,
+    "peer_two_qp": peer_two_qp,
     "peer_fast": peer_fast,
     "online": online_mode,
     "clip": clip_mode,
