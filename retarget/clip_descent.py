@@ -22,6 +22,8 @@ _WALL = 1e-12
 """Joints nearer to an end of their range than this lie on it [rad]."""
 _HARDEST = 1e9
 """Damping at which a step is too short to mean anything."""
+_REFUSED_DAMPING = 10.0
+"""Damping after a refused step at least: contacts are so stiff that less would be refused again."""
 _SETTLED = 0.01
 """A frame is settled when a step changes its cost by less than this share of the mean cost of a frame."""
 
@@ -38,6 +40,8 @@ class DescentConfig:
     """Resistance of every coordinate to the first step from a neutral start [1/m^2, 1/rad^2]."""
     damping: float = 1e-2
     """The least resistance [1/m^2, 1/rad^2]."""
+    trust: float = 0.3
+    """Longest step of a coordinate [m, rad]; farther on a foot stands on another corner."""
     linear_tolerance: float = 0.05
     """Conjugate gradients stop when the residual has fallen to this share."""
     max_linear_iterations: int = 60
@@ -63,7 +67,6 @@ def descend(
     *,
     tolerance: float,
     first_damping: float | None = None,
-    max_iterations: int | None = None,
     held: Bool[np.ndarray, "frames nv"] | None = None,
 ) -> Descent:
     """Go down from ``q``, whose joints must be inside their ranges.
@@ -75,7 +78,6 @@ def descend(
         config: Effort.
         tolerance: Done when a step saves less than this share of the cost.
         first_damping: Other than the least.
-        max_iterations: Other than the configured number.
         held: Coordinates that must stay where they are.
     """
     frames = len(q)
@@ -85,27 +87,28 @@ def descend(
     trial, linear = np.empty_like(q), 0
     fixed, change = np.zeros(model.gradient.shape, dtype=bool), np.full(frames, np.inf)
     iterations = 0
-    while iterations < (max_iterations or config.max_iterations):
+    while iterations < config.max_iterations:
         iterations += 1
         fixed[:, 6:] = _pushed_against_wall(q, model.gradient, tree)
         if held is not None:
             fixed |= held
         step, used = solver(model.system(cost, damping, fixed))
         linear += used
+        longest = np.abs(step).max(axis=1)
+        step *= np.minimum(1.0, config.trust / np.maximum(longest, 1e-12))[:, None]
         move(q, step, tree.joint_lower, tree.joint_upper, trial)
         there = cost(trial)
-        rose = there.frame_cost > 1.1 * model.frame_cost + 1e-9
+        rose = there.frame_cost > 1.1 * model.frame_cost + 0.1 * model.cost / frames
         if there.cost < model.cost:
-            saved = model.cost - there.cost
+            done = model.cost - there.cost < tolerance * model.cost
             q, trial, change = trial, q, np.abs(there.frame_cost - model.frame_cost)
-            done = saved < tolerance * model.cost
             model = there
             damping = np.where(rose, 3.0 * damping, np.maximum(0.2 * damping, config.damping))
             if done:
                 break
         else:
-            damping = np.where(rose, 20.0, 4.0) * np.maximum(damping, 0.1)
-            if damping.min() > _HARDEST or np.abs(step).max() < 1e-9:
+            damping = np.where(rose, 20.0, 4.0) * np.maximum(damping, _REFUSED_DAMPING)
+            if damping.min() > _HARDEST or longest.max() < 1e-9:
                 break
     return Descent(q, model, change <= _SETTLED * model.cost / frames, iterations, linear)
 

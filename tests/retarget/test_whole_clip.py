@@ -17,6 +17,7 @@ from retarget.clip_target import ClipTarget
 from retarget.engine.clip_steps import move
 from retarget.engine.frame_problem import FloorPatch, FrameTask, IkConfig, build_problem
 from retarget.engine.numba_engine import NumbaEngine
+from retarget.engine.pinocchio_engine import PinocchioEngine
 from retarget.whole_clip import WholeClipConfig, WholeClipSolver
 from robots.exceptions import InvalidArray
 
@@ -174,6 +175,17 @@ def test_both_linear_solvers_find_the_same_motion(g1):
     target = noisy(asked(g1, dance(g1, 0.5)), 4)
     direct = replace(TIGHT, descent=replace(TIGHT.descent, linear_solver="direct"))
     assert apart(g1.solver().solve(target, 30.0).q, g1.solver(direct).solve(target, 30.0).q) < 1e-4
+
+
+def test_pinocchio_and_compiled_code_find_the_same_motion(g1):
+    """The fallback shares neither kinematics nor linear algebra with the fast way."""
+    target = noisy(asked(g1, dance(g1, 0.3)), 8)
+    target.planted[2:6, 0] = True
+    fast = g1.solver()
+    direct = replace(TIGHT, descent=replace(TIGHT.descent, linear_solver="direct"))
+    robot, engine = g1.robot, PinocchioEngine(g1.model, fast._engine.problem)
+    slow = WholeClipSolver(engine, robot.joint_lower, robot.joint_upper, robot.velocity_limit, direct)
+    assert apart(fast.solve(target, 30.0).q, slow.solve(target, 30.0).q) < 1e-4
 
 
 def test_position_and_speed_limits_hold_exactly(g1):
