@@ -1,4 +1,4 @@
-"""Turns a sweep over the price of standing feet into a picture: what planted feet cost the orientations.
+"""Turns sweeps over prices into a picture: what planted feet cost the orientations, and the other way round.
 
     python -m benchmarks.retarget --trade-off docs/images/retarget-trade-off.png
 
@@ -7,9 +7,11 @@ Each point is the clip mode at one price, scored over all bench clips; GMR's sto
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -18,18 +20,23 @@ from benchmarks.retargeting.clips import BenchClip
 from benchmarks.retargeting.metrics import mean_score
 from benchmarks.retargeting.scoring import Qpos, score_motions
 from benchmarks.retargeting.solvers import clip_config, solve_with
+from retarget.correspondence import CORRESPONDENCE_DIR
 from retarget.retargeter import RetargetConfig
 from robots.model import RobotModel
 
 ANCHOR_WEIGHTS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Prices of a standing foot's distance from its anchor [1/m]."""
 
+ROTATION_WEIGHTS = (5.0, 6.0, 8.0, 10.0, 14.0, 20.0)
+"""Least prices of an angle [1/rad]."""
+
 BAR_SKATE_CMS = 0.35
 BAR_ORI_DEG = 7.0
 
 _SIZE = (900, 560)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 40, 40, 80
-_INK, _GRID, _CURVE, _MARK, _GMR = (40, 40, 40), (225, 225, 225), (180, 90, 20), (60, 140, 60), (40, 40, 200)
+_INK, _GRID, _MARK, _GMR = (40, 40, 40), (225, 225, 225), (60, 140, 60), (40, 40, 200)
+_CURVES = ((180, 90, 20), (130, 60, 150))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,25 +52,56 @@ class TradeOffPoint:
     """Whether this is the product's default."""
 
 
-def sweep(
+def sweep_feet(
     robot: RobotModel, clips: Sequence[BenchClip], weights: Sequence[float] = ANCHOR_WEIGHTS
 ) -> list[TradeOffPoint]:
-    """Score the clip mode at several prices of standing feet; the default is among them."""
+    """Score the clip mode at several prices of a standing foot; the default is among them."""
     default = clip_config()
     points = []
     for weight in sorted({*weights, default.planting.anchor_weight}):
-        config: RetargetConfig = replace(default, planting=replace(default.planting, anchor_weight=weight))
-        motions = [solve_with(robot, config)(clip) for clip in clips]
+        config = replace(default, planting=replace(default.planting, anchor_weight=weight))
         chosen = weight == default.planting.anchor_weight
-        points.append(_point(robot, clips, motions, f"{weight:g}", chosen=chosen))
+        points.append(_point(robot, clips, _solved(robot, clips, config), f"{weight:g} /m", chosen=chosen))
     return points
+
+
+def sweep_turns(
+    robot: RobotModel, clips: Sequence[BenchClip], weights: Sequence[float] = ROTATION_WEIGHTS
+) -> list[TradeOffPoint]:
+    """Score the clip mode at several least prices of an angle, as a user would set them: with a table of their own."""
+    default = clip_config()
+    points = []
+    with TemporaryDirectory() as folder:
+        for weight in weights:
+            table = _table_with(default.correspondence, weight, Path(folder) / f"{weight:g}.toml")
+            motions = _solved(robot, clips, replace(default, correspondence=str(table)))
+            points.append(_point(robot, clips, motions, f"{weight:g} /rad"))
+    return points
+
+
+def _table_with(name: str, least: float, path: Path) -> Path:
+    """Copy a table that ships with the product, rotation weights raised to at least a number."""
+    text = (CORRESPONDENCE_DIR / f"{name}.toml").read_text(encoding="utf-8")
+    raised = re.sub(
+        r"^rotation_weight = ([0-9.]+)$",
+        lambda found: f"rotation_weight = {max(float(found[1]), least)}",
+        text,
+        flags=re.MULTILINE,
+    )
+    path.write_text(raised, encoding="utf-8")
+    return path
+
+
+def _solved(robot: RobotModel, clips: Sequence[BenchClip], config: RetargetConfig) -> list[Qpos]:
+    solve = solve_with(robot, config)
+    return [solve(clip) for clip in clips]
 
 
 def draw_trade_off(robot: RobotModel, clips: Sequence[BenchClip], path: Path) -> None:
     """Sweep, and write the picture."""
-    points = sweep(robot, clips)
     gmr = _point(robot, clips, [clip.gmr_qpos for clip in clips], "GMR")
-    cv2.imwrite(str(path), cv2.cvtColor(drawn(points, gmr), cv2.COLOR_RGB2BGR))
+    picture = drawn([sweep_feet(robot, clips), sweep_turns(robot, clips)], gmr)
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
 def _point(
@@ -73,19 +111,25 @@ def _point(
     return TradeOffPoint(label=label, skate_cms=row["skate_mean_cms"], ori_deg=row["ori_deg"], chosen=chosen)
 
 
-def drawn(points: Sequence[TradeOffPoint], gmr: TradeOffPoint) -> np.ndarray:
-    """Draw orientation over the logarithm of skate; returns an RGB picture."""
+def drawn(curves: Sequence[Sequence[TradeOffPoint]], gmr: TradeOffPoint) -> np.ndarray:
+    """Draw orientation over the logarithm of skate, a line through each sweep; returns an RGB picture."""
     width, height = _SIZE
     picture = np.full((height, width, 3), 255, dtype=np.uint8)
-    everything = [*points, gmr]
+    everything = [point for curve in curves for point in curve] + [gmr]
     place = _axes(picture, everything)
-    along = np.array([place(point) for point in points], dtype=np.int32)
-    cv2.polylines(picture, [along], isClosed=False, color=_CURVE, thickness=2, lineType=cv2.LINE_AA)
-    for point in everything:
-        colour = _GMR if point is gmr else _MARK if point.chosen else _CURVE
-        cv2.circle(picture, place(point), 8 if point.chosen else 5, colour, -1, cv2.LINE_AA)
+    colours = {id(gmr): _GMR}
+    for curve, colour in zip(curves, _CURVES, strict=False):
+        along = np.array([place(point) for point in curve], dtype=np.int32)
+        cv2.polylines(picture, [along], isClosed=False, color=colour, thickness=2, lineType=cv2.LINE_AA)
+        colours |= {id(point): _MARK if point.chosen else colour for point in curve}
+    taken: list[tuple[int, int]] = []
+    for point in sorted(everything, key=lambda point: not point.chosen):
         x, y = place(point)
-        _write(picture, point.label + (" (default)" if point.chosen else ""), (x + 10, y - 8), colour)
+        cv2.circle(picture, (x, y), 8 if point.chosen else 5, colours[id(point)], -1, cv2.LINE_AA)
+        if all(abs(x - other) > 70 or abs(y - level) > 15 for other, level in taken):  # a crowd needs one label
+            label = point.label + (" (default)" if point.chosen else "")
+            _write(picture, label, (x + 10, y - 8), colours[id(point)])
+            taken.append((x, y))
     return picture
 
 
@@ -118,7 +162,11 @@ def _axes(picture: np.ndarray, points: Sequence[TradeOffPoint]) -> Callable[[Tra
         (pixel(10.0**low_x, BAR_ORI_DEG), pixel(10.0**high_x, BAR_ORI_DEG)),
     ):
         cv2.line(picture, start, end, _MARK, 1, cv2.LINE_AA)
-    _write(picture, "skate in stance [cm/s], at several prices of a standing foot [1/m]", (_LEFT, height - 25))
+    _write(
+        picture,
+        "skate in stance [cm/s], at several prices of a standing foot [1/m] and least prices of an angle [1/rad]",
+        (_LEFT, height - 25),
+    )
     _write(picture, "orientation [deg]", (10, 24))
     return lambda point: pixel(point.skate_cms, point.ori_deg)
 

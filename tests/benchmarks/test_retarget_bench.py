@@ -75,7 +75,7 @@ def test_refusals_are_counted_and_said(tmp_path, capsys):
 def test_picture_puts_less_skate_to_the_left_and_less_angle_below():
     """A picture with an axis the wrong way round would teach the opposite."""
     curve = [TradeOffPoint(label="1", skate_cms=2.0, ori_deg=6.2), TradeOffPoint(label="9", skate_cms=0.2, ori_deg=8.4)]
-    picture = drawn(curve, TradeOffPoint(label="GMR", skate_cms=2.1, ori_deg=6.8))
+    picture = drawn([curve], TradeOffPoint(label="GMR", skate_cms=2.1, ori_deg=6.8))
     assert picture.std() > 5
     blue = np.argwhere((picture == (180, 90, 20)).all(axis=2))
     right, left = blue[blue[:, 1].argmax()], blue[blue[:, 1].argmin()]
