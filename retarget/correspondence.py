@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -99,6 +99,11 @@ class WeldedLink:
     """The link that it is part of, with parallel axes."""
     offset_m: Vector
     """Origin of the welded link in the frame of ``link`` [m]."""
+    rotation_weight: float = 0.0
+    """Price of the angle between the welded link and its target [1/rad], in place of the body's own.
+
+    A hand that cannot turn in its wrist would else turn the whole arm.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +149,8 @@ class Correspondence:
                 raise self._invalid(f"the foot '{human}' is not a body placed in the world")
             if self.leg_top(human) is None:
                 raise self._invalid(f"the foot '{human}' hangs from no body that is fixed to the trunk")
+        if any(not 0.0 <= welded.rotation_weight < np.inf for welded in self.welded.values()):
+            raise self._invalid("a welded link has a negative weight")
         self._check_contacts()
 
     def _check_numbers(self, body: BodyMatch) -> None:
@@ -191,6 +198,19 @@ class Correspondence:
     def index(self, human: str) -> int:
         """Return the position of a human body among ``bodies``."""
         return next(i for i, body in enumerate(self.bodies) if body.human == human)
+
+    def on_robot(self, links: Sequence[str]) -> Correspondence:
+        """Return the table as a robot with these links takes it: what is welded is priced as that.
+
+        Raises:
+            UnknownName: The robot has neither a link of the table nor the one that it may be welded to.
+        """
+        bodies = []
+        for body in self.bodies:
+            link, _ = self.find_link(body.robot, links)
+            weight = body.rotation_weight if link == body.robot else self.welded[body.robot].rotation_weight
+            bodies.append(replace(body, rotation_weight=weight))
+        return replace(self, bodies=tuple(bodies))
 
     def find_link(self, name: str, links: Sequence[str]) -> tuple[str, Float[np.ndarray, " 3"]]:
         """Return the link that carries the frame of a link, and where its origin lies in it [m].

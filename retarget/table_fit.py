@@ -141,7 +141,8 @@ def clip_target(
         human_ankle_height=standing_height(pos[:, feet]),
         robot_ankle_height=float(rest.point_b[feet[0], 2]) - sole,
     )
-    weights = np.array([[body.position_weight, body.rotation_weight] for body in correspondence.bodies])
+    priced = correspondence.on_robot(robot.body_names)
+    weights = np.array([[body.position_weight, body.rotation_weight] for body in priced.bodies])
     shape = (len(pos), len(weights))
     return ClipTarget(
         pos_w=targets.pos_w,

@@ -126,6 +126,16 @@ def test_a_robot_with_welded_wrists_takes_the_same_table(robot):
     np.testing.assert_allclose(welded.point_b[others], full.point_b[others], atol=1e-9)
 
 
+def test_a_welded_hand_does_not_turn_the_arm():
+    """It cannot turn as the human's does; asked to, it doubles the distance of elbow and wrist (docs say how much)."""
+    correspondence = load_correspondence("smpl_to_g1")
+    assert correspondence.on_robot(load_g1("29dof").body_names) == correspondence
+    welded = correspondence.on_robot(load_g1("23dof").body_names)
+    for before, after in zip(correspondence.bodies, welded.bodies, strict=True):
+        weight = 0.0 if before.human.endswith("wrist") else before.rotation_weight
+        assert after == replace(before, rotation_weight=weight)
+
+
 def test_a_link_that_is_nowhere_welded_is_unknown():
     correspondence = replace(load_correspondence("smpl_to_g1"), welded={})
     with pytest.raises(UnknownName, match="unknown robot link 'left_wrist_yaw_link'"):
