@@ -33,8 +33,8 @@ _STALE = FrameFlag.INTERPOLATED | FrameFlag.REPEATED
 _ROUGH_CAMERA = FrameFlag.CAMERA_UNSURE | FrameFlag.CAMERA_ZOOMING | FrameFlag.CAMERA_SHAKEN
 _FRAME_FACTORS = ((_STALE, 0.7), (FrameFlag.LOW_CONFIDENCE, 0.5), (_ROUGH_CAMERA, 0.7), (FrameFlag.NO_PERSON, 0.0))
 """What any of some flags makes of a frame's weight: its picture is of another moment, or read through a rough camera.
-Low confidence is not in the keypoints' trust, but in their confidence; it counts once more for the frame, because joints
-that are guessed err together: without, the pose behind a board is 1.3 mm of 52 worse, and elsewhere the same.
+Low confidence is not in the keypoints' trust, but in their confidence; it counts once more for the frame, because
+joints that are guessed err together: without, the pose behind a board is 1.3 mm of 52 worse, and elsewhere the same.
 The ground's terms keep theirs: that feet stand still is not read through the camera, and holds it where it is rough."""
 _PERSON_CAPS = ((FrameFlag.CROWDED, 0.7), (FrameFlag.SIDES_UNSURE, 0.5))
 """Highest trust in any keypoint of a frame whose flags doubt who, or which side, is seen. A cap, not a factor: the
