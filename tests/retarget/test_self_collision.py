@@ -130,7 +130,9 @@ def test_many_frames_at_once_are_the_frames_one_by_one(g1):
     rot, pos, axes = [], [], []
     for q in qs:
         g1.place(q)
-        rot.append(g1.rot.copy()), pos.append(g1.pos.copy()), axes.append(g1.axes.copy())
+        rot.append(g1.rot.copy())
+        pos.append(g1.pos.copy())
+        axes.append(g1.axes.copy())
     together = collision_terms(g1.table, g1.tree, np.array(rot), np.array(pos), np.array(axes), WEIGHT, MARGIN)
     for frame, q in enumerate(qs):
         assert all(close(whole[frame], part) for whole, part in zip(together, g1.slow_terms(q), strict=True))
