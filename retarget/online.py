@@ -49,6 +49,9 @@ class AnchorConfig:
 
     weight: float = 3000.0
     """Price of horizontal distance of heel and toe from where they touched down [1/m]."""
+    turn_weight: float = 20.0
+    """Least price of the angle between a held foot and the human's [1/rad]: else noise of the leg tilts the sole. It is
+    the human's tilt that is asked for; no foot is forced flat."""
     rise_s: float = 0.05
     """Time in which the price rises after touch-down [s]."""
     fade_s: float = 0.15
@@ -71,7 +74,7 @@ class OnlineConfig:
     """Which of the robot's two joint speed limits to keep."""
     floor: float | None = 0.0
     """Height of the floor in the human's world [m]; None to learn it from the feet, targets are lifted with it."""
-    smoothing: float = 0.7
+    smoothing: float = 0.5
     """Price of a joint away from its reference, times the square root of the time between frames [s^0.5/rad]; calms
     the motion, costs lag. In this unit the lag is a time, whatever the frame rate."""
     carry: float = 0.0
@@ -226,7 +229,7 @@ class OnlineRetargeter:
         self.reset()
         self._advance(
             plain(trajectory.pos_w[:, columns]),
-            plain(trajectory.quat_wxyz_w[:, columns]),
+            _unit("quat_wxyz_w", trajectory.quat_wxyz_w[:, columns]),
             prob,
             np.full(n_frames, 1 / self.fps),
             answer,
@@ -255,7 +258,7 @@ class OnlineRetargeter:
             rest, first = 1, (pos[:1], quat[:1], prob[:1], dt[:1])
             run_frames(*first, ASK, params, state, scratch, answer)
             asked = scratch.targets
-            target = FrameTarget(asked.pos_w, asked.rot_w, asked.position_weight, params.rotation_weight, asked.planted)
+            target = FrameTarget(asked.pos_w, asked.rot_w, asked.position_weight, asked.rotation_weight, asked.planted)
             state.q[:] = cold_start(target, params.problem, scratch.work)[0]
             run_frames(*first, CONCLUDE, params, state, scratch, answer)
         remaining = OnlineAnswer(*(field[rest:] for field in answer)) if rest else answer
@@ -308,11 +311,11 @@ def _finite(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _unit(name: str, quat: np.ndarray) -> np.ndarray:
     """Normalise quaternions that are nearly unit."""
-    square = np.einsum("bi,bi->b", quat, quat)
+    square = (quat * quat).sum(axis=-1)
     if np.abs(square - 1.0).max() > 2e-3:
-        worst = float(square[np.abs(square - 1.0).argmax()]) ** 0.5
+        worst = float(square.flat[np.abs(square - 1.0).argmax()]) ** 0.5
         raise InvalidArray(name, problem=f"is not made of unit quaternions (a norm of {worst:.4g})")
-    return quat / np.sqrt(square)[:, None]
+    return quat / np.sqrt(square)[..., None]
 
 
 def _contacts(
@@ -380,6 +383,7 @@ def _anchors(
         point_task=n_tasks + np.arange(n_feet * len(ends)).reshape(n_feet, len(ends)),
         lever=ends[None] - rest.point_b[feet][:, None],
         weight=float(config.weight),
+        turn_weight=float(config.turn_weight),
         rise_s=float(config.rise_s),
         fade_s=float(config.fade_s),
         reach_m=float(config.reach_m),
@@ -402,6 +406,7 @@ def _new_scratch(params: OnlineParams, n_bodies: int) -> OnlineScratch:
             asked_pos=np.zeros((n_tasks, 3)),
             asked_rot=np.zeros((n_tasks, 3, 3)),
             position_weight=np.zeros((n_tasks, 3)),
+            rotation_weight=np.zeros(n_tasks),
             planted=np.zeros(len(params.problem.patch_body), dtype=bool),
         ),
         box=BoxScratch(

@@ -31,6 +31,7 @@ class AnchorParams(NamedTuple):
     lever: Float[np.ndarray, "feet points 3"]
     """Anchor points from the point of the foot's task, in the link's frame [m]."""
     weight: float
+    turn_weight: float
     rise_s: float
     fade_s: float
     reach_m: float
@@ -121,7 +122,11 @@ def lead_feet(dt, standing, params, state, target):  # noqa: ANN001, ANN201
             state.fade[foot] = max(state.fade[foot] - dt / params.fade_s, 0.0)
         planted[params.patch[foot]] = stands
         _shift_foot(foot, task, state, pos_w, rot_w)
-        _price_foot(foot, task, dt, params, state, pos_w, rot_w, position_weight)
+        most = _price_anchors(foot, task, dt, params, state, target)
+        for i in range(3):  # the floor and the anchors place the foot; its target decides how it is turned
+            position_weight[task, i] *= 1.0 - most
+        if params.turn_weight > target.rotation_weight[task] > 0.0:
+            target.rotation_weight[task] = _between(target.rotation_weight[task], params.turn_weight, most)
 
 
 @compiled
@@ -178,29 +183,30 @@ def _shift_foot(foot, task, state, pos_w, rot_w):  # noqa: ANN001, ANN202
 
 
 @compiled
-def _price_foot(foot, task, dt, params, state, pos_w, rot_w, position_weight):  # noqa: ANN001, ANN202
-    """Set the anchors' targets, and hand the foot's price over to them as their grip rises."""
-    usual = position_weight[task, 0]
+def _between(low, high, share):  # noqa: ANN001, ANN202
+    """Go from one price to another by equal ratios, for prices span orders of magnitude."""
+    return high if share >= 1.0 else low * (high / low) ** share
+
+
+@compiled
+def _price_anchors(foot, task, dt, params, state, target):  # noqa: ANN001, ANN202
+    """Set the targets and prices of a foot's anchors; return how far their grip has risen."""
+    pos_w, position_weight = target.pos_w, target.position_weight
+    low = max(position_weight[task, 0], 1.0)
     most = 0.0
     for point in range(state.held.shape[1]):
         anchor = params.point_task[foot, point]
         for i in range(3):
-            for j in range(3):
-                rot_w[anchor, i, j] = rot_w[task, i, j]
             position_weight[anchor, i] = 0.0
-            pos_w[anchor, i] = state.anchor_w[foot, point, i] if i < 2 else 0.0
         if not state.held[foot, point]:
             continue
         grip = min(state.grip[foot, point] + dt / params.rise_s, 1.0)
         state.grip[foot, point] = grip
         most = max(most, grip)
-        # Prices rise by equal ratios, for they span orders of magnitude.
-        low = max(usual, 1.0)
-        price = params.weight if grip >= 1.0 else low * (params.weight / low) ** grip
-        position_weight[anchor, 0] = price
-        position_weight[anchor, 1] = price
-    for i in range(3):  # the floor and the anchors place the foot; its target decides how it is turned
-        position_weight[task, i] *= 1.0 - most
+        for i in range(2):
+            pos_w[anchor, i] = state.anchor_w[foot, point, i]
+            position_weight[anchor, i] = _between(low, params.weight, grip)
+    return most
 
 
 @compiled

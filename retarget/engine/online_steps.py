@@ -78,6 +78,7 @@ class TargetScratch(NamedTuple):
     asked_rot: Float[np.ndarray, "tasks 3 3"]
     """Target orientations before feet were held."""
     position_weight: Float[np.ndarray, "tasks 3"]
+    rotation_weight: Float[np.ndarray, " tasks"]
     planted: Bool[np.ndarray, " patches"]
 
 
@@ -140,14 +141,17 @@ def run_frames(pos, quat_wxyz, prob, dt, part, params, state, scratch, answer): 
     """
     problem, mapping, work, box = params.problem, params.mapping, scratch.work, scratch.box
     tree, tasks = problem.tree, (problem.task_body, problem.task_point, problem.task_rot)
+    prices = (params.position_weight, params.rotation_weight)
     contacts, feet, targets = state.contacts, state.anchors, scratch.targets
-    target = FrameTarget(targets.pos_w, targets.rot_w, targets.position_weight, params.rotation_weight, targets.planted)
+    target = FrameTarget(
+        targets.pos_w, targets.rot_w, targets.position_weight, targets.rotation_weight, targets.planted
+    )
     for frame in range(len(pos)):
         if part != CONCLUDE:
             if not contacts.begun[0]:
                 _begin_world(pos[frame], params.start_origin, mapping)
             _tell_contacts(pos[frame], prob[frame], dt[frame], params.contacts, params.contact_body, contacts, targets)
-            _set_targets(pos[frame], quat_wxyz[frame], contacts.floor[0], mapping, params.position_weight, targets)
+            _set_targets(pos[frame], quat_wxyz[frame], contacts.floor[0], mapping, prices, targets)
             lead_feet(dt[frame], contacts.standing, params.anchors, feet, target)
         if part == ASK_AND_FOLLOW:
             _set_box(
@@ -220,7 +224,7 @@ def _tell_contacts(pos, prob, dt, params, body, state, targets):  # noqa: ANN001
 
 
 @compiled
-def _set_targets(pos, quat_wxyz, floor, mapping, position_weight, targets):  # noqa: ANN001, ANN202
+def _set_targets(pos, quat_wxyz, floor, mapping, prices, targets):  # noqa: ANN001, ANN202
     """Map the human's poses onto targets at the table's prices."""
     pos_w, rot_w, asked_pos, asked_rot = targets.pos_w, targets.rot_w, targets.asked_pos, targets.asked_rot
     matrices_from_quats(quat_wxyz, targets.human_rot)
@@ -232,7 +236,9 @@ def _set_targets(pos, quat_wxyz, floor, mapping, position_weight, targets):  # n
             asked_pos[task, axis] = pos_w[task, axis]
             for column in range(3):
                 asked_rot[task, axis, column] = rot_w[task, axis, column]
-    for task in range(len(position_weight)):
+    position_weight, rotation_weight = prices
+    for task in range(len(rotation_weight)):
+        targets.rotation_weight[task] = rotation_weight[task]
         for axis in range(3):
             targets.position_weight[task, axis] = position_weight[task, axis]
     targets.planted[:] = False
