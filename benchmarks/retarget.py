@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.report import Figure, parser, report
@@ -63,6 +64,7 @@ def main() -> None:
     except BenchError as error:
         sys.exit(str(error))
     print(f"clips     {', '.join(f'{clip.name} ({len(clip)} frames)' for clip in clips)}")
+    print(f"solvers   {', '.join(f'{name} {version(name)}' for name in ('mink', 'daqp', 'numba'))}")
     report([*figures, *real_figures(table)], chosen.json)
     print_real(table)
 
