@@ -40,10 +40,8 @@ class FrameQuadratics(Protocol):
 class ClipEngine(Protocol):
     """What linearises the cost of single frames."""
 
-    @property
-    def problem(self) -> FrameProblem:
-        """The robot, its tasks and prices."""
-        ...
+    problem: FrameProblem
+    """The robot, its tasks and prices; evaluation reads them anew each time."""
 
     def evaluate(self, q: Float[np.ndarray, "frames nq"], target: ClipTarget) -> FrameQuadratics:
         """Cost, gradient and packed Hessian of every frame."""

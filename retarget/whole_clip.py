@@ -7,6 +7,7 @@ moving costs lets neighbours agree on one way; so no frame decides for the other
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -39,6 +40,9 @@ class WholeClipConfig:
     solved on in their neighbourhoods."""
     coarse_tolerance: float = 2e-2
     """The same for the levels before the last."""
+    soft_floor: float = 0.3
+    """Share of the engine's price of the floor that is charged until a last descent from there. Contacts are stiff, and
+    stiff terms allow short steps only; most of the way is made before they are."""
     polish_rounds: int = 2
     """How often the neighbourhood of what the speed limit cut off is solved again."""
     polish_s: float = 0.3
@@ -94,6 +98,7 @@ class WholeClipSolver:
         """
         lower, upper = np.array(joint_lower, dtype=float), np.array(joint_upper, dtype=float)
         self._engine, self._config = engine, config or WholeClipConfig()
+        self._soft_engine = _softened(engine, self._config.soft_floor)
         self._tree = engine.problem.tree._replace(joint_lower=lower, joint_upper=upper)
         self._speed, self._centre_of_mass = np.array(joint_speed, dtype=float), centre_of_mass
         self._neutral = np.clip(engine.problem.posture if neutral is None else neutral, lower, upper)
@@ -114,7 +119,7 @@ class WholeClipSolver:
             fps: Frames per second [1/s].
             start: Where to start; the coarse levels are left out then.
             flight: Frames in which nothing touches the ground: the centre of mass should fall freely.
-            progress: Told the number of frames done and expected: a share of all for each level.
+            progress: Told the number of frames done and expected; every frame counts twice, soft floor and hard.
 
         Returns:
             Configurations whose joints are inside their ranges and move no faster than their limits from any frame
@@ -129,13 +134,13 @@ class WholeClipSolver:
             q = self._coarse_to_fine(target, fps, flight, progress)
         else:
             q = self._checked_start(start, target.n_frames)
-        cost = self._cost(target, fps, flight)
+        cost = self._cost(self._engine, target, fps, flight)
         found = descend(cost, q, self._tree, self._config.descent, tolerance=self._config.tolerance)
         q = self._with_exact_limits(found, target, fps, flight)
         unchanged = np.array_equal(q, found.q)
         held_back = (1.0 - self._config.smoothness.excess_margin) * self._speed  # from here on speed has a price
         on_stop, at_speed = limits_in_use(q[:, 7:], self._tree.joint_lower, self._tree.joint_upper, held_back, fps)
-        progress(target.n_frames, target.n_frames)
+        progress(2 * target.n_frames, 2 * target.n_frames)
         return ClipSolution(
             q=q,
             cost=found.model.frame_cost if unchanged else self._engine.evaluate(q, target).cost,
@@ -145,11 +150,11 @@ class WholeClipSolver:
             linear_iterations=found.linear_iterations,
         )
 
-    def _cost(self, target: ClipTarget, fps: float, flight: Sequence[Span]) -> ClipCost:
-        """Put the cost of a clip, or of a level of it, together."""
+    def _cost(self, engine: ClipEngine, target: ClipTarget, fps: float, flight: Sequence[Span]) -> ClipCost:
+        """Put the cost of a clip, or of a part or level of it, together."""
         smoothness = self._config.smoothness
         return ClipCost(
-            self._engine,
+            engine,
             target,
             fps,
             weights=smoothness.weights(self._speed, fps),
@@ -175,12 +180,12 @@ class WholeClipSolver:
         levels = [_evenly_spread(n_frames, fps, rate) for rate in self._config.level_rates_hz if rate < fps]
         levels.append(np.arange(n_frames))
         q = self._turned_first(target.part(levels[0]), _mean_rate(levels[0], fps))
-        for coarse, fine in pairwise(levels):
+        for coarse, fine in pairwise([*levels, levels[-1]]):
             part, rate = target.part(coarse), _mean_rate(coarse, fps)
-            cost = self._cost(part, rate, _spans_among(flight, coarse))
+            cost = self._cost(self._soft_engine, part, rate, _spans_among(flight, coarse))
             found = descend(cost, q, self._tree, self._config.descent, tolerance=self._config.coarse_tolerance)
             q = _interpolated(coarse, found.q, fine)
-            progress(len(coarse), n_frames)
+            progress(len(coarse), 2 * n_frames)
         return q
 
     def _turned_first(self, target: ClipTarget, fps: float) -> Float[np.ndarray, "frames nq"]:
@@ -197,7 +202,7 @@ class WholeClipSolver:
         turned = target._replace(position_weight=weight, planted=np.zeros_like(target.planted))
         settings = self._config.descent
         return descend(
-            self._cost(turned, fps, ()),
+            self._cost(self._soft_engine, turned, fps, ()),
             q,
             self._tree,
             settings,
@@ -243,10 +248,17 @@ class WholeClipSolver:
             # Two frames on either side stay, so that speeds and accelerations across the seam are counted.
             held[: 2 if first > 0 else 0] = True
             held[len(held) - (2 if last < len(q) else 0) :] = True
-            cost = self._cost(target.part(part), fps, _spans_among(flight, np.arange(first, last)))
+            cost = self._cost(self._engine, target.part(part), fps, _spans_among(flight, np.arange(first, last)))
             settings, tolerance = self._config.descent, self._config.tolerance
             q[part] = descend(cost, q[part], self._tree, settings, tolerance=tolerance, held=held).q
         return q
+
+
+def _softened(engine: ClipEngine, share: float) -> ClipEngine:
+    """Return the same engine with a softer floor."""
+    softer = copy.copy(engine)
+    softer.problem = engine.problem._replace(sole_weight=share * engine.problem.sole_weight)
+    return softer
 
 
 def _evenly_spread(n_frames: int, fps: float, rate: float) -> Int[np.ndarray, " nodes"]:
