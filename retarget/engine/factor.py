@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from retarget.engine.jit import compiled
+from retarget.engine.jit import inlined
 from retarget.engine.tree import KinematicTree
 
 
-@compiled
+@inlined
 def factorise(tree: KinematicTree, factor: Float[np.ndarray, " packed"]) -> bool:
     """Overwrite a packed symmetric matrix with its factors, each row ``1/d, l, l, ...``.
 
@@ -38,7 +38,7 @@ def factorise(tree: KinematicTree, factor: Float[np.ndarray, " packed"]) -> bool
     return bad == 0
 
 
-@compiled
+@inlined
 def solve_factored(tree: KinematicTree, factor: Float[np.ndarray, " packed"], x: Float[np.ndarray, " nv"]) -> None:
     """Overwrite ``x`` with the solution of ``H y = x``, given the factors of H."""
     chain, start, nv = tree.chain, tree.row_start, len(tree.chain_length)
@@ -53,7 +53,7 @@ def solve_factored(tree: KinematicTree, factor: Float[np.ndarray, " packed"], x:
         x[i] = value
 
 
-@compiled
+@inlined
 def multiply(
     tree: KinematicTree,
     matrix: Float[np.ndarray, " packed"],

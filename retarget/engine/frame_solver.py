@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from retarget.clip_target import ClipTarget, FrameTarget
 from retarget.engine.factor import factorise, multiply, solve_factored
 from retarget.engine.frame_problem import FrameProblem, Workspace
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, inlined
 from retarget.engine.quadratic import add_pull, carried, frame_of, frame_quadratic, integrate, place_bodies
 from retarget.engine.tree import KinematicTree
 
@@ -31,7 +31,7 @@ _COLD_TOLERANCE = 1e-6
 """Share of the cost that the last step of a cold start saves at most: it is taken once, so it is taken well."""
 
 
-@compiled
+@inlined
 def damped_copy(tree: KinematicTree, hessian: np.ndarray, damping: float, wall: np.ndarray, factor: np.ndarray) -> None:
     """Copy a packed Hessian with damping, its rows and columns of held joints those of a unit matrix."""
     for i in range(len(tree.chain_length)):
@@ -48,7 +48,7 @@ def damped_copy(tree: KinematicTree, hessian: np.ndarray, damping: float, wall: 
             factor[row + k] = 0.0 if held else hessian[row + k]
 
 
-@compiled
+@inlined
 def _first_walls(q: np.ndarray, lower: np.ndarray, upper: np.ndarray, gradient: np.ndarray, wall: np.ndarray) -> int:
     """Hold the joints that are on a wall and pushed against it; return how many."""
     held = 0
@@ -63,7 +63,7 @@ def _first_walls(q: np.ndarray, lower: np.ndarray, upper: np.ndarray, gradient: 
     return held
 
 
-@compiled
+@inlined
 def _minimise_on_face(
     q: np.ndarray,
     lower: np.ndarray,
@@ -99,7 +99,7 @@ def _minimise_on_face(
     return True
 
 
-@compiled
+@inlined
 def _update_walls(
     q: np.ndarray,
     lower: np.ndarray,
@@ -132,7 +132,7 @@ def _update_walls(
     return changed
 
 
-@compiled
+@inlined
 def box_step(
     q: Float[np.ndarray, " nq"],
     lower: Float[np.ndarray, " joints"],
@@ -166,7 +166,7 @@ def box_step(
     return True
 
 
-@compiled
+@inlined
 def _model_saving(tree: KinematicTree, hessian: np.ndarray, gradient: np.ndarray, work: Workspace) -> float:
     """Return how much of the cost the model says that ``work.step`` saves."""
     multiply(tree, hessian, work.step, work.slope)
@@ -176,7 +176,7 @@ def _model_saving(tree: KinematicTree, hessian: np.ndarray, gradient: np.ndarray
     return saving
 
 
-@compiled
+@inlined
 def _shortened(step: np.ndarray, longest: float) -> bool:
     """Scale a step down to the trust region; return whether it had to be."""
     size = 0.0
@@ -189,7 +189,7 @@ def _shortened(step: np.ndarray, longest: float) -> bool:
     return True
 
 
-@compiled
+@inlined
 def _move(q: np.ndarray, lower: np.ndarray, upper: np.ndarray, step: np.ndarray, out: np.ndarray) -> None:
     """Set ``out`` to where a step leads, joints inside their box to the last bit."""
     integrate(q, step, out)
@@ -197,7 +197,7 @@ def _move(q: np.ndarray, lower: np.ndarray, upper: np.ndarray, step: np.ndarray,
         out[7 + j] = min(max(out[7 + j], lower[j]), upper[j])
 
 
-@compiled
+@inlined
 def _total(
     q: np.ndarray,
     reference: np.ndarray,
@@ -213,7 +213,7 @@ def _total(
     return cost + add_pull(problem.tree, q, reference, reference_weight, hessian, gradient)
 
 
-@compiled
+@inlined
 def _expect_floor(trial: np.ndarray, problem: FrameProblem, work: Workspace) -> bool:
     """Mark the points that a trial has taken under the floor, to be held on it; return whether any is new."""
     found = False
@@ -226,7 +226,7 @@ def _expect_floor(trial: np.ndarray, problem: FrameProblem, work: Workspace) -> 
     return found
 
 
-@compiled
+@inlined
 def _forget_floor(q: np.ndarray, problem: FrameProblem, work: Workspace) -> bool:
     """Let go the points that stayed above the floor all the same; return whether any is still held."""
     left = False
@@ -240,7 +240,7 @@ def _forget_floor(q: np.ndarray, problem: FrameProblem, work: Workspace) -> bool
     return left
 
 
-@compiled
+@inlined
 def _adopt(trial: np.ndarray, work: Workspace, q: np.ndarray) -> None:
     """Go on from the trial."""
     q[:] = trial
@@ -318,7 +318,7 @@ def solve_frame(
     return cost, evaluations
 
 
-@compiled
+@inlined
 def speed_box(
     joints: Float[np.ndarray, " joints"],
     tree: KinematicTree,

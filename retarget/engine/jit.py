@@ -16,12 +16,22 @@ _Function = TypeVar("_Function", bound=Callable)
 
 # Sums may be reordered and fused, which is what lets loops use vector instructions; but NaN stays NaN, so that a
 # bad number shows instead of turning into a pose.
-_compile = numba.njit(cache=True, fastmath={"nsz", "contract", "reassoc", "arcp"}, error_model="numpy")
+_OPTIONS = {"cache": True, "fastmath": {"nsz", "contract", "reassoc", "arcp"}, "error_model": "numpy"}
+_compile = numba.njit(**_OPTIONS)
+_compile_inlined = numba.njit(**_OPTIONS, forceinline=True)
 
 
 def compiled(function: _Function) -> _Function:
     """Compile a function for the types it is first called with."""
     return cast("_Function", _compile(function))
+
+
+def inlined(function: _Function) -> _Function:
+    """Like :func:`compiled`, but copied into every caller: for small pieces, whose calls would cost more than they do.
+
+    A record of arrays is handed to a function number by number, some hundreds of them.
+    """
+    return cast("_Function", _compile_inlined(function))
 
 
 def plain(array: np.ndarray, dtype: type = np.float64) -> np.ndarray:

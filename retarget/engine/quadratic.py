@@ -19,11 +19,11 @@ from jaxtyping import Float
 from retarget.clip_target import ClipTarget, FrameTarget
 from retarget.engine.collision_terms import add_collisions
 from retarget.engine.frame_problem import FrameProblem, Workspace
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, inlined
 from retarget.engine.tree import KinematicTree
 
 
-@compiled
+@inlined
 def place_base(q: np.ndarray, rot: np.ndarray, pos: np.ndarray) -> None:
     """Set the frame of the base; its origin is where positions are counted from."""
     x, y, z, w = q[3], q[4], q[5], q[6]
@@ -33,7 +33,7 @@ def place_base(q: np.ndarray, rot: np.ndarray, pos: np.ndarray) -> None:
     pos[0, 0] = pos[0, 1] = pos[0, 2] = 0.0
 
 
-@compiled
+@inlined
 def place_bodies(
     q: Float[np.ndarray, " nq"],
     tree: KinematicTree,
@@ -63,7 +63,7 @@ def place_bodies(
         axes[5 + b, 3], axes[5 + b, 4], axes[5 + b, 5] = wx, wy, wz
 
 
-@compiled
+@inlined
 def carried(rot: np.ndarray, pos: np.ndarray, b: int, point: np.ndarray) -> tuple[float, float, float]:
     """Return a point of body ``b`` from the base's origin, in world axes."""
     x, y, z = point[0], point[1], point[2]
@@ -74,7 +74,7 @@ def carried(rot: np.ndarray, pos: np.ndarray, b: int, point: np.ndarray) -> tupl
     )
 
 
-@compiled
+@inlined
 def half_turn_log(
     xx: float, yy: float, zz: float, xy: float, xz: float, yz: float, vx: float, vy: float, vz: float, cosine: float
 ) -> tuple[float, float, float]:
@@ -92,7 +92,7 @@ def half_turn_log(
     return ax * size, ay * size, az * size
 
 
-@compiled
+@inlined
 def turn_per_sine(cosine: float) -> float:
     """Return ``angle / sin(angle)`` for angles up to 60 degrees to the last bits, without a branch at zero.
 
@@ -119,7 +119,7 @@ def turn_per_sine(cosine: float) -> float:
     return (1.0 + p / q) / np.sqrt(1.0 - u)
 
 
-@compiled
+@inlined
 def rotation_error(rot: np.ndarray, b: int, link: np.ndarray, target: np.ndarray) -> tuple[float, float, float]:
     """Return ``log(R_body R_link R_target^T)``: the rotation vector from target to link, in world axes."""
     m00 = m01 = m02 = m10 = m11 = m12 = m20 = m21 = m22 = 0.0
@@ -145,7 +145,7 @@ def rotation_error(rot: np.ndarray, b: int, link: np.ndarray, target: np.ndarray
     return vx * scale, vy * scale, vz * scale
 
 
-@compiled
+@inlined
 def add_point(
     stiffness: np.ndarray,
     force: np.ndarray,
@@ -185,7 +185,7 @@ def add_point(
     pull[5] += x * fy - y * fx
 
 
-@compiled
+@inlined
 def add_tasks(
     q: np.ndarray,
     target: FrameTarget,
@@ -220,7 +220,7 @@ def add_tasks(
     return cost
 
 
-@compiled
+@inlined
 def add_floor(
     q: np.ndarray,
     planted: np.ndarray,
@@ -259,7 +259,7 @@ def add_floor(
     return cost
 
 
-@compiled
+@inlined
 def gather(parent: np.ndarray, stiffness: np.ndarray, force: np.ndarray) -> None:
     """Sum the bodies' tasks up the tree."""
     for b in range(len(parent) - 1, 0, -1):
@@ -270,7 +270,7 @@ def gather(parent: np.ndarray, stiffness: np.ndarray, force: np.ndarray) -> None
             force[p, k] += force[b, k]
 
 
-@compiled
+@inlined
 def project_base(stiffness: np.ndarray, force: np.ndarray, hessian: np.ndarray, gradient: np.ndarray) -> None:
     """Write the rows of the base."""
     g = stiffness[0]
@@ -285,7 +285,7 @@ def project_base(stiffness: np.ndarray, force: np.ndarray, hessian: np.ndarray, 
         gradient[k] = force[0, k]
 
 
-@compiled
+@inlined
 def project(
     tree: KinematicTree,
     axes: np.ndarray,
@@ -316,7 +316,7 @@ def project(
         hessian[row + 3], hessian[row + 4], hessian[row + 5] = fz, fy, fx
 
 
-@compiled
+@inlined
 def add_pull(
     tree: KinematicTree,
     q: np.ndarray,
@@ -357,6 +357,8 @@ def frame_quadratic(
     gather(tree.body_parent, work.stiffness, work.force)
     project(tree, work.axes, work.stiffness, work.force, hessian, gradient)
     cost += add_pull(tree, q, problem.posture, problem.posture_weight, hessian, gradient)
+    if len(problem.capsules.sphere_pair) == 0:
+        return cost
     return cost + add_collisions(
         problem.capsules,
         tree,
@@ -377,7 +379,7 @@ def frame_cost(q: Float[np.ndarray, " nq"], target: FrameTarget, problem: FrameP
     return frame_quadratic(q, target, problem, work, work.trial_hessian, work.trial_gradient)
 
 
-@compiled
+@inlined
 def frame_of(target: ClipTarget, frame: int) -> FrameTarget:
     """Return what one frame of a clip asks."""
     return FrameTarget(
