@@ -98,17 +98,17 @@ def _check_out(path: Path, *, overwrite: bool) -> None:
 def _show(result: TableFit) -> None:
     """Print residuals before and after of each body, and what the offsets are worth on motions left out."""
     fit, held_out = result.fit, result.held_out
-    table = Table("body", "link", "before", "after", "left out", "turn", "offset [mm]", title="mean distance [mm]")
+    columns = ("body", "before", "after", "left out", "turned [deg]", "offset [mm]")
+    table = Table(*columns, title="mean distance from target to link [mm]")
     for i, body in enumerate(result.correspondence.bodies):
         turn = np.rad2deg([fit.turn_before_rad[i], fit.turn_after_rad[i]])
         table.add_row(
             escape(body.human),
-            escape(body.robot),
             f"{1e3 * fit.before_m[i]:.1f}",
             f"{1e3 * fit.after_m[i]:.1f}",
             "" if held_out is None else f"{1e3 * held_out.mean(held_out.after_m)[i]:.1f}",
-            f"{turn[0]:.1f} -> {turn[1]:.1f} deg",
-            _millimetres(body.offset_m) if result.free[i] else "held",
+            f"{turn[0]:.1f} -> {turn[1]:.1f}",
+            _millimetres(body.offset_m) if result.free[i] else "kept",
         )
     console.print(table)
     if held_out is None:

@@ -40,7 +40,7 @@ def rest(robot, table):
 def tumbling():
     """Bodies of the walker in disorder: every position and orientation its own."""
     rng = np.random.default_rng(3)
-    return rng.normal(size=(5, 24, 3)), Rotation.random(5 * 24, rng=4).as_matrix().reshape(5, 24, 3, 3)
+    return rng.normal(size=(5, 24, 3)), Rotation.random(5 * 24, np.random.default_rng(4)).as_matrix().reshape(5, 24, 3, 3)
 
 
 def changed(table, human, **changes):
@@ -71,7 +71,7 @@ def test_compiled_code_and_numpy_agree(walker, table, rest, tumbling):
 
 
 def test_compiled_quaternions_turn_as_scipys_do():
-    turns = Rotation.random(20, rng=1)
+    turns = Rotation.random(20, np.random.default_rng(1))
     out = np.empty((20, 3, 3))
     matrices_from_quats(turns.as_quat(scalar_first=True), out)
     np.testing.assert_allclose(out, turns.as_matrix(), atol=1e-15)
