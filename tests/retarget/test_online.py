@@ -261,7 +261,7 @@ def test_rest_pose_and_motion_tell_of_the_same_subject(stream):
 
 def test_a_floor_that_is_learned_is_the_floor(stream, robot):
     """An estimator whose floor lies at another height changes nothing once the feet have told."""
-    raised = changed(stream.trajectory, pos_w=stream.trajectory.pos_w + [0.0, 0.0, 0.35])
+    raised = changed(stream.trajectory, pos_w=stream.trajectory.pos_w + np.array([0.0, 0.0, 0.35]))
     learning = OnlineRetargeter(robot, stream.subject, fps=30.0, config=OnlineConfig(floor=None))
     apart = learning.run(raised).motion.root_pos_w - stream.result.motion.root_pos_w
     assert np.abs(apart[15:, 2]).max() < 0.02
