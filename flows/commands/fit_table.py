@@ -98,8 +98,8 @@ def _check_out(path: Path, *, overwrite: bool) -> None:
 def _show(result: TableFit) -> None:
     """Print residuals before and after of each body, and what the offsets are worth on motions left out."""
     fit, held_out = result.fit, result.held_out
-    columns = ("body", "before", "after", "left out", "turned [deg]", "offset [mm]")
-    table = Table(*columns, title="mean distance from target to link [mm]")
+    columns = ("body", "before", "after", "left out", "turned, deg", "offset, mm")
+    table = Table(*columns, title="mean distance from target to link, mm")
     for i, body in enumerate(result.correspondence.bodies):
         turn = np.rad2deg([fit.turn_before_rad[i], fit.turn_after_rad[i]])
         table.add_row(
