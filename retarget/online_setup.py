@@ -59,21 +59,26 @@ class OnlineConfig:
     """Which of the robot's two joint speed limits to keep."""
     floor: float | None = 0.0
     """Height of the floor in the human's world [m]; None to learn it from the feet, targets are lifted with it."""
-    smoothing: float = 0.5
+    smoothing: float = 0.6
     """Price of a joint away from its reference, times the square root of the time between frames [s^0.5/rad]; calms
     the motion, costs lag. In this unit the lag is a time, whatever the frame rate."""
     carry: float = 0.0
     """Share of a joint's speed with which its reference goes on from the frame before; 0 holds it still."""
     head_start: float = 1.0
     """Share of the velocity of the last frame with which the solver begins; changes the effort, hardly the answer."""
-    self_collision: bool = False
-    """Whether links are kept apart; costs about half the speed."""
+    self_collision: bool = True
+    """Whether links are kept apart; costs about a fifth of the speed."""
     contact: CausalContactConfig = field(default_factory=CausalContactConfig)
     """When a region bears weight."""
     anchor: AnchorConfig = field(default_factory=AnchorConfig)
     """How standing feet are held."""
-    ik: IkConfig = field(default_factory=lambda: IkConfig(max_iterations=10))
-    """Prices and effort of a frame. Its ``reference_weight`` is not read: see ``smoothing``."""
+    ik: IkConfig = field(
+        default_factory=lambda: IkConfig(
+            collision_weight=60.0, collision_margin_m=0.005, max_iterations=10, tolerance=3e-3
+        )
+    )
+    """Prices and effort of a frame. Its ``reference_weight`` is not read: see ``smoothing``. Links are
+    pushed apart gently: a stiffer push costs iterations and makes arms jerk."""
 
 
 def contacts_of(
