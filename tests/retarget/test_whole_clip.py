@@ -50,8 +50,8 @@ def g1(robot):
     soles = [FloorPatch(link, np.asarray(robot.sole_points_b)) for link in robot.foot_body_names]
     tasks = [FrameTask(link, np.zeros(3)) for link in LINKS]
 
-    def solver(config=TIGHT, speed=robot.velocity_limit, **ik):
-        problem = build_problem(model, tasks, soles, robot.default_joint_pos, IkConfig(**{"posture_weight": 0.0} | ik))
+    def solver(config=TIGHT, speed=robot.velocity_limit):
+        problem = build_problem(model, tasks, soles, robot.default_joint_pos, IkConfig(posture_weight=0.0))
         limits = (robot.joint_lower, robot.joint_upper, speed)
         return WholeClipSolver(NumbaEngine(problem), *limits, config, centre_of_mass=CentreOfMass(model))
 
