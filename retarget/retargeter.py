@@ -31,6 +31,7 @@ from retarget.stance_targets import BodyWeights, PlantingConfig, plant
 from retarget.targets import BodyTargets, build_targets, human_points
 from retarget.trust import RelativeTrust, bridge_doubtful
 from retarget.whole_clip import ClipSolution, WholeClipConfig, WholeClipSolver
+from robots.exceptions import InvalidArray
 from robots.motion import RobotMotion
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class RetargetConfig:
     """``compiled`` code, or Pinocchio's kinematics: the same answers, many times slower, nothing to compile."""
     speed_tier: Literal["soft", "hard"] = "soft"
     """Which of the robot's two joint speed limits to keep."""
+    speed_share: float = 0.94
+    """Share of that limit which a joint may use: who follows the motion needs some to catch up with."""
     check_up_axis: bool = True
     """Refuse a human whose trunk lies along a horizontal axis of the world nearly all the time."""
     contact: ContactConfig = field(default_factory=ContactConfig)
@@ -59,6 +62,15 @@ class RetargetConfig:
     """Prices of a frame."""
     clip: WholeClipConfig = field(default_factory=WholeClipConfig)
     """What moving costs, and how hard the solver tries."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        if not 0.0 < self.speed_share <= 1.0:
+            raise InvalidArray("speed_share", problem=f"must lie above 0 and not above 1, got {self.speed_share}")
 
 
 def _silent(done: int, total: int | None) -> None:
@@ -80,15 +92,16 @@ class Retargeter:
             UnknownName: The table names a joint or link that the robot lacks.
         """
         self.robot, self.config = robot, config or RetargetConfig()
-        self.correspondence = load_correspondence(self.config.correspondence)
+        self.correspondence = load_correspondence(self.config.correspondence).on_robot(robot.body_names)
         self.tasks = RobotTasks(robot, self.correspondence, self.config.ik)
         problem, model = self.tasks.problem, robot.pin_model()
         engine = NumbaEngine(problem) if self.config.engine == "compiled" else PinocchioEngine(model, problem)
+        speed = robot.velocity_limit_soft if self.config.speed_tier == "soft" else robot.velocity_limit
         self.solver = WholeClipSolver(
             engine,
             robot.joint_lower,
             robot.joint_upper,
-            robot.velocity_limit_soft if self.config.speed_tier == "soft" else robot.velocity_limit,
+            self.config.speed_share * speed,
             self.config.clip,
             centre_of_mass=CentreOfMass(model),
         )

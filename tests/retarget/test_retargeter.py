@@ -30,7 +30,7 @@ def wild_trajectory(walker, seed=0, fps=30.0):
 @pytest.mark.parametrize("tier", ["soft", "hard"])
 def test_limits_of_position_and_speed_hold_exactly(robot, walker, tier):
     """Whatever is asked for: joints stay inside, and no joint moves faster than its limit between two frames."""
-    result = Retargeter(robot, RetargetConfig(speed_tier=tier)).retarget(wild_trajectory(walker, fps=60.0))
+    result = Retargeter(robot, RetargetConfig(speed_tier=tier, speed_share=1.0)).retarget(wild_trajectory(walker, fps=60.0))
     joints = result.motion.joint_pos
     assert (joints >= robot.joint_lower).all() and (joints <= robot.joint_upper).all()
     limit = robot.velocity_limit_soft if tier == "soft" else robot.velocity_limit
