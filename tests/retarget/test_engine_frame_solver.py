@@ -4,8 +4,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from retarget.clip_target import ClipTarget
+from retarget.engine.box_step import box_step
 from retarget.engine.frame_problem import FloorPatch, FrameTask, IkConfig, build_problem, new_workspace
-from retarget.engine.frame_solver import box_step, safe_reach, solve_frame
+from retarget.engine.frame_solver import safe_reach, solve_frame
 from retarget.engine.numba_engine import NumbaEngine
 from retarget.engine.pinocchio_engine import PinocchioEngine
 from retarget.rotations import rotation_log

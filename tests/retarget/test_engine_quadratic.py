@@ -8,7 +8,8 @@ from retarget.engine.factor import factorise, multiply, solve_factored
 from retarget.engine.frame_problem import FloorPatch, FrameTask, IkConfig, build_problem, new_workspace
 from retarget.engine.numba_engine import NumbaEngine
 from retarget.engine.pinocchio_engine import PinocchioEngine
-from retarget.engine.quadratic import frame_cost, integrate, place_bodies, rotation_error
+from retarget.engine.quadratic import frame_cost, integrate, place_bodies
+from retarget.engine.rotation_error import rotation_error
 from retarget.engine.tree import attach, build_tree, packed, unpacked
 from retarget.exceptions import UnsupportedJoint
 from retarget.self_collision import capsule_table
