@@ -177,18 +177,27 @@ def floor_height(
 def _floor(
     height: Float[np.ndarray, "frames points"], speed: Float[np.ndarray, "frames points"], still_speed: float
 ) -> float:
-    """Height of the lowest layer of slow points [m].
+    """Height of the lowest well filled layer of slow points [m]; without slow points nearly the lowest point.
 
-    Nearly the lowest point of the clip, then the middle of the slow points just above it: noise would otherwise put the
-    floor below those that stand on it.
+    Lowest, for a raised foot may rest as well; well filled, for a few frames of a foot that sinks below the floor do not
+    make another floor.
     """
-    lowest = float(np.percentile(height.min(axis=1), 5))
-    layer = height[(speed < still_speed) & (np.abs(height - lowest) < _LAYER_M)]
-    return float(np.median(layer)) if len(layer) else lowest
+    slow = np.sort(height[speed < still_speed])
+    if len(slow) == 0:
+        return float(np.percentile(height.min(axis=1), 5))
+    first, last = np.searchsorted(slow, slow - _LAYER_M), np.searchsorted(slow, slow + _LAYER_M, side="right")
+    filled = last - first
+    lowest = int(np.argmax(filled >= _WELL_FILLED * filled.max()))
+    near = slice(lowest, int(np.searchsorted(slow, slow[lowest] + 2.0 * _LAYER_M, side="right")))
+    peak = lowest + int(np.argmax(filled[near]))
+    return float(np.median(slow[first[peak] : last[peak]]))
 
 
-_LAYER_M = 0.03
-"""Half the thickness of the layer that tells the floor: noise and subjects of other stature, but no raised foot [m]."""
+_LAYER_M = 0.015
+"""Half the thickness of a layer of standing points: noise, and subjects of other stature [m]."""
+
+_WELL_FILLED = 0.4
+"""Share of the points of the fullest layer that a lower one must have to be the floor."""
 
 
 def _bears(
