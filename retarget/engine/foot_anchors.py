@@ -210,12 +210,12 @@ def _price_anchors(foot, task, dt, params, state, target):  # noqa: ANN001, ANN2
 
 
 @compiled
-def take_hold(q, standing, tasks, rot, pos, params, state):  # noqa: ANN001, ANN201
+def take_hold(q, planted, tasks, rot, pos, params, state):  # noqa: ANN001, ANN201
     """Read where the robot's feet are now, and take hold of points that stand; compiled, allocates nothing.
 
     Args:
         q: The answer of this frame.
-        standing: Contact regions that bear weight.
+        planted: Floor patches that bear weight.
         tasks: Body, point and rotation of every task, as :class:`FrameProblem` has them.
         rot: Rotations of the bodies' frames (bodies, 3, 3) at ``q``.
         pos: Their origins from the base's (bodies, 3) [m].
@@ -224,7 +224,7 @@ def take_hold(q, standing, tasks, rot, pos, params, state):  # noqa: ANN001, ANN
     """
     for foot in range(len(params.foot_task)):
         _read_foot(foot, q, tasks, rot, pos, params, state)
-        if not standing[params.region[foot]] or state.wait_s[foot] > 0.0:
+        if not planted[params.patch[foot]] or state.wait_s[foot] > 0.0:
             continue
         asked, asked_rot = state.asked[foot], state.asked_rot[foot]
         for point in range(state.held.shape[1]):

@@ -153,6 +153,8 @@ def run_frames(pos, quat_wxyz, prob, dt, part, params, state, scratch, answer): 
             _tell_contacts(pos[frame], prob[frame], dt[frame], params.contacts, params.contact_body, contacts, targets)
             _set_targets(pos[frame], quat_wxyz[frame], contacts.floor[0], mapping, prices, targets)
             lead_feet(dt[frame], contacts.standing, params.anchors, feet, target)
+        if part == ASK and prob.shape[1] == 0:
+            targets.planted[:] = False  # a first frame does not tell how fast feet are: none is nailed down unheard
         if part == ASK_AND_FOLLOW:
             _set_box(
                 dt[frame],
@@ -181,7 +183,7 @@ def run_frames(pos, quat_wxyz, prob, dt, part, params, state, scratch, answer): 
         if part != ASK:
             if not _same(work.q, state.q):  # else the solver's last trial was taken, and the bodies are there already
                 place_bodies(state.q, tree, work.rot, work.pos, work.axes)
-            take_hold(state.q, contacts.standing, tasks, work.rot, work.pos, params.anchors, feet)
+            take_hold(state.q, targets.planted, tasks, work.rot, work.pos, params.anchors, feet)
             _write_answer(frame, state.q, contacts, feet.let_go, answer)
             _write_residuals(frame, state.q, tasks, work.rot, work.pos, targets.asked_pos, targets.asked_rot, answer)
 
