@@ -29,11 +29,11 @@ _TOE = 1
 class PlantingConfig:
     """How feet, and whatever else bears weight, come to stand."""
 
-    anchor_weight: float = 1000.0
+    anchor_weight: float = 700.0
     """Price of horizontal distance of heel and toe from where they stand [1/m]."""
     other_anchor_weight: float = 200.0
     """The same for the regions that are not feet [1/m]."""
-    flat_weight: float = 20.0
+    flat_weight: float = 50.0
     """Price of tilt and heading of a foot that stands on its whole sole [1/rad]; not every stance can be flat."""
     lifted_m: float = 0.02
     """An end of the sole is on the floor while the human's is no higher than this above the other [m], robot size."""
