@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 class AnchorConfig:
     """How standing feet are held."""
 
-    weight: float = 3000.0
+    weight: float = 6000.0
     """Price of horizontal distance of heel and toe from where they touched down [1/m]."""
     turn_weight: float = 20.0
     """Least price of the angle between a held foot and the human's [1/rad]: else noise of the leg tilts the sole. It is
     the human's tilt that is asked for; no foot is forced flat."""
-    rise_s: float = 0.05
+    rise_s: float = 0.03
     """Time in which the price rises after touch-down [s]."""
     fade_s: float = 0.15
     """Time after lift-off in which the foot returns to where the human asks it to be [s]."""
@@ -74,7 +74,7 @@ class OnlineConfig:
     """How standing feet are held."""
     ik: IkConfig = field(
         default_factory=lambda: IkConfig(
-            collision_weight=60.0, collision_margin_m=0.005, max_iterations=10, tolerance=3e-3
+            sole_weight=1500.0, collision_weight=60.0, collision_margin_m=0.005, max_iterations=10, tolerance=3e-3
         )
     )
     """Prices and effort of a frame. Its ``reference_weight`` is not read: see ``smoothing``. Links are
