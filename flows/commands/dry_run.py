@@ -20,22 +20,42 @@ from pipeline.store import Dataset, is_dataset
 from pipeline.video import VideoInfo, probe
 from robots.exceptions import WushuError
 
-SECONDS_PER_SECOND = {
-    "recording": 0.6,
-    "reading": 0.05,
-    "evidence": 0.01,
-    "motion": 0.8,
-    "plausibility": 0.02,
-    "retarget": 0.05,
-    "validation": 0.01,
-    "verdict": 0.01,
-    "handoff": 0.02,
-    "playback": 1.1,
-}
-"""Computing time for a second of 720p video at 30 fps, on two cores of the machine of docs/benchmarks.md [s]."""
 
-_MB_PER_SECOND = 0.45
-"""Disk for all results of a second of one clip [MB]."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCost:
+    """What a stage costs for each second of a clip."""
+
+    seconds: float
+    """Computing time [s]."""
+    megabytes: float
+    """Disk for its results [MB]."""
+
+
+STAGE_COSTS = {
+    "recording": StageCost(seconds=0.6, megabytes=0.02),
+    "reading": StageCost(seconds=0.01, megabytes=0.02),
+    "evidence": StageCost(seconds=0.005, megabytes=0.03),
+    "motion": StageCost(seconds=0.65, megabytes=0.02),
+    "plausibility": StageCost(seconds=0.02, megabytes=0.002),
+    "retarget": StageCost(seconds=0.1, megabytes=0.015),
+    "validation": StageCost(seconds=0.005, megabytes=0.005),
+    "verdict": StageCost(seconds=0.005, megabytes=0.001),
+    "handoff": StageCost(seconds=0.01, megabytes=0.12),
+    "picture": StageCost(seconds=0.01, megabytes=0.04),
+    "playback": StageCost(seconds=1.1, megabytes=0.15),
+}
+"""Costs of 720p video at 30 frames/s on two quiet cores (AMD EPYC), 2026-11-21.
+
+Seconds: recording and playback from the rates of ``benchmarks.front_end`` and ``benchmarks.pipeline`` in quiet runs (50
+and 28 frames/s), motion the slower of that benchmark's 48 frames/s and its processor time on the dance clip, the others
+their processor time there and on three mocap files, rounded up. Disk: the results of the demo's clips and of 17 s of a
+real video. A clip of a few seconds costs up to half a second more, and a first run some ten seconds of compilation.
+"""
+
+_UNWATCHED = "clips unknown until it is watched"
+_UNREAD = "length unknown until it is read"
+_CUT_OUT = StageCost(seconds=0.0, megabytes=0.02)
+"""Costs of the stage ``motion`` where a file holds the motion already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +123,7 @@ def plan_source(source: Source, stages: Stages, dataset: Dataset | None) -> Plan
     chain = stages.of(whole)
     info = None if is_motion_file(Path(source.path)) else probe(Path(source.path))
     length_s = info.duration_s if info is not None else 0.0
-    clips, note = [whole], "" if info is None else "clips unknown until it is watched"
+    clips, note = [whole], _UNREAD if info is None else _UNWATCHED
     if dataset is not None and (first := done_stages(whole, chain[:1], dataset)):
         try:
             clips, note = stages.cut(whole, first[chain[0].name]), ""
@@ -119,8 +139,9 @@ def plan_source(source: Source, stages: Stages, dataset: Dataset | None) -> Plan
         for stage in chain:
             if stage.name not in done and not (stage.of_whole and number > 0):
                 missing[stage.name] = None
-                seconds += SECONDS_PER_SECOND[stage.name] * (length_s * _size(info) if stage.of_whole else span)
-        megabytes += 0.0 if len(done) == len(chain) else _MB_PER_SECOND * span
+                cost = _CUT_OUT if info is None and stage.name == "motion" else STAGE_COSTS[stage.name]
+                seconds += cost.seconds * (length_s * _size(info) if stage.of_whole else span)
+                megabytes += cost.megabytes * (length_s if stage.of_whole else span)
     return PlannedSource(
         name=source.name, length_s=length_s, stages=tuple(missing), seconds=seconds, megabytes=megabytes, note=note
     )
