@@ -2,8 +2,8 @@
 
 The rules are those of General Motion Retargeting (Araujo et al. 2025, arXiv:2510.02252; commit 4f9e8b7), restated;
 none of its code is here. Scales and turns between human and robot are solved from the clip's own targets.
-:class:`GmrPeer` keeps GMR's habits, slow ones included; :class:`TwoQpPeer` does without the QPs that refine and the
-limits built anew; :class:`FastPeer` is the best a user of mink could make of it. All work on our G1, whose hips have
+:class:`GmrPeer` keeps GMR's habits, slow ones included; :class:`FastPeer` does without the QPs that refine and the
+limits built anew; :class:`BatchPeer` also builds the targets of a whole clip at once. All work on our G1, whose hips have
 wider limits than in GMR's model.
 """
 
@@ -180,7 +180,7 @@ class GmrPeer:
         return float(np.linalg.norm(np.concatenate([task.compute_error(self.configuration) for task in tasks])))
 
 
-class TwoQpPeer(GmrPeer):
+class FastPeer(GmrPeer):
     """One QP a stage and limits built once; targets as GMR builds them."""
 
     def __init__(self, clip: BenchClip, robot: RobotModel) -> None:
@@ -203,7 +203,7 @@ class TwoQpPeer(GmrPeer):
         return self.configuration.q.copy()
 
 
-class FastPeer(TwoQpPeer):
+class BatchPeer(FastPeer):
     """The same with the targets of all frames built at once, which a stream could not do."""
 
     def solve(self, clip: BenchClip) -> Float[np.ndarray, "frames 7+joints"]:

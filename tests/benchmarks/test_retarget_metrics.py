@@ -19,7 +19,7 @@ from benchmarks.retargeting.metrics import (
     runs,
     stance_score,
 )
-from benchmarks.retargeting.peers import FastPeer, GmrPeer, all_targets, frame_targets, target_rule
+from benchmarks.retargeting.peers import BatchPeer, GmrPeer, all_targets, frame_targets, target_rule
 from benchmarks.retargeting.scoring import score_motions
 from benchmarks.retargeting.timing import cpu_seconds, frames_per_second, times_faster
 from robots.g1 import load_g1
@@ -278,7 +278,7 @@ def test_sites_of_the_peers_lie_where_targets_are_scored(clip, robot):
     assert data.site_xpos == pytest.approx(clip.target_pos_w[5], abs=1e-12)
 
 
-@pytest.mark.parametrize("peer", [GmrPeer, FastPeer])
+@pytest.mark.parametrize("peer", [GmrPeer, BatchPeer])
 def test_peers_follow_their_targets(clip, robot, peer):
     """They may be slow, but they must be right: after a second both are near what they follow."""
     long = bench_clip(robot, np.concatenate([clip.gmr_qpos] * 2))
