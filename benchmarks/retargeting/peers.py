@@ -3,8 +3,8 @@
 The rules are those of General Motion Retargeting (Araujo et al. 2025, arXiv:2510.02252; commit 4f9e8b7), restated;
 none of its code is here. Scales and turns between human and robot are solved from the clip's own targets.
 :class:`GmrPeer` keeps GMR's habits, slow ones included; :class:`FastPeer` does without the QPs that refine and the
-limits built anew; :class:`BatchPeer` also builds the targets of a whole clip at once. All work on our G1, whose hips have
-wider limits than in GMR's model.
+limits built anew; :class:`BatchPeer` also builds the targets of a whole clip at once. All work on our G1, whose hips
+have wider limits than in GMR's model.
 """
 
 from __future__ import annotations
