@@ -21,7 +21,7 @@ from retarget.engine.jit import compiled
 class CausalContactConfig:
     """When a region counts as bearing weight, told from the past alone."""
 
-    still_speed: float = 0.2
+    still_speed: float = 0.22
     """Speed at which a low region is as likely to bear weight as not [m/s]."""
     speed_softness: float = 0.06
     """Width of the transition in speed [m/s]."""
@@ -29,8 +29,10 @@ class CausalContactConfig:
     """Height above its bearing height at which a slow region is as likely to bear weight as not [m]."""
     height_softness: float = 0.01
     """Width of the transition in height [m]."""
-    velocity_time_s: float = 0.015
-    """Time constant of the smoothing of velocities [s]."""
+    begin_time_s: float = 0.015
+    """Time constant of the smoothing of velocities that tells when a stance begins [s]."""
+    end_time_s: float = 0.05
+    """The same for its end: noise must not end a stance, and one that ends a moment late costs little [s]."""
     begin_probability: float = 0.6
     """A stance begins where the probability rises above this."""
     end_probability: float = 0.4
@@ -54,7 +56,8 @@ class CausalContactParams(NamedTuple):
     """Regions from whose points the floor is learned: feet. All false if the floor is known."""
     speed_softness: float
     height_softness: float
-    velocity_time_s: float
+    begin_time_s: float
+    end_time_s: float
     begin_probability: float
     end_probability: float
     floor_sinks_s: float
@@ -67,7 +70,9 @@ class CausalContactState(NamedTuple):
     point_w: Float[np.ndarray, "regions 3"]
     """Points of the last frame [m]."""
     velocity_w: Float[np.ndarray, "regions 3"]
-    """Smoothed velocities [m/s]."""
+    """Velocities, smoothed a little [m/s]."""
+    slow_velocity_w: Float[np.ndarray, "regions 3"]
+    """Velocities, smoothed more [m/s]."""
     prob: Float[np.ndarray, " regions"]
     """Answer: probability that a region bears weight."""
     standing: Bool[np.ndarray, " regions"]
@@ -104,7 +109,8 @@ def causal_contacts(
         teaches_floor=teaches if floor is None else np.zeros(n, dtype=bool),
         speed_softness=config.speed_softness,
         height_softness=config.height_softness,
-        velocity_time_s=config.velocity_time_s,
+        begin_time_s=config.begin_time_s,
+        end_time_s=config.end_time_s,
         begin_probability=config.begin_probability,
         end_probability=config.end_probability,
         floor_sinks_s=config.floor_sinks_s,
@@ -113,6 +119,7 @@ def causal_contacts(
     state = CausalContactState(
         point_w=np.zeros((n, 3)),
         velocity_w=np.zeros((n, 3)),
+        slow_velocity_w=np.zeros((n, 3)),
         prob=np.zeros(n),
         standing=np.zeros(n, dtype=bool),
         floor=np.array([0.0 if floor is None else floor]),
@@ -140,21 +147,40 @@ def update_contacts(
         state.begun[0] = True
         _begin(points_w, params, state)
     _learn_floor(points_w, dt, params, state)
-    share = 1.0 - np.exp(-dt / params.velocity_time_s)
+    share, slow_share = 1.0 - np.exp(-dt / params.begin_time_s), 1.0 - np.exp(-dt / params.end_time_s)
     for region in range(len(points_w)):
-        square = 0.0
-        for axis in range(3):
-            velocity = (points_w[region, axis] - state.point_w[region, axis]) / dt
-            state.velocity_w[region, axis] += share * (velocity - state.velocity_w[region, axis])
-            state.point_w[region, axis] = points_w[region, axis]
-            square += state.velocity_w[region, axis] ** 2
+        was = state.standing[region]
+        speed = _speed(points_w[region], dt, share, slow_share, was, region, state)
         height = points_w[region, 2] - state.floor[0] - params.bearing_height[region]
-        too_fast = (np.sqrt(square) - params.still_speed[region]) / params.speed_softness
+        too_fast = (speed - params.still_speed[region]) / params.speed_softness
         too_high = (height - params.lifted_height[region]) / params.height_softness
         prob = 1.0 / ((1.0 + np.exp(too_fast)) * (1.0 + np.exp(too_high)))
         state.prob[region] = prob
-        was = state.standing[region] if begun else prob > 0.5
+        if not begun:
+            was = prob > 0.5
         state.standing[region] = prob > (params.end_probability if was else params.begin_probability)
+
+
+@compiled
+def _speed(
+    point_w: Float[np.ndarray, " 3"],
+    dt: float,
+    share: float,
+    slow_share: float,
+    standing: bool,
+    region: int,
+    state: CausalContactState,
+) -> float:
+    """Move a region's point on; of one that stands return the lesser of its two smoothed speeds [m/s]."""
+    square, slow_square = 0.0, 0.0
+    for axis in range(3):
+        velocity = (point_w[axis] - state.point_w[region, axis]) / dt
+        state.point_w[region, axis] = point_w[axis]
+        state.velocity_w[region, axis] += share * (velocity - state.velocity_w[region, axis])
+        state.slow_velocity_w[region, axis] += slow_share * (velocity - state.slow_velocity_w[region, axis])
+        square += state.velocity_w[region, axis] ** 2
+        slow_square += state.slow_velocity_w[region, axis] ** 2
+    return np.sqrt(min(square, slow_square) if standing else square)
 
 
 @compiled
@@ -165,6 +191,7 @@ def _begin(points_w: Float[np.ndarray, "regions 3"], params: CausalContactParams
         for axis in range(3):
             state.point_w[region, axis] = points_w[region, axis]
             state.velocity_w[region, axis] = 0.0
+            state.slow_velocity_w[region, axis] = 0.0
         if params.teaches_floor[region]:
             lowest = min(lowest, points_w[region, 2] - params.bearing_height[region])
     if lowest < np.inf:

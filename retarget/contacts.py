@@ -35,7 +35,9 @@ class ContactConfig:
     height_softness: float = 0.008
     """Width of the transition in height [m]."""
     speed_window_s: float = 0.035
-    """Time over which a speed is taken, before a frame and after it [s]."""
+    """Time over which a speed is taken, before a frame and after it, where positions have no noise [s]."""
+    longest_speed_window_s: float = 0.09
+    """The same where they have much; a stance should outlast it [s]."""
     begin_probability: float = 0.6
     """A stance begins where the probability rises above this."""
     end_probability: float = 0.4
@@ -88,6 +90,24 @@ def point_speed(
     return np.minimum(speed(frames, ahead), speed(behind, frames))
 
 
+def speed_window(pos_w: Float[np.ndarray, "frames points 3"], config: ContactConfig) -> float:
+    """Time over which the noise of positions adds no more than half of ``still_speed`` to a speed [s].
+
+    Third differences of white noise have 20 times its variance, and those of a foot that stands have nothing else:
+    their lower quartile over time tells the noise, so long as the points rest a quarter of the time.
+    """
+    if len(pos_w) < 8:
+        return config.speed_window_s
+    third = np.abs(np.diff(pos_w, n=3, axis=0))
+    noise = np.percentile(third, 25) / _NORMAL_QUARTILE / np.sqrt(20.0)
+    wanted = float(np.sqrt(6.0) * noise / (0.5 * config.still_speed))  # a difference of two places in three axes
+    return float(np.clip(wanted, config.speed_window_s, config.longest_speed_window_s))
+
+
+_NORMAL_QUARTILE = 0.3186
+"""A quarter of all normally distributed numbers are smaller in size than this share of their standard deviation."""
+
+
 def _at(pos_w: Float[np.ndarray, "frames points 3"], frames: np.ndarray) -> np.ndarray:
     """Positions at broken frame numbers."""
     before = np.minimum(frames.astype(int), len(pos_w) - 2)
@@ -113,7 +133,7 @@ def stance_probability(
     foot_pos_w: Float[np.ndarray, "frames feet 3"], fps: float, config: ContactConfig
 ) -> Float[np.ndarray, "frames feet"]:
     """Probability that a foot stands, told from one point of each: it is slow and it is low."""
-    speed = point_speed(foot_pos_w, fps, config.speed_window_s)
+    speed = point_speed(foot_pos_w, fps, speed_window(foot_pos_w, config))
     floor = _floor(foot_pos_w[..., 2], speed, config.still_speed)
     return _bears(speed, foot_pos_w[..., 2] - floor, config.still_speed, config.lifted_height, config)
 
@@ -134,7 +154,9 @@ def region_contacts(
     """
     config = config or ContactConfig()
     column = {name: i for i, name in enumerate(trajectory.names)}
-    speed = point_speed(trajectory.pos_w, trajectory.fps, config.speed_window_s)
+    standing, _ = _floor_points(trajectory, regions)
+    window = speed_window(trajectory.pos_w[:, standing or slice(None)], config)
+    speed = point_speed(trajectory.pos_w, trajectory.fps, window)
     floor = floor_height(trajectory, config, regions)
     names, probs, spans = [], [], []
     for region in regions:
@@ -164,14 +186,19 @@ def floor_height(
     Zero if the trajectory has no body of a region that teaches the floor: the world's own floor.
     """
     config = config or ContactConfig()
-    column = {name: i for i, name in enumerate(trajectory.names)}
-    points = [(column[p.body], p.height) for r in regions if r.teaches_floor for p in r.points if p.body in column]
-    if not points:
+    bodies, heights = _floor_points(trajectory, regions)
+    if not bodies:
         return 0.0
-    bodies = [body for body, _ in points]
     pos_w = trajectory.pos_w[:, bodies]
-    speed = point_speed(pos_w, trajectory.fps, config.speed_window_s)
-    return _floor(pos_w[..., 2] - [height for _, height in points], speed, config.still_speed)
+    speed = point_speed(pos_w, trajectory.fps, speed_window(pos_w, config))
+    return _floor(pos_w[..., 2] - heights, speed, config.still_speed)
+
+
+def _floor_points(trajectory: BodyTrajectory, regions: Sequence[ContactRegion]) -> tuple[list[int], list[float]]:
+    """Bodies of the regions that teach the floor, and their bearing heights [m]."""
+    column = {name: i for i, name in enumerate(trajectory.names)}
+    points = [p for r in regions if r.teaches_floor for p in r.points if p.body in column]
+    return [column[p.body] for p in points], [p.height for p in points]
 
 
 def _floor(
@@ -179,8 +206,8 @@ def _floor(
 ) -> float:
     """Height of the lowest well filled layer of slow points [m]; without slow points nearly the lowest point.
 
-    Lowest, for a raised foot may rest as well; well filled, for a few frames of a foot that sinks below the floor do not
-    make another floor.
+    Lowest, for a raised foot may rest as well; well filled, for a few frames of a foot that sinks below the floor do
+    not make another floor.
     """
     slow = np.sort(height[speed < still_speed])
     if len(slow) == 0:
