@@ -154,9 +154,7 @@ def region_contacts(
     """
     config = config or ContactConfig()
     column = {name: i for i, name in enumerate(trajectory.names)}
-    standing, _ = _floor_points(trajectory, regions)
-    window = speed_window(trajectory.pos_w[:, standing or slice(None)], config)
-    speed = point_speed(trajectory.pos_w, trajectory.fps, window)
+    speed = point_speed(trajectory.pos_w, trajectory.fps, _window(trajectory, config, regions))
     floor = floor_height(trajectory, config, regions)
     names, probs, spans = [], [], []
     for region in regions:
@@ -181,24 +179,39 @@ def floor_height(
     config: ContactConfig | None = None,
     regions: Sequence[ContactRegion] = HUMAN_REGIONS,
 ) -> float:
-    """Height of the floor, told from the feet while they are slow [m].
+    """Height of the floor, told from what is slow [m]: from the feet, unless other regions rest well below them.
 
-    Zero if the trajectory has no body of a region that teaches the floor: the world's own floor.
+    Who crawls, lies or stands on the hands may keep the feet in the air. Feet come first, for their bearing heights are
+    known best. Zero if the trajectory has no body of any region: the world's own floor.
     """
     config = config or ContactConfig()
-    bodies, heights = _floor_points(trajectory, regions)
-    if not bodies:
+    floors = []
+    for teaching in (True, False):
+        bodies, heights = _points_of(trajectory, [r for r in regions if r.teaches_floor or not teaching])
+        if bodies:
+            pos_w = trajectory.pos_w[:, bodies]
+            speed = point_speed(pos_w, trajectory.fps, _window(trajectory, config, regions))
+            floors.append(_floor(pos_w[..., 2] - heights, speed, config.still_speed))
+    if not floors:
         return 0.0
-    pos_w = trajectory.pos_w[:, bodies]
-    speed = point_speed(pos_w, trajectory.fps, speed_window(pos_w, config))
-    return _floor(pos_w[..., 2] - heights, speed, config.still_speed)
+    return floors[-1] if floors[-1] < floors[0] - _FEET_IN_THE_AIR_M else floors[0]
 
 
-def _floor_points(trajectory: BodyTrajectory, regions: Sequence[ContactRegion]) -> tuple[list[int], list[float]]:
-    """Bodies of the regions that teach the floor, and their bearing heights [m]."""
+_FEET_IN_THE_AIR_M = 0.05
+"""How far below the feet other regions must rest for the floor to be theirs: more than their flesh is uncertain [m]."""
+
+
+def _points_of(trajectory: BodyTrajectory, regions: Sequence[ContactRegion]) -> tuple[list[int], list[float]]:
+    """Bodies of regions that the trajectory has, and their bearing heights [m]."""
     column = {name: i for i, name in enumerate(trajectory.names)}
-    points = [p for r in regions if r.teaches_floor for p in r.points if p.body in column]
+    points = [p for r in regions for p in r.points if p.body in column]
     return [column[p.body] for p in points], [p.height for p in points]
+
+
+def _window(trajectory: BodyTrajectory, config: ContactConfig, regions: Sequence[ContactRegion]) -> float:
+    """Time over which speeds are taken, by the noise of the feet: they rest more than other bodies [s]."""
+    feet, _ = _points_of(trajectory, [r for r in regions if r.teaches_floor])
+    return speed_window(trajectory.pos_w[:, feet or slice(None)], config)
 
 
 def _floor(

@@ -84,6 +84,15 @@ def test_a_foot_that_rests_on_a_step_is_not_the_floor():
     assert contacts.prob[:, 1].max() < 0.01
 
 
+def test_who_crawls_with_raised_feet_is_on_the_floor_all_the_same():
+    """Feet tell the floor best, but not while they are in the air."""
+    crawls = {"left_foot": 0.2, "right_foot": 0.2, "left_knee": 0.06, "right_knee": 0.06, "left_wrist": 0.03}
+    contacts = region_contacts(still(**crawls))
+    assert contacts.floor_height == pytest.approx(0.0, abs=1e-9)
+    bearing = {name for name, spans in zip(contacts.names, contacts.spans, strict=True) if spans}
+    assert bearing == {"left_knee", "right_knee", "left_hand"}
+
+
 def test_a_foot_on_its_toes_and_a_foot_on_its_heel_both_stand():
     """A foot bears weight with either end; from the ankle alone a raised heel would look like a step."""
     ground = {"right_foot": 0.025, "right_ankle": 0.075}
