@@ -74,8 +74,11 @@ def link_people(sightings: Sightings, times: Float[np.ndarray, " pictures"], max
     hiding = rows_before_hidden(sightings, crowded, times, longest_s)
     pieces = cut_into_pieces(sightings, crowded, hiding, times)
     chains = _reunite(_chains(pieces, max_gap_s), pieces)
+    chains = [chain for chain in chains if not _is_mixture([pieces[i] for i in chain], crowded | hiding, max_gap_s)]
     looks = [_looks_of([pieces[i] for i in chain]) for chain in chains]
-    rows = [_rows_of([pieces[i] for i in chain], sightings, looks, number) for number, chain in enumerate(chains)]
+    rows = [
+        _rows_of([pieces[i] for i in chain], sightings, hiding, looks, number) for number, chain in enumerate(chains)
+    ]
     rows.sort(key=lambda r: -float((sightings.score[r] * sightings.size[r]).sum()))
     crowded |= _hiding_rows(rows, sightings, times, longest_s)
     return [Person(pictures=sightings.picture[r], tracklets=sightings.tracklet[r], crowded=crowded[r]) for r in rows]
@@ -207,14 +210,24 @@ def _looks_of(pieces: list[Piece]) -> Float[np.ndarray, "3 21"]:
     return mean_appearance(np.stack([piece.looks for piece in pieces]), weights)
 
 
+def _is_mixture(pieces: list[Piece], beside: Bool[np.ndarray, " rows"], longest_s: float) -> bool:
+    """Whether somebody was only seen for a moment, and only where others meet: parts of two make a third."""
+    rows = np.concatenate([piece.rows for piece in pieces])
+    return bool(beside[rows].all()) and pieces[-1].ends_s - pieces[0].begins_s < longest_s
+
+
 def _rows_of(
-    pieces: list[Piece], sightings: Sightings, looks: list[Float[np.ndarray, "3 21"]], number: int
+    pieces: list[Piece],
+    sightings: Sightings,
+    hiding: Bool[np.ndarray, " rows"],
+    looks: list[Float[np.ndarray, "3 21"]],
+    number: int,
 ) -> Int[np.ndarray, " seen"]:
-    """Return the rows of one person, one a picture; of the unsure ends those that look like them."""
+    """Return the rows of one person, one a picture; where it may be somebody else, those that look like them."""
     chosen: dict[int, int] = {}
     for piece in pieces:
-        sure = np.isin(piece.rows, piece.sure)
-        between = (piece.rows > piece.sure[0]) & (piece.rows < piece.sure[-1])
+        sure = np.isin(piece.rows, piece.sure) & ~hiding[piece.rows]
+        between = (piece.rows > piece.sure[0]) & (piece.rows < piece.sure[-1]) & ~hiding[piece.rows]
         own = (
             sure
             | between

@@ -164,6 +164,28 @@ def test_a_square_that_slides_onto_who_was_hidden_behind_is_cut_there(slides):
     assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
 
 
+def test_a_moment_of_who_is_hidden_is_not_given_to_who_stands_before_them():
+    """The square slides there and back for three pictures, too few to cut; a person must not change for as long."""
+    tracks, _ = _hiding(slides=False)
+    place = np.array([[600.0, 400.0]])
+    still = [(1, range(first, end), np.repeat(place, end - first, axis=0), colour)
+             for first, end, colour in ((40, 55, BLUE), (55, 58, RED), (58, 70, BLUE))]  # fmt: skip
+    before, after = tracks[1][2][:40], tracks[2][2]
+    tracks = [tracks[0], (1, range(40), before, BLUE), *still, (1, range(70, 120), after, BLUE), tracks[3]]
+    front = next(p for p in link_people(_sightings(tracks), _times(120), 1.0) if 100 in p.pictures and 20 in p.pictures)
+    assert not set(range(55, 58)) & set(front.pictures.tolist())
+    assert {50, 60} <= set(front.pictures.tolist())
+
+
+def test_two_who_meet_make_no_third():
+    """Parts of both are seen as somebody else for a moment, at the place where one was lost behind the other."""
+    tracks, part = _hiding(slides=False)
+    mixture = (3, range(part - 12, part - 7), np.full((5, 2), [600.0, 400.0]), GREEN)
+    assert len(link_people(_sightings([*tracks, mixture]), _times(120), 1.0)) == 2
+    alone = (3, range(part - 12, part - 7), np.full((5, 2), [1600.0, 400.0]), GREEN)
+    assert len(link_people(_sightings([*tracks, alone]), _times(120), 1.0)) == 3
+
+
 def test_somebody_alone_who_comes_back_much_later_is_the_same():
     still = np.full((60, 2), 400.0)
     tracks = [(0, range(60), still, RED), (1, range(200, 260), still + 300, RED)]
