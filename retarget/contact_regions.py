@@ -7,7 +7,8 @@ within a centimetre, but for the spine: SMPL's lies 3 to 5 cm deeper, the table 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,24 @@ HUMAN_REGIONS = (
     _other("head", head=0.1),
 )
 """Regions of a human whose bodies have SMPL's names."""
+
+
+def regions_of_skeleton(
+    names: Container[str], feet: Mapping[str, str], regions: Sequence[ContactRegion] = HUMAN_REGIONS
+) -> tuple[ContactRegion, ...]:
+    """Return the table with feet that a skeleton of other names has too.
+
+    A foot none of whose bodies is among ``names`` is told by the one body that stands for it. How high that lies over
+    the sole is unknown: the floor is then where this body is while the foot stands.
+
+    Args:
+        names: Bodies of the skeleton.
+        feet: Body that stands for each foot region, e.g. of :class:`retarget.correspondence.Correspondence`.
+        regions: The table.
+    """
+    return tuple(
+        replace(region, points=(BearingPoint(body=feet[region.name], height=0.0),))
+        if region.name in feet and not any(point.body in names for point in region.points)
+        else region
+        for region in regions
+    )

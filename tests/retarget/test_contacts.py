@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retarget.body_trajectory import BodyTrajectory
-from retarget.contact_regions import HUMAN_REGIONS
+from retarget.contact_regions import HUMAN_REGIONS, regions_of_skeleton
 from retarget.contacts import (
     ContactConfig,
     floor_height,
@@ -126,6 +126,21 @@ def test_who_walks_bears_weight_on_feet_alone(walker):
     contacts = region_contacts(walker.walk()[0].body_trajectory())
     assert contacts.names == tuple(r.name for r in HUMAN_REGIONS)
     assert all(spans == () for spans in contacts.spans[2:])
+
+
+def test_feet_of_a_skeleton_of_other_names_stand_at_the_same_time(walker):
+    """How high its foot joints lie is unknown, and learned; a skeleton of known names keeps the table."""
+    trajectory = walker.walk()[0].body_trajectory()
+    feet = {f"{side}_foot": f"{side}_ankle" for side in ("left", "right")}
+    assert regions_of_skeleton(trajectory.names, feet) == HUMAN_REGIONS
+    renamed = {name: f"hero:{name}" for name in trajectory.names}
+    other = replace(trajectory, names=tuple(renamed.values()))
+    assert region_contacts(other).names == ()
+    contacts = region_contacts(
+        other, regions=regions_of_skeleton(other.names, {f: renamed[body] for f, body in feet.items()})
+    )
+    assert contacts.names == ("left_foot", "right_foot")
+    assert contacts.spans == region_contacts(trajectory).spans[:2]
 
 
 def test_the_estimators_word_is_taken_where_it_has_one():
