@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
-from retarget.exceptions import CollapsedBone, ImplausibleLegLength, NotZUp
+from retarget.exceptions import CollapsedBone, ImplausibleLegLength, ImplausibleSpeed, NotZUp
 from retarget.retargeter import RetargetConfig, Retargeter
 from robots.exceptions import UnknownName
 from robots.kinematics import body_states
@@ -242,3 +242,14 @@ def test_absurd_frame_rates_keep_the_limits(robot, retargeter, walker, fps):
     result = retargeter.retarget(wild_trajectory(walker, seed=1, fps=fps))
     steps = np.abs(np.diff(result.motion.joint_pos, axis=0))
     assert (steps <= robot.velocity_limit_soft / fps + 1e-9).all()
+
+
+def test_a_wrong_frame_rate_is_noticed_where_it_makes_a_person_too_fast(retargeter, walked):
+    """A walk at 30 frames/s that claims 600 outruns every sprinter; one that claims 60 might be a run."""
+    t = walked.trajectory
+    as_if = {
+        fps: BodyTrajectory(fps=fps, names=t.names, pos_w=t.pos_w, quat_wxyz_w=t.quat_wxyz_w) for fps in (60.0, 600.0)
+    }
+    retargeter.retarget(as_if[60.0])
+    with pytest.raises(ImplausibleSpeed, match=r"600 frames per second may be wrong\. Give the rate"):
+        retargeter.retarget(as_if[600.0])
