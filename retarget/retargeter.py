@@ -15,6 +15,7 @@ import numpy as np
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.centre_of_mass import CentreOfMass
+from retarget.contact_regions import regions_of_skeleton
 from retarget.contacts import ContactConfig, Span, region_contacts, standing_height
 from retarget.correspondence import load_correspondence
 from retarget.engine.frame_problem import IkConfig, new_workspace
@@ -135,7 +136,8 @@ class Retargeter:
             check_up_axis(human_rot, table)
         trust = RelativeTrust.of(trajectory, table)
         human_pos, human_rot = bridge_doubtful(human_pos, human_rot, trust, table, trajectory.fps)
-        contacts = region_contacts(trajectory, self.config.contact)
+        regions = regions_of_skeleton(trajectory.names, table.feet)
+        contacts = region_contacts(trajectory, self.config.contact, regions)
         spans = tuple(
             contacts.spans[contacts.names.index(region)] if region in contacts.names else ()
             for region in self.tasks.regions
@@ -149,7 +151,7 @@ class Retargeter:
             human_ankle_height=standing_height(human_pos[:, self.tasks.feet], np.stack(feet, axis=1)),
             robot_ankle_height=self.tasks.ankle_height,
         )
-        flight = flight_spans(trajectory, contacts, self.config.flight)
+        flight = flight_spans(trajectory, contacts, self.config.flight, regions)
         solution, let_go = self._solve_with_stances(targets, trust, spans, flight, trajectory.fps, progress)
         return self._result(solution, targets, spans, let_go, flight, trajectory.fps)
 

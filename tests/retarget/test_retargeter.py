@@ -3,6 +3,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
+from retarget.correspondence import CORRESPONDENCE_DIR
 from retarget.exceptions import CollapsedBone, ImplausibleLegLength, ImplausibleSpeed, NotZUp
 from retarget.retargeter import RetargetConfig, Retargeter
 from robots.exceptions import UnknownName
@@ -30,13 +31,14 @@ def wild_trajectory(walker, seed=0, fps=30.0):
 @pytest.mark.parametrize("tier", ["soft", "hard"])
 def test_limits_of_position_and_speed_hold_exactly(robot, walker, tier):
     """Whatever is asked for: joints stay inside, and no joint moves faster than its limit between two frames."""
-    result = Retargeter(robot, RetargetConfig(speed_tier=tier, speed_share=1.0)).retarget(wild_trajectory(walker, fps=60.0))
+    whole = RetargetConfig(speed_tier=tier, speed_share=1.0)
+    result = Retargeter(robot, whole).retarget(wild_trajectory(walker, fps=240.0))
     joints = result.motion.joint_pos
     assert (joints >= robot.joint_lower).all() and (joints <= robot.joint_upper).all()
     limit = robot.velocity_limit_soft if tier == "soft" else robot.velocity_limit
     steps = np.abs(np.diff(joints, axis=0))
-    assert (steps <= limit / 60.0 + 1e-9).all()
-    assert (steps >= 0.999 * limit / 60.0).any(), "the motion was meant to reach a limit"
+    assert (steps <= limit / 240.0 + 1e-9).all()
+    assert (steps >= 0.999 * limit / 240.0).any(), "the motion was meant to reach a limit"
 
 
 def test_stance_feet_do_not_move_and_stand_on_the_floor(robot, walked):
@@ -157,7 +159,8 @@ def test_a_foot_said_to_stand_while_it_walks_is_let_go_and_reported(retargeter, 
         ("left_foot", 0, len(walked.trajectory), "slid"),
         ("right_foot", 0, len(walked.trajectory), "slid"),
     ]
-    assert "the left foot was let go in frames 0 to 119: the human's left foot slid" in str(result.infeasible_stances[0])
+    sentence = "the left foot was let go in frames 0 to 119: the human's left foot slid"
+    assert sentence in str(result.infeasible_stances[0])
     pelvis = result.body_names.index("pelvis")
     assert result.pos_residual_m[:, pelvis].max() < 0.05
 
@@ -253,3 +256,21 @@ def test_a_wrong_frame_rate_is_noticed_where_it_makes_a_person_too_fast(retarget
     retargeter.retarget(as_if[60.0])
     with pytest.raises(ImplausibleSpeed, match=r"600 frames per second may be wrong\. Give the rate"):
         retargeter.retarget(as_if[600.0])
+
+
+def test_a_skeleton_of_other_names_is_followed_by_a_table_that_knows_them(robot, retargeter, walked, tmp_path):
+    """Contacts, flight and targets are told by the table's names, not by SMPL's."""
+    text = (CORRESPONDENCE_DIR / "smpl_to_g1.toml").read_text(encoding="utf-8")
+    t = walked.trajectory
+    for name in t.names:
+        text = text.replace(f'"{name}"', f'"rig_{name}"')
+    for link in ("pelvis", *(r for r in ("left_foot", "right_foot"))):  # robot links keep their names
+        text = text.replace(f'robot = "rig_{link}"', f'robot = "{link}"')
+    path = tmp_path / "rig.toml"
+    path.write_text(text, encoding="utf-8")
+    renamed = BodyTrajectory(
+        fps=t.fps, names=tuple(f"rig_{name}" for name in t.names), pos_w=t.pos_w, quat_wxyz_w=t.quat_wxyz_w
+    )
+    result = Retargeter(robot, RetargetConfig(correspondence=str(path))).retarget(renamed)
+    assert (result.motion.foot_contact == walked.result.motion.foot_contact).mean() > 0.9
+    assert np.abs(result.motion.joint_pos - walked.result.motion.joint_pos).mean() < 0.05
