@@ -1,7 +1,7 @@
 """Turns targets and stances into what each frame of a clip asks of the robot: what stands is held where it stands.
 
 A standing foot is held by the ends of its sole that touch the floor: heel and toe keep place and heading and leave the
-foot free to tilt, a foot on its toes is held by its toes alone, one that pivots by the ball it turns on. Before and
+foot free to tilt, a foot on its toes is held by its toes alone, one that pivots by the end it turns on. Before and
 after a stance the correction fades, so that an anchor never asks for a jump. Nothing is ever forced flat: places are
 held firmly, heights are one-sided, flatness is a preference.
 """
@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.ndimage import uniform_filter1d
 from scipy.spatial.transform import Rotation
 
 from retarget.clip_target import ClipTarget
@@ -23,6 +24,9 @@ from retarget.targets import BodyTargets
 
 _TOE = 1
 """Place of the toe among a foot's anchor points."""
+
+_STEADY_SHARE = 0.2
+"""Share of its fastest end's speed below which an end of a sole that turns may be what it turns on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +89,8 @@ class _Draft:
         self.weight_pos[:, :bodies] = weights.position[:, :, None]
         self.weight_rot[:, :bodies] = weights.rotation
 
-    def hold(self, frames: np.ndarray, task: int, place: Float[np.ndarray, " 2"], price: float) -> None:
-        """Hold a task's point at one place on the floor."""
+    def hold(self, frames: np.ndarray, task: int, place: Float[np.ndarray, "*frames 2"], price: float) -> None:
+        """Hold a task's point at a place on the floor."""
         self.pos[frames, task, :2] = place
         self.weight_pos[frames, task, :2] = price
         self.held[frames, task] = True
@@ -158,12 +162,14 @@ def _plant_foot(
         touching = ends[..., 2] < ends[..., 2].min(axis=1, keepdims=True) + config.lifted_m
         heading = _heading(rot)
         if np.ptp(heading) > config.steady_heading:
-            touching[:, :_TOE] = False
-            touching[:, _TOE] = True
-        places = _places(ends[..., :2], touching)
+            _let_turn(ends[..., :2], touching, blend_frames)
+            places = _places_of_turning(ends[..., :2], touching)
+        else:
+            places = _places(ends[..., :2], touching)
+        places = np.broadcast_to(places, ends[..., :2].shape)
         for end, task in enumerate(range(*tasks.anchor_tasks(region).indices(draft.pos.shape[1]))):
-            frames = start + np.flatnonzero(touching[:, end])
-            draft.hold(frames, task, places[end], config.anchor_weight)
+            on_floor = np.flatnonzero(touching[:, end])
+            draft.hold(start + on_floor, task, places[on_floor, end], config.anchor_weight)
         wanted = np.where(touching[..., None], places, ends[..., :2])
         count = touching.sum(axis=1)[:, None]
         shift[stance, :2] = ((wanted - ends[..., :2]) * touching[..., None]).sum(axis=1) / count
@@ -209,9 +215,45 @@ def _places(
     )
 
 
+def _places_of_turning(
+    ends: Float[np.ndarray, "frames ends 2"], touching: Bool[np.ndarray, "frames ends"]
+) -> Float[np.ndarray, "frames 1 2"]:
+    """Where the one end of a turning sole that touches stands, frame by frame.
+
+    When a sole goes over from one end to the other, the other is held where it is then: places follow from each other,
+    and all together lie where they were asked for on the whole.
+    """
+    frames = np.arange(len(ends))
+    end = touching.argmax(axis=1)
+    step = ends[frames, end] - ends[frames, np.roll(end, 1)]
+    step[0] = 0.0
+    places = np.cumsum(step, axis=0)
+    return (places + np.median(ends[frames, end] - places, axis=0))[:, None]
+
+
+def _let_turn(
+    ends: Float[np.ndarray, "frames ends 2"], touching: Bool[np.ndarray, "frames ends"], window: float
+) -> None:
+    """Keep, of a sole that turns, the end that it turns on, in place; it may turn on the heel now and the toe later.
+
+    Args:
+        ends: Where heel and toe are asked for [m].
+        touching: Which of them touch the floor.
+        window: Frames over which speeds are told.
+    """
+    way = np.linalg.norm(np.diff(ends, axis=0, append=ends[-1:]), axis=-1)
+    way = uniform_filter1d(way, max(3, round(window)), axis=0, mode="nearest")
+    turns_on = int(np.argmin(way.sum(axis=0)))
+    steady = _STEADY_SHARE * way.max()
+    for frame in np.flatnonzero(touching.all(axis=1)):
+        if way[frame, turns_on] > 2.0 * way[frame, 1 - turns_on] + steady:
+            turns_on = 1 - turns_on
+        touching[frame, 1 - turns_on] = False
+
+
 def _heading(rot_w: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, " frames"]:
-    """Direction of the foot about the vertical, without jumps [rad]."""
-    return np.unwrap(np.arctan2(rot_w[:, 1, 0], rot_w[:, 0, 0]))
+    """Direction of the foot about the vertical, without jumps [rad]; told from its side, for a toe may point down."""
+    return np.unwrap(np.arctan2(-rot_w[:, 0, 1], rot_w[:, 1, 1]))
 
 
 def _fade(
