@@ -79,6 +79,20 @@ def trace(robot: RobotModel, points: Sequence[TaskPoint], qpos: Float[np.ndarray
     )
 
 
+SoleEnds = Float[np.ndarray, "frames 2 2 3"]
+"""Middles of the edges of both soles, heel and toe [m]."""
+
+
+def sole_ends(robot: RobotModel, qpos: Float[np.ndarray, "frames 7+joints"]) -> SoleEnds:
+    """Return where heel and toe of the left and the right sole are."""
+    pos, quat = link_poses(robot, qpos)
+    feet = [robot.body_names.index(name) for name in robot.foot_body_names]
+    rot = Rotation.from_quat(quat[:, feet].reshape(-1, 4), scalar_first=True).as_matrix().reshape(-1, len(feet), 3, 3)
+    sole = np.asarray(robot.sole_points_b)
+    ends = np.array([[sole[:, 0].min(), 0.0, sole[:, 2].min()], [sole[:, 0].max(), 0.0, sole[:, 2].min()]])
+    return pos[:, feet, None] + np.einsum("tfij,pj->tfpi", rot, ends)
+
+
 def with_target_sites(robot: RobotModel, points: Sequence[TaskPoint]) -> mujoco.MjModel:
     """Compile the robot with a site ``target_0``, ``target_1``, ... at each point, for programs that follow sites."""
     spec = mujoco.MjSpec.from_string(robot.mjcf)
