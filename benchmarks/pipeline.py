@@ -27,11 +27,12 @@ from pipeline.evidence import Evidence
 from pipeline.export import FORMATS, fk_error_mm
 from pipeline.home import Home
 from pipeline.kfbench import PIECES, DemoClip
-from pipeline.manifest import read_rows
+from pipeline.manifest import ManifestRow, read_rows
 from pipeline.process_clip import fingerprints, process_clip
 from pipeline.settings import Settings
 from pipeline.stages import build_stages
 from pipeline.store import Dataset
+from pipeline.variants import VariantPlan, stage_of
 from pipeline.video import find_models
 from retarget.result import RetargetResult
 from robots.g1 import load_g1
@@ -85,11 +86,10 @@ def accuracy_figures(clips: list[DemoClip], dataset: Dataset) -> list[Figure]:
     """How far the demo's results are from its truth, the model from its oracle, the hand-off files from MuJoCo."""
     rows, body = read_rows(dataset), load_body()
     scores: list[DemoScore] = [score_clip(clip, rows, dataset, body) for clip in clips]
-    results = [dataset.load(r.clip.id, "retarget", r.fingerprints["retarget"], RetargetResult) for r in rows]
     pa, wa = (float(np.mean([getattr(s.motion, key) for s in scores])) for key in ("pa_mpjpe_mm", "wa_mpjpe_mm"))
     camera = max(score.evidence.camera_deg for score in scores)
     accepted = sum(row.verdict is not None and row.verdict.accepted for row in rows)
-    handoff = max(handoff_fk_mm(result) for result in results)
+    handoff = max(handoff_fk_mm(row, dataset) for row in rows)
     return [
         Figure(key="demo_accepted", value=accepted, unit="clips", meaning="of the demo's two, tier trainable"),
         Figure(key="demo_pa_mpjpe_mm", value=pa, unit="mm", meaning="pose of the estimated body"),
@@ -107,15 +107,16 @@ def g1_fk_mm() -> float:
         return 1e3 * float(np.linalg.norm(pos_w - oracle["pos_w"], axis=-1).max())
 
 
-def handoff_fk_mm(result: RetargetResult) -> float:
-    """Largest distance of a link in any hand-off file from MuJoCo's kinematics [mm]."""
-    robot = load_g1()
+def handoff_fk_mm(row: ManifestRow, dataset: Dataset) -> float:
+    """Largest distance of a link in any hand-off file from MuJoCo's kinematics of the motion made for it [mm]."""
+    errors = []
     with tempfile.TemporaryDirectory() as name:
-        errors = []
-        for key, target in FORMATS.items():
+        for key, variant in VariantPlan.of(None, FORMATS).solved_for.items():
+            target, robot, stage = FORMATS[key], load_g1(variant), stage_of("retarget", variant)
+            motion = dataset.load(row.clip.id, stage, row.fingerprints[stage], RetargetResult).motion
             path = Path(name) / f"{key}{target.suffix}"
-            target.write(result.motion, robot, path)
-            errors.append(fk_error_mm(target, path, result.motion, robot))
+            target.write(motion, robot, path)
+            errors.append(fk_error_mm(target, path, motion, robot))
     return max(errors)
 
 

@@ -25,7 +25,7 @@ from pipeline.store import Dataset
 from pipeline.verdict import Verdict
 from robots.exceptions import WushuError
 
-_TOLD = (Measurements, Verdict, Evidence, MotionFile)
+_TOLD = (Measurements, Verdict, Evidence, MotionFile, WrittenFiles)
 """Results that an outcome tells of."""
 
 StageListener = Callable[[str], Progress]
@@ -151,7 +151,9 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
         if isinstance(record, Measurements):
             metrics.update({f"{stage.name}.{item.name}": item.value for item in record.items})
         elif isinstance(record, Verdict):
-            verdict = record
+            verdict = verdict or record  # of the robot that is shown; others decide on single files, which tell of it
+        elif isinstance(record, WrittenFiles):
+            remarks += record.notes
         elif isinstance(record, Evidence | MotionFile):
             remarks += record.remarks
             licences.update([record.licence] if isinstance(record, MotionFile) else [])

@@ -18,6 +18,7 @@ from pipeline.validation import ValidationConfig
 from pipeline.video import ClipConfig, VideoConfig
 from retarget.retargeter import RetargetConfig
 from robots.exceptions import WushuError
+from robots.g1 import Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,9 @@ class Settings:
     """Which limits decide: a preset's name, or the path of a TOML file of your own."""
     formats: tuple[str, ...] = ("pbhc", "mjlab", "unitree-csv")
     """Hand-off formats written for accepted clips."""
+    robot: Variant | None = None
+    """The G1 that is judged and shown: 29 joints, or 23 with the wrists welded. None: as many as the formats have.
+    A format with fewer joints (pbhc) gets a motion of its own, solved and judged with these joints welded."""
     playback: PlaybackConfig = field(default_factory=PlaybackConfig)
     """The side-by-side video."""
 

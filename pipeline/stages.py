@@ -2,6 +2,9 @@
 
 video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> handoff and pictures
 motion file:          reading -> motion -> plausibility -> ... the same from here
+
+Where a format has fewer joints than the robot that is shown, retarget, validation and verdict are there once more, for
+the robot without these joints (``pipeline.variants``).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy as np
 from pipeline.body import SkinnedBody, load_body
 from pipeline.clip import Clip
 from pipeline.evidence import Evidence
-from pipeline.export import FORMATS, find_format
+from pipeline.export import FORMATS
 from pipeline.front_stages import array_digest, motion_file_stages, video_stages
 from pipeline.home import Home
 from pipeline.limits import find_limits
@@ -33,12 +36,13 @@ from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import atomic_path, remove_file
 from pipeline.validation import measure_robot
+from pipeline.variants import VariantPlan, stage_of
 from pipeline.verdict import Verdict, judge
 from pipeline.video import ClipConfig, cut_clips, cut_motion, frames_at
 from retarget.correspondence import load_correspondence
 from retarget.retargeter import Retargeter, RetargetResult
 from retarget.smpl_motion import SmplMotion
-from robots.g1 import load_g1
+from robots.g1 import Variant, load_g1
 from robots.model import RobotModel
 
 
@@ -70,20 +74,20 @@ def build_stages(settings: Settings, home: Home) -> Stages:
     """Put the stages together from settings; pictures are left out where this machine cannot render.
 
     Raises:
-        UnknownName: The settings name an estimator, a format or a body that does not exist.
+        UnknownName: The settings name an estimator, a format or a body that does not exist, or a correspondence that
+            lacks a link of the robot.
+        InvalidCorrespondence: The correspondence cannot be used.
         InvalidLimits: The limits file cannot be used.
     """
     body = load_body(settings.body, search_dir=home.bodies_dir)
-    robot = load_g1()
+    plan = VariantPlan.of(settings.robot, settings.formats)
     later = (
         _plausibility_stage(settings, body),
-        _retarget_stage(settings, robot),
-        _validation_stage(settings, robot),
-        _verdict_stage(settings),
-        _handoff_stage(settings, robot),
-        _picture_stage(),
+        *(stage for variant in plan.variants for stage in _robot_stages(settings, variant)),
+        _handoff_stage(plan),
+        _picture_stage(plan.shown),
     )
-    watch, read = (_playback_stage(settings, body, robot, source_view=view) for view in (True, False))
+    watch, read = (_playback_stage(settings, body, plan.shown, source_view=view) for view in (True, False))
     drawn = available_renderer() is not None
     return Stages(
         video=(*video_stages(settings, body, home), *later, *((watch,) if drawn else ())),
@@ -103,14 +107,20 @@ def _plausibility_stage(settings: Settings, body: SkinnedBody) -> Stage:
     )
 
 
-def _retarget_stage(settings: Settings, robot: RobotModel) -> Stage:
-    correspondence = load_correspondence(settings.retarget.correspondence)
+def _robot_stages(settings: Settings, variant: Variant) -> tuple[Stage, Stage, Stage]:
+    """Return what makes and judges the motion of one variant of the robot."""
+    return _retarget_stage(settings, variant), _validation_stage(settings, variant), _verdict_stage(settings, variant)
+
+
+def _retarget_stage(settings: Settings, variant: Variant) -> Stage:
+    robot = load_g1(variant)
+    correspondence = load_correspondence(settings.retarget.correspondence).on_robot(robot.body_names)
 
     def run(context: StageContext, motion: SmplMotion) -> RetargetResult:
         return Retargeter(robot, settings.retarget).retarget(motion.body_trajectory(), context.progress)
 
     return Stage(
-        name="retarget",
+        name=stage_of("retarget", variant),
         version=4,
         config=[plain(settings.retarget), plain(correspondence), _robot_digest(robot)],
         reads=("motion",),
@@ -119,66 +129,83 @@ def _retarget_stage(settings: Settings, robot: RobotModel) -> Stage:
     )
 
 
-def _validation_stage(settings: Settings, robot: RobotModel) -> Stage:
+def _validation_stage(settings: Settings, variant: Variant) -> Stage:
+    robot = load_g1(variant)
     return Stage(
-        name="validation",
+        name=stage_of("validation", variant),
         version=1,
         config=[plain(settings.validation), _robot_digest(robot)],
-        reads=("retarget",),
+        reads=(stage_of("retarget", variant),),
         result=Measurements,
         run=lambda context, result: measure_robot(result.motion, robot, settings.validation),
     )
 
 
-def _verdict_stage(settings: Settings) -> Stage:
+def _verdict_stage(settings: Settings, variant: Variant) -> Stage:
     limits = find_limits(settings.limits)
     return Stage(
-        name="verdict",
+        name=stage_of("verdict", variant),
         version=1,
         config=plain(limits),
-        reads=("plausibility", "validation"),
+        reads=("plausibility", stage_of("validation", variant)),
         result=Verdict,
         run=lambda context, human, robot: judge((human, robot), limits),
     )
 
 
-def _handoff_stage(settings: Settings, robot: RobotModel) -> Stage:
-    formats = {name: find_format(name) for name in settings.formats}
+def _handoff_stage(plan: VariantPlan) -> Stage:
+    """Write a file where both the clip and the very motion in the file were accepted; take all others away."""
 
-    def run(context: StageContext, result: RetargetResult, verdict: Verdict) -> WrittenFiles:
+    def run(context: StageContext, *solved: Any) -> WrittenFiles:
+        motions: dict[Variant, RetargetResult] = dict(zip(plan.variants, solved[::2], strict=True))
+        verdicts: dict[Variant, Verdict] = dict(zip(plan.variants, solved[1::2], strict=True))
         folder = context.clip_dir / "handoff"
         paths = {name: folder / f"{context.clip.id}.{name}{f.suffix}" for name, f in FORMATS.items()}
-        wanted = formats if verdict.accepted else {}
+        clip_accepted = verdicts[plan.shown].accepted
+        wanted: dict[str, Variant] = {
+            name: variant for name, variant in plan.solved_for.items() if clip_accepted and verdicts[variant].accepted
+        }
         withdrawn = [path for name, path in paths.items() if name not in wanted]
         for path in withdrawn:
             remove_file(path)
-        files = [f.write(result.motion, robot, paths[name]) for name, f in wanted.items()]
-        notes = tuple(f"{file.path.name}: {note}" for file in files for note in file.notes)
-        if not verdict.accepted:
-            notes = ("not handed off: the clip was refused",)
-        return WrittenFiles.of(context.clip_dir, [file.path for file in files], notes, withdrawn)
+        files = [FORMATS[n].write(motions[v].motion, load_g1(v), paths[n]) for n, v in wanted.items()]
+        notes = [f"{file.path.name}: {note}" for file in files for note in file.notes]
+        if clip_accepted:  # else the clip itself says why
+            notes += [
+                f"not handed off as {name}: {_refusal(load_g1(variant), verdicts[variant])}"
+                for name, variant in plan.solved_for.items()
+                if name not in wanted
+            ]
+        return WrittenFiles.of(context.clip_dir, [file.path for file in files], tuple(notes), withdrawn)
 
     return Stage(
         name="handoff",
-        version=2,
-        config=sorted(formats),
-        reads=("retarget", "verdict"),
+        version=3,
+        config=[[name, variant] for name, variant in sorted(plan.solved_for.items())],
+        reads=tuple(stage_of(name, variant) for variant in plan.variants for name in ("retarget", "verdict")),
         result=WrittenFiles,
         run=run,
     )
 
 
-def _picture_stage() -> Stage:
+def _refusal(robot: RobotModel, verdict: Verdict) -> str:
+    return f"the motion of {robot.name} was refused. {' '.join(verdict.rejections)}"
+
+
+def _picture_stage(variant: Variant) -> Stage:
     def run(context: StageContext, result: RetargetResult) -> WrittenFiles:
         path = context.clip_dir / "retarget.png"
         with atomic_path(path) as temporary:
             write_picture(temporary, draw_residuals(result, context.clip.name))
         return WrittenFiles.of(context.clip_dir, [path])
 
-    return Stage(name="picture", version=1, config=[], reads=("retarget",), result=WrittenFiles, run=run)
+    reads = (stage_of("retarget", variant),)
+    return Stage(name="picture", version=1, config=[], reads=reads, result=WrittenFiles, run=run)
 
 
-def _playback_stage(settings: Settings, body: SkinnedBody, robot: RobotModel, *, source_view: bool) -> Stage:
+def _playback_stage(settings: Settings, body: SkinnedBody, variant: Variant, *, source_view: bool) -> Stage:
+    robot, retarget = load_g1(variant), stage_of("retarget", variant)
+
     def run(context: StageContext, motion: SmplMotion, result: RetargetResult, *evidence: Evidence) -> WrittenFiles:
         path = context.clip_dir / "playback.mp4"
         width, height = settings.playback.view_size
@@ -205,7 +232,7 @@ def _playback_stage(settings: Settings, body: SkinnedBody, robot: RobotModel, *,
         name="playback",
         version=2,
         config=plain(settings.playback),
-        reads=("motion", "retarget", "evidence") if source_view else ("motion", "retarget"),
+        reads=("motion", retarget, "evidence") if source_view else ("motion", retarget),
         result=WrittenFiles,
         run=run,
     )

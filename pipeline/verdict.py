@@ -64,7 +64,12 @@ class Verdict:
     @property
     def accepted(self) -> bool:
         """True if no rejecting check failed."""
-        return all(check.passed or check.severity != "reject" for check in self.checks)
+        return not self.rejections
+
+    @property
+    def rejections(self) -> tuple[str, ...]:
+        """Sentences of the checks that refused the motion."""
+        return tuple(check.reason for check in self.checks if not check.passed and check.severity == "reject")
 
     @property
     def reasons(self) -> tuple[str, ...]:

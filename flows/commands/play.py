@@ -12,6 +12,7 @@ from pipeline.home import Home
 from pipeline.manifest import find_row
 from pipeline.review import play_on_desktop
 from pipeline.store import Dataset
+from pipeline.variants import shown_variant, stage_of
 from retarget.result import RetargetResult
 from robots.exceptions import MeshesMissing
 from robots.g1 import load_g1
@@ -33,10 +34,12 @@ class Play:
         """Open the viewer until its window is closed."""
         dataset = Dataset.open(self.dataset)
         row = find_row(dataset, self.clip)
-        if "retarget" not in row.fingerprints:
+        variant = shown_variant(row.fingerprints)
+        stage = stage_of("retarget", variant)
+        if stage not in row.fingerprints:
             raise NoMotion(row.clip.name, reason=row.error)
-        result = dataset.load(row.clip.id, "retarget", row.fingerprints["retarget"], RetargetResult)
-        play_on_desktop(result.motion, load_g1(mesh_dir=_mesh_dir(Home.of_user())), speed=self.speed)
+        result = dataset.load(row.clip.id, stage, row.fingerprints[stage], RetargetResult)
+        play_on_desktop(result.motion, load_g1(variant, _mesh_dir(Home.of_user())), speed=self.speed)
         return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.exceptions import PipelineError
@@ -38,3 +39,16 @@ class MotionTooShort(PipelineError):
         self.path = path
         self.n_frames = n_frames
         super().__init__(f"{path}: a motion of {n_frames} frame cannot be handed off. Give it at least two.")
+
+
+class JointsWouldBeLost(PipelineError):
+    """A motion moves joints that the format's robot lacks; cut off, links would be elsewhere than they were judged."""
+
+    def __init__(self, path: Path, *, joints: Sequence[str], robot: str) -> None:
+        self.path = path
+        self.joints = tuple(joints)
+        self.robot = robot
+        super().__init__(
+            f"{path}: the motion moves {', '.join(joints)}, which {robot} does not have; cut off, they would leave the "
+            f"hands where nobody asked for them. Retarget the human's motion to {robot}."
+        )

@@ -12,9 +12,8 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
-from pipeline.export.exceptions import MotionTooShort, UnreadableHandoff
+from pipeline.export.exceptions import JointsWouldBeLost, MotionTooShort, UnreadableHandoff
 from robots.exceptions import JointsDoNotMatch
 from robots.g1 import Variant, load_g1
 from robots.g1.table import WRIST_JOINTS
@@ -24,8 +23,6 @@ from robots.motion import RobotMotion
 
 UNKNOWN_CONTACT = 0.5
 """Contact probability of a motion read from a format that does not keep it; PBHC reads 0.5 as "do not care"."""
-
-_PALM_B = (0.08, 0.0, 0.0)  # in the frame of the last wrist link [m]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +36,7 @@ class Handoff:
     fps: int
     """Frames per second in it [1/s]."""
     notes: tuple[str, ...]
-    """What the format could not take along, in sentences."""
+    """What the reader of the file should know, in sentences."""
 
 
 class HandoffFormat(Protocol):
@@ -57,6 +54,7 @@ class HandoffFormat(Protocol):
 
         Raises:
             JointsDoNotMatch: The motion is not one of this robot, or the robot is no G1.
+            JointsWouldBeLost: It moves joints that the format lacks.
             MotionTooShort: It has a single frame.
             OutputNotWritable: The folder cannot be written.
         """
@@ -86,7 +84,7 @@ class HandoffFormat(Protocol):
 def prepare(
     motion: RobotMotion, robot: RobotModel, target: HandoffFormat, path: Path
 ) -> tuple[RobotMotion, tuple[str, ...]]:
-    """Put a motion on a format's joints and frame rate, and say what got lost.
+    """Put a motion on a format's joints and frame rate, and say what a reader should know of it.
 
     Args:
         motion: At its own rate and with the joints of ``robot``.
@@ -96,12 +94,13 @@ def prepare(
 
     Raises:
         JointsDoNotMatch: The motion is not one of this robot, or the robot is no G1.
+        JointsWouldBeLost: It moves joints that the format lacks.
         MotionTooShort: It has a single frame.
     """
     if len(motion) < 2:
         raise MotionTooShort(path, n_frames=len(motion))
     qpos_in_order(robot, motion)
-    fitted, notes = _onto_variant(motion, target.variant)
+    fitted, notes = _onto_variant(motion, target.variant, path)
     return _resampled_within_limits(fitted, target.fps, load_g1(target.variant)), notes
 
 
@@ -124,44 +123,20 @@ def fk_error_mm(target: HandoffFormat, path: Path, motion: RobotMotion, robot: R
     return 1e3 * float(np.linalg.norm(found - pos_w, axis=-1).max())
 
 
-def _onto_variant(motion: RobotMotion, variant: Variant) -> tuple[RobotMotion, tuple[str, ...]]:
-    """Select a variant's joints by name: wrists may be dropped, or come in at zero; anything else is an error."""
+def _onto_variant(motion: RobotMotion, variant: Variant, path: Path) -> tuple[RobotMotion, tuple[str, ...]]:
+    """Select a variant's joints by name; no link moves by it, because wrists that come or go stand at zero."""
     names = load_g1(variant).joint_names
     missing = [name for name in names if name not in motion.joint_names]
-    dropped = [name for name in motion.joint_names if name not in names]
-    if set(missing + dropped) - set(WRIST_JOINTS):
-        raise JointsDoNotMatch(load_g1(variant).name, missing=missing, unknown=dropped)
+    unknown = [name for name in motion.joint_names if name not in names]
+    if set(missing + unknown) - set(WRIST_JOINTS):
+        raise JointsDoNotMatch(load_g1(variant).name, missing=missing, unknown=unknown)
     angles = dict(zip(motion.joint_names, motion.joint_pos.T, strict=True))
+    if moving := [name for name in unknown if angles[name].any()]:
+        raise JointsWouldBeLost(path, joints=moving, robot=load_g1(variant).name)
     zero = np.zeros(len(motion))
     joint_pos = np.stack([angles.get(name, zero) for name in names], axis=1)
-    notes = (_wrist_note(motion, dropped),) if dropped else ()
+    notes = ("the wrists stand at zero: the motion was made for a robot that has none",) if missing else ()
     return replace(motion, joint_names=names, joint_pos=joint_pos), notes
-
-
-def _wrist_note(motion: RobotMotion, dropped: list[str]) -> str:
-    """Say what a consumer without wrists will not see."""
-    columns = [motion.joint_names.index(name) for name in dropped]
-    angles = np.abs(motion.joint_pos[:, columns])
-    worst = dropped[int(angles.max(axis=0).argmax())]
-    return (
-        f"wrists are locked at zero: the largest angle dropped is {np.rad2deg(angles.max()):.1f} deg ({worst}), "
-        f"the palms are up to {1e3 * _palm_shift(motion):.0f} mm from where they were"
-    )
-
-
-def _palm_shift(motion: RobotMotion) -> float:
-    """Return how far locking the wrists moves a palm, at most [m]."""
-    g1 = load_g1("29dof")
-    straight = qpos_in_order(g1, motion)
-    bent = straight.copy()
-    straight[:, 7 + np.flatnonzero(np.isin(g1.joint_names, WRIST_JOINTS))] = 0
-    hands = [g1.body_names.index(f"{side}_wrist_yaw_link") for side in ("left", "right")]
-    palms = []
-    for qpos in (straight, bent):
-        pos_w, quat_w = link_poses(g1, qpos)
-        turns = Rotation.from_quat(quat_w[:, hands].reshape(-1, 4), scalar_first=True)
-        palms.append(pos_w[:, hands].reshape(-1, 3) + turns.apply(_PALM_B))
-    return float(np.linalg.norm(palms[0] - palms[1], axis=-1).max())
 
 
 def _resampled_within_limits(motion: RobotMotion, fps: int, robot: RobotModel) -> RobotMotion:

@@ -36,7 +36,7 @@ class PbhcFormat:
     variant: ClassVar[Variant] = "23dof"
 
     def write(self, motion: RobotMotion, robot: RobotModel, path: Path) -> Handoff:
-        """See :meth:`pipeline.export.HandoffFormat.write`; wrist angles are dropped and noted."""
+        """See :meth:`pipeline.export.HandoffFormat.write`; a motion that moves the wrists is refused."""
         prepared, notes = prepare(motion, robot, self, path)
         content = {path.stem: _fields(prepared)}
         with atomic_path(path) as temporary, temporary.open("wb") as file:

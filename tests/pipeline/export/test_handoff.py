@@ -1,6 +1,5 @@
 """What a trainer reads from our files is the motion that was written, at its own rate and joints."""
 
-import re
 import tempfile
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.exceptions import OutputNotWritable
 from pipeline.export import FORMATS, find_format, fk_error_mm
-from pipeline.export.exceptions import MotionTooShort, UnreadableHandoff
+from pipeline.export.exceptions import JointsWouldBeLost, MotionTooShort, UnreadableHandoff
 from pipeline.export.handoff import UNKNOWN_CONTACT
 from robots.exceptions import JointsDoNotMatch, UnknownName
 from robots.g1 import load_g1
@@ -22,7 +21,10 @@ from robots.motion import RobotMotion
 
 
 def dancing(*, frames=60, fps=30.0, seed=0, variant="29dof", wrists=True):
-    """A whole-body motion that turns more than once around, so that quaternions change hemisphere."""
+    """A whole-body motion that turns more than once around, so that quaternions change hemisphere.
+
+    Its wrists move, or, where the format has none, stand at zero.
+    """
     g1 = load_g1(variant)
     rng = np.random.default_rng(seed)
     time = np.arange(frames)[:, None] / fps
@@ -56,7 +58,7 @@ def fmt(request):
 @pytest.mark.parametrize("variant", ["29dof", "23dof"])
 def test_a_motion_comes_back_at_the_rate_it_was_made_for(fmt, variant, tmp_path):
     """At the format's own rate nothing is resampled: what returns is what went in, up to rounding."""
-    robot, motion = dancing(fps=fmt.fps, variant=variant)
+    robot, motion = dancing(fps=fmt.fps, variant=variant, wrists=fmt.variant == "29dof")
     path = tmp_path / f"clip{fmt.suffix}"
     written = fmt.write(motion, robot, path)
     back = fmt.read(path)
@@ -75,7 +77,7 @@ def test_a_motion_comes_back_at_the_rate_it_was_made_for(fmt, variant, tmp_path)
 @pytest.mark.parametrize(("variant", "fps"), [("29dof", 30.0), ("29dof", 59.94), ("23dof", 24.0)])
 def test_links_stand_where_mujoco_puts_them(fmt, variant, fps, tmp_path):
     """From the file alone, by the consumer's own route (rotation vectors, stated positions, joint columns)."""
-    robot, motion = dancing(fps=fps, variant=variant)
+    robot, motion = dancing(fps=fps, variant=variant, wrists=fmt.variant == "29dof")
     path = tmp_path / f"clip{fmt.suffix}"
     fmt.write(motion, robot, path)
     assert fk_error_mm(fmt, path, motion, robot) < 0.1
@@ -100,10 +102,10 @@ def test_the_check_sees_a_wrong_joint(fmt, tmp_path):
 
 
 def test_the_check_refuses_a_file_of_another_length(fmt, tmp_path):
-    robot, motion = dancing(fps=fmt.fps)
+    robot, motion = dancing(fps=fmt.fps, variant=fmt.variant)
     path = tmp_path / f"clip{fmt.suffix}"
     fmt.write(motion, robot, path)
-    _, longer = dancing(fps=fmt.fps, frames=61)
+    _, longer = dancing(fps=fmt.fps, frames=61, variant=fmt.variant)
     with pytest.raises(UnreadableHandoff, match="holds 60 frames, the motion makes 61"):
         fk_error_mm(fmt, path, longer, robot)
 
@@ -115,7 +117,7 @@ def test_the_check_refuses_a_file_of_another_length(fmt, tmp_path):
 def test_duration_survives_any_frame_rate(fps, frames, seed, name):
     """Nothing is relabelled: a file lasts as long as the motion, less than one of its frames excepted."""
     fmt = FORMATS[name]
-    robot, motion = dancing(fps=fps, frames=frames, seed=seed)
+    robot, motion = dancing(fps=fps, frames=frames, seed=seed, variant=fmt.variant)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"clip{fmt.suffix}"
         fmt.write(motion, robot, path)
@@ -125,7 +127,7 @@ def test_duration_survives_any_frame_rate(fps, frames, seed, name):
 
 def test_resampling_never_leaves_the_joint_limits(fmt, tmp_path):
     """Retargeting keeps limits exactly; a spline that overshoots at 50 Hz would break them again."""
-    g1, motion = dancing(frames=40, fps=20.0)
+    g1, motion = dancing(frames=40, fps=20.0, variant=fmt.variant)
     slam = np.where(np.arange(40)[:, None] % 4 < 2, g1.joint_lower, g1.joint_upper)
     motion = RobotMotion(
         fps=20.0,
@@ -144,7 +146,7 @@ def test_resampling_never_leaves_the_joint_limits(fmt, tmp_path):
 
 def test_joint_columns_are_found_by_name(fmt, tmp_path):
     """A motion that lists its joints in another order is the same motion."""
-    robot, motion = dancing()
+    robot, motion = dancing(variant=fmt.variant)
     order = np.random.default_rng(0).permutation(len(motion.joint_names))
     shuffled = RobotMotion(
         fps=motion.fps,
@@ -159,31 +161,28 @@ def test_joint_columns_are_found_by_name(fmt, tmp_path):
     assert np.array_equal(fmt.read(tmp_path / "a").joint_pos, fmt.read(tmp_path / "b").joint_pos)
 
 
-def test_dropped_wrists_are_reported_with_what_they_cost(tmp_path):
-    """A trainer that learns from 23 joints should know how wrong the hands are."""
+def test_a_motion_that_moves_the_wrists_is_refused_where_there_are_none(tmp_path):
+    """Cut off, they would leave the hands where nobody asked for them, and nobody judged them; the remedy is named."""
+    robot, motion = dancing()
+    with pytest.raises(JointsWouldBeLost, match=r"moves left_wrist_roll_joint, .*Retarget .* to g1_23dof"):
+        FORMATS["pbhc"].write(motion, robot, tmp_path / "clip.pkl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrists_that_come_or_go_stand_at_zero_and_move_no_link(tmp_path):
+    """From 29 joints to 23 and back again: the same links, and a note where the wrists were put in."""
     robot, motion = dancing(wrists=False)
-    pbhc = FORMATS["pbhc"]
-    note = pbhc.write(motion, robot, tmp_path / "straight.pkl").notes[0]
-    assert "largest angle dropped is 0.0 deg" in note and "0 mm" in note
-    joint_pos = motion.joint_pos.copy()
-    joint_pos[7, robot.joint_names.index("right_wrist_pitch_joint")] = np.deg2rad(-30)
-    bent = RobotMotion(
-        fps=motion.fps,
-        joint_names=motion.joint_names,
-        root_pos_w=motion.root_pos_w,
-        root_quat_wxyz=motion.root_quat_wxyz,
-        joint_pos=joint_pos,
-        foot_contact=motion.foot_contact,
-    )
-    note = pbhc.write(bent, robot, tmp_path / "bent.pkl").notes[0]
-    # The palm lies 46 + 80 mm beyond the pitch axis: a chord of 2 * 126 mm * sin(15 deg).
-    assert re.search(r"30\.0 deg \(right_wrist_pitch_joint\), the palms are up to 65 mm", note)
-    assert FORMATS["mjlab"].write(bent, robot, tmp_path / "bent.npz").notes == ()
+    assert FORMATS["pbhc"].write(motion, robot, tmp_path / "clip.pkl").notes == ()
+    back, small = FORMATS["pbhc"].read(tmp_path / "clip.pkl"), load_g1("23dof")
+    (note,) = FORMATS["unitree-csv"].write(back, small, tmp_path / "clip.csv").notes
+    assert note == "the wrists stand at zero: the motion was made for a robot that has none"
+    again, _ = link_poses(robot, FORMATS["unitree-csv"].read(tmp_path / "clip.csv").qpos)
+    assert 1e3 * np.abs(again - link_poses(robot, motion.qpos)[0]).max() < 0.02
 
 
 def test_contact_is_kept_or_unknown(fmt, tmp_path):
     """A format without contacts must not read back as 'never touches the ground'."""
-    robot, motion = dancing(fps=fmt.fps)
+    robot, motion = dancing(fps=fmt.fps, variant=fmt.variant)
     fmt.write(motion, robot, tmp_path / "clip")
     back = fmt.read(tmp_path / "clip").foot_contact
     if fmt is FORMATS["pbhc"]:
@@ -200,7 +199,7 @@ def test_a_motion_of_one_frame_is_refused(fmt, tmp_path):
 
 
 def test_a_motion_of_another_robot_is_refused(fmt, tmp_path):
-    robot, motion = dancing()
+    robot, motion = dancing(variant=fmt.variant)
     names = ("left_wing_joint", *motion.joint_names[1:])
     winged = RobotMotion(
         fps=motion.fps,
@@ -215,7 +214,7 @@ def test_a_motion_of_another_robot_is_refused(fmt, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_named(fmt, tmp_path):
-    robot, motion = dancing()
+    robot, motion = dancing(variant=fmt.variant)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputNotWritable, match="cannot be written"):
         fmt.write(motion, robot, tmp_path / "file" / "clip")
@@ -223,12 +222,12 @@ def test_a_folder_that_cannot_be_written_is_named(fmt, tmp_path):
 
 def test_a_write_that_fails_leaves_the_old_file(fmt, tmp_path):
     """Half a file would be trained on; the old one stays until the new one is whole."""
-    robot, motion = dancing(frames=30)
+    robot, motion = dancing(frames=30, variant=fmt.variant)
     path = tmp_path / "clip"
     fmt.write(motion, robot, path)
     before = path.read_bytes()
     with pytest.raises(MotionTooShort):
-        fmt.write(dancing(frames=1)[1], robot, path)
+        fmt.write(dancing(frames=1, variant=fmt.variant)[1], robot, path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["clip"]
 
@@ -244,7 +243,7 @@ def test_a_file_of_something_else_is_refused_in_one_sentence(fmt, content, tmp_p
 
 
 def test_a_file_cut_short_is_refused(fmt, tmp_path):
-    robot, motion = dancing()
+    robot, motion = dancing(variant=fmt.variant)
     path = tmp_path / f"clip{fmt.suffix}"
     fmt.write(motion, robot, path)
     path.write_bytes(path.read_bytes()[:-20])
