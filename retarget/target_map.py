@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from retarget.correspondence import BodyMatch, Correspondence
-from retarget.engine.jit import compiled
+from retarget.engine.jit import piece
 from retarget.exceptions import CollapsedBone
 from retarget.rest_pose import RobotRest, SubjectBones, leg_lengths
 from robots.exceptions import UnknownName
@@ -181,7 +181,7 @@ def _columns(
     return start, rows, np.array([column[body.human] for body in bodies])
 
 
-@compiled
+@piece
 def _human_point(start, rows, task, axis, pos):  # noqa: ANN001, ANN202
     """One coordinate of the human point that a task follows; the world's origin for ``WORLD``."""
     if task < 0:
@@ -192,13 +192,13 @@ def _human_point(start, rows, task, axis, pos):  # noqa: ANN001, ANN202
     return total / (start[task + 1] - start[task])
 
 
-@compiled
+@piece
 def _turned(rot, vector, axis):  # noqa: ANN001, ANN202
     """One coordinate of a rotated vector."""
     return rot[axis, 0] * vector[0] + rot[axis, 1] * vector[1] + rot[axis, 2] * vector[2]
 
 
-@compiled
+@piece
 def map_frame(mapping, pos, rot, out_pos, out_rot):  # noqa: ANN001, ANN201
     """Target poses of one frame; compiled, allocates nothing.
 
@@ -229,7 +229,7 @@ def map_frame(mapping, pos, rot, out_pos, out_rot):  # noqa: ANN001, ANN201
             out_pos[i, axis] += _turned(out_rot[i], mapping.link_offset[i], axis)
 
 
-@compiled
+@piece
 def matrices_from_quats(quat_wxyz, out_rot):  # noqa: ANN001, ANN201
     """Rotation matrices of unit quaternions (bodies, 4) -> (bodies, 3, 3); compiled, allocates nothing."""
     for i in range(len(quat_wxyz)):

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from retarget.engine.factor import factorise, multiply, solve_factored
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, piece
 from retarget.engine.tree import KinematicTree
 
 
@@ -51,7 +51,7 @@ class BlockInverse(NamedTuple):
     """Woodbury's core of each row."""
 
 
-@compiled
+@piece
 def time_diagonal(system: ClipSystem, t: int, i: int) -> float:
     """Diagonal entry of the couplings in time."""
     frames = system.gradient.shape[0]
@@ -64,22 +64,24 @@ def time_diagonal(system: ClipSystem, t: int, i: int) -> float:
     return entry + system.acceleration[i] * bends
 
 
-@compiled
+@piece
 def prepare(system: ClipSystem, tree: KinematicTree, inverse: BlockInverse) -> None:
     """Factorise the blocks of all frames."""
     for t in range(system.gradient.shape[0]):
-        block = inverse.factor[t]
-        block[:] = system.hessian[t]
+        block, held = inverse.factor[t], False
+        for k in range(block.shape[0]):
+            block[k] = system.hessian[t, k]
         for i in range(system.gradient.shape[1]):
             block[tree.row_start[i]] += time_diagonal(system, t, i)
-        if system.fixed[t].any():
+            held = held or system.fixed[t, i]
+        if held:
             _cut_off(tree, system.fixed[t], block)
         factorise(tree, block)
         if system.com_row[t] >= 0:
             _prepare_com(system, tree, inverse, t)
 
 
-@compiled
+@piece
 def _cut_off(tree: KinematicTree, fixed: np.ndarray, block: np.ndarray) -> None:
     """Make the rows and columns of fixed coordinates those of a unit matrix."""
     for i in range(fixed.shape[0]):
@@ -91,27 +93,32 @@ def _cut_off(tree: KinematicTree, fixed: np.ndarray, block: np.ndarray) -> None:
             block[start] = 1.0
 
 
-@compiled
+@piece
 def _prepare_com(system: ClipSystem, tree: KinematicTree, inverse: BlockInverse, t: int) -> None:
     """Solve a frame's block for its rows of the centre of mass, and invert Woodbury's core."""
     row = system.com_row[t]
     jacobian, solved = system.com_jacobian[row], inverse.com_solved[row]
     curvature = 0.0
-    for middle in system.middle:
-        if abs(middle - t) < 2:
-            curvature += system.com_curvature * (4.0 if middle == t else 1.0)
-    core = np.zeros((3, 3))
+    for k in range(system.middle.shape[0]):
+        away = abs(system.middle[k] - t)
+        if away < 2:
+            curvature += system.com_curvature * (4.0 if away == 0 else 1.0)
     for axis in range(3):
-        solved[axis] = jacobian[axis]
+        for i in range(jacobian.shape[1]):
+            solved[axis, i] = jacobian[axis, i]
         solve_factored(tree, inverse.factor[t], solved[axis])
-    for a in range(3):
-        for b in range(3):
-            core[a, b] = _dot(jacobian[a], solved[b])
-        core[a, a] += 1.0 / curvature
-    inverse.com_core[row] = np.linalg.inv(core)
+    core = inverse.com_core[row]
+    xx, yy = _dot(jacobian[0], solved[0]) + 1.0 / curvature, _dot(jacobian[1], solved[1]) + 1.0 / curvature
+    zz, xy = _dot(jacobian[2], solved[2]) + 1.0 / curvature, _dot(jacobian[0], solved[1])
+    xz, yz = _dot(jacobian[0], solved[2]), _dot(jacobian[1], solved[2])
+    a, b, c = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy  # the adjugate of a symmetric matrix
+    scale = 1.0 / (xx * a + xy * b + xz * c)
+    core[0, 0], core[0, 1], core[0, 2] = scale * a, scale * b, scale * c
+    core[1, 0], core[1, 1], core[1, 2] = scale * b, scale * (xx * zz - xz * xz), scale * (xy * xz - xx * yz)
+    core[2, 0], core[2, 1], core[2, 2] = scale * c, core[1, 2], scale * (xx * yy - xy * xy)
 
 
-@compiled
+@piece
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
     total = 0.0
     for i in range(a.shape[0]):
@@ -119,7 +126,7 @@ def _dot(a: np.ndarray, b: np.ndarray) -> float:
     return total
 
 
-@compiled
+@piece
 def _apply_inverse(
     system: ClipSystem, tree: KinematicTree, inverse: BlockInverse, residual: np.ndarray, out: np.ndarray
 ) -> float:
@@ -133,18 +140,16 @@ def _apply_inverse(
         row = system.com_row[t]
         if row >= 0:
             solved, core = inverse.com_solved[row], inverse.com_core[row]
-            u = np.empty(3)
+            x, y, s = _dot(solved[0], residual[t]), _dot(solved[1], residual[t]), _dot(solved[2], residual[t])
             for a in range(3):
-                u[a] = _dot(solved[a], residual[t])
-            for a in range(3):
-                pull = core[a, 0] * u[0] + core[a, 1] * u[1] + core[a, 2] * u[2]
+                pull = core[a, 0] * x + core[a, 1] * y + core[a, 2] * s
                 for i in range(z.shape[0]):
                     z[i] -= pull * solved[a, i]
         product += _dot(residual[t], z)
     return product
 
 
-@compiled
+@piece
 def apply_system(system: ClipSystem, tree: KinematicTree, x: np.ndarray, out: np.ndarray) -> float:
     """Write matrix times ``x``, zero for fixed coordinates; return its product with ``x``."""
     frames, nv = x.shape
@@ -173,10 +178,11 @@ def apply_system(system: ClipSystem, tree: KinematicTree, x: np.ndarray, out: np
     return product
 
 
-@compiled
+@piece
 def _apply_com(system: ClipSystem, x: np.ndarray, out: np.ndarray) -> None:
     """Add the second differences of the centre of mass."""
-    for middle in system.middle:
+    for k in range(system.middle.shape[0]):
+        middle = system.middle[k]
         for axis in range(3):
             bend = 0.0
             for shift in range(-1, 2):
@@ -191,7 +197,6 @@ def _apply_com(system: ClipSystem, x: np.ndarray, out: np.ndarray) -> None:
                     out[t, i] += scale * system.com_curvature * bend * jacobian[i]
 
 
-@compiled
 def solve_clip_step(
     system: ClipSystem,
     tree: KinematicTree,
@@ -213,16 +218,32 @@ def solve_clip_step(
     Returns:
         Number of iterations.
     """
+    room = np.empty((4, *system.gradient.shape))
+    return _conjugate_gradients(system, tree, inverse, tolerance, max_iterations, room, step)
+
+
+@compiled
+def _conjugate_gradients(
+    system: ClipSystem,
+    tree: KinematicTree,
+    inverse: BlockInverse,
+    tolerance: float,
+    max_iterations: int,
+    room: np.ndarray,
+    step: np.ndarray,
+) -> int:
+    """Do :func:`solve_clip_step` with room for the iteration's four vectors."""
     frames, nv = system.gradient.shape
-    residual, image = np.empty((frames, nv)), np.empty((frames, nv))
-    solved, direction = np.empty((frames, nv)), np.empty((frames, nv))
+    residual, image, solved, direction = room[0], room[1], room[2], room[3]
     prepare(system, tree, inverse)
     for t in range(frames):
         for i in range(nv):
             step[t, i] = 0.0
             residual[t, i] = 0.0 if system.fixed[t, i] else -system.gradient[t, i]
     product = _apply_inverse(system, tree, inverse, residual, solved)
-    direction[:] = solved
+    for t in range(frames):
+        for i in range(nv):
+            direction[t, i] = solved[t, i]
     goal = tolerance * tolerance * product
     if product <= 0.0:
         return 0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, piece
 from retarget.engine.quadratic import integrate
 
 
@@ -41,7 +41,7 @@ def differences(q: Float[np.ndarray, "frames nq"], out: Float[np.ndarray, "pairs
             out[t, i] = b[i + 1] - a[i + 1]
 
 
-@compiled
+@piece
 def _turn_between(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """Write ``log(Rb Ra^T)`` of the bases into ``out[3:6]``."""
     w = b[6] * a[6] + b[3] * a[3] + b[4] * a[4] + b[5] * a[5]
@@ -55,7 +55,7 @@ def _turn_between(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     out[3], out[4], out[5] = factor * x, factor * y, factor * z
 
 
-@compiled
+@piece
 def _pull_back(turn: np.ndarray, pull: np.ndarray, sign: float, out: np.ndarray) -> None:
     """Add to ``out[3:6]`` what ``pull`` along a base turn is to the later (sign 1) or earlier (sign -1) frame.
 
@@ -77,7 +77,6 @@ def _pull_back(turn: np.ndarray, pull: np.ndarray, sign: float, out: np.ndarray)
     out[5] += sign * (pz + half * cz + bend * (x * cy - y * cx))
 
 
-@compiled
 def add_smoothness(
     q: Float[np.ndarray, "frames nq"],
     weights: SmoothnessWeights,
@@ -93,11 +92,23 @@ def add_smoothness(
         velocity: Receives the curvature along each difference of two frames; those of the second differences are
             ``weights.acceleration`` everywhere.
     """
+    return _add_smoothness(q, weights, np.empty_like(velocity), np.empty_like(velocity), gradient, velocity)
+
+
+@compiled
+def _add_smoothness(
+    q: np.ndarray,
+    weights: SmoothnessWeights,
+    step: np.ndarray,
+    pull: np.ndarray,
+    gradient: np.ndarray,
+    velocity: np.ndarray,
+) -> float:
+    """Do :func:`add_smoothness` with room for the differences and what pulls along them."""
     pairs, nv = velocity.shape
     cost = 0.0
     if pairs < 1:
         return cost
-    step, pull = np.empty((pairs, nv)), np.empty((pairs, nv))
     differences(q, step)
     for t in range(pairs):
         for i in range(nv):

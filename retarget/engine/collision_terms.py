@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, piece
 from retarget.engine.tree import KinematicTree
 from robots.segments import PARALLEL
 
@@ -131,7 +131,7 @@ def collision_cost(
     return cost
 
 
-@compiled
+@piece
 def add_collisions(
     table: CapsuleTable,
     tree: KinematicTree,
@@ -171,7 +171,7 @@ def add_collisions(
     return cost
 
 
-@compiled
+@piece
 def _find_contacts(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin: float, work: CollisionWork) -> int:
     """Write all pairs nearer than the margin and return their number."""
     _place_capsules(table, rot, pos, work.start, work.along)
@@ -200,7 +200,7 @@ def _find_contacts(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin
     return n
 
 
-@compiled
+@piece
 def _place_capsules(
     table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, start: np.ndarray, along: np.ndarray
 ) -> None:
@@ -216,7 +216,7 @@ def _place_capsules(
             along[i, k] = r0 * ux + r1 * uy + r2 * uz
 
 
-@compiled
+@piece
 def _moved(start: np.ndarray, along: np.ndarray, listed_start: np.ndarray, listed_end: np.ndarray) -> bool:
     """Whether an end of a capsule has moved so far that the list no longer holds (Verlet, Phys. Rev. 159, 1967)."""
     limit = 0.25 * SLACK_M * SLACK_M
@@ -232,7 +232,7 @@ def _moved(start: np.ndarray, along: np.ndarray, listed_start: np.ndarray, liste
     return False
 
 
-@compiled
+@piece
 def _list_pairs(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin: float, work: CollisionWork) -> None:
     """Write all pairs nearer than margin and slack."""
     _place_spheres(table, rot, pos, work.centre)
@@ -255,7 +255,7 @@ def _list_pairs(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, margin: f
             work.listed_end[i, k] = start[i, k] + along[i, k]
 
 
-@compiled
+@piece
 def _place_spheres(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, centre: np.ndarray) -> None:
     """Write where all bounding spheres are."""
     bodies, centre_b = table.sphere_body, table.sphere_centre_b
@@ -266,7 +266,7 @@ def _place_spheres(table: CapsuleTable, rot: np.ndarray, pos: np.ndarray, centre
             centre[i, k] = pos[body, k] + r0 * centre_b[i, 0] + r1 * centre_b[i, 1] + r2 * centre_b[i, 2]
 
 
-@compiled
+@piece
 def _find_near(sphere_pair: np.ndarray, radius: np.ndarray, margin: float, centre: np.ndarray, near: np.ndarray) -> int:
     """Write the pairs of spheres that leave it open whether a gap is below the margin, and return their number."""
     n = 0
@@ -280,7 +280,7 @@ def _find_near(sphere_pair: np.ndarray, radius: np.ndarray, margin: float, centr
     return n
 
 
-@compiled
+@piece
 def _parting(start: np.ndarray, along: np.ndarray, a: int, b: int) -> tuple[float, float, float, float]:
     """Return the way from the axis of capsule ``b`` to that of ``a`` where they are closest, and where along ``b``."""
     ux, uy, uz, vx, vy, vz = along[a, 0], along[a, 1], along[a, 2], along[b, 0], along[b, 1], along[b, 2]
@@ -295,7 +295,7 @@ def _parting(start: np.ndarray, along: np.ndarray, a: int, b: int) -> tuple[floa
     return rx + s * ux - t * vx, ry + s * uy - t * vy, rz + s * uz - t * vz, t
 
 
-@compiled
+@piece
 def _closest_shares(aa: float, bb: float, ab: float, ar: float, br: float) -> tuple[float, float]:
     """Where along two segments their closest points lie; :func:`robots.segments.closest_shares` for one pair.
 
@@ -317,12 +317,12 @@ def _closest_shares(aa: float, bb: float, ab: float, ar: float, br: float) -> tu
     return s, t
 
 
-@compiled
+@piece
 def _inside(share: float) -> float:
     return min(max(share, 0.0), 1.0)
 
 
-@compiled
+@piece
 def _way_out(along: np.ndarray, a: int, b: int) -> tuple[float, float, float]:
     """Return a unit vector across two axes that cross; across both, as that is the shortest way to part them."""
     ux, uy, uz, vx, vy, vz = along[a, 0], along[a, 1], along[a, 2], along[b, 0], along[b, 1], along[b, 2]
@@ -339,7 +339,7 @@ def _way_out(along: np.ndarray, a: int, b: int) -> tuple[float, float, float]:
     return scale * x, scale * y, scale * z
 
 
-@compiled
+@piece
 def _branch_columns(
     table: CapsuleTable,
     near: int,
@@ -361,7 +361,7 @@ def _branch_columns(
     return square
 
 
-@compiled
+@piece
 def _add_branch(
     table: CapsuleTable,
     near: int,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from retarget.engine.jit import compiled
+from retarget.engine.jit import piece
 from retarget.engine.quadratic import carried
 
 
@@ -86,7 +86,7 @@ def new_anchor_state(n_feet: int, n_points: int) -> AnchorState:
     )
 
 
-@compiled
+@piece
 def lead_feet(dt, standing, params, state, target):  # noqa: ANN001, ANN201
     """Change the targets of one frame so that standing feet stay; compiled, allocates nothing.
 
@@ -129,7 +129,7 @@ def lead_feet(dt, standing, params, state, target):  # noqa: ANN001, ANN201
             target.rotation_weight[task] = _between(target.rotation_weight[task], params.turn_weight, most)
 
 
-@compiled
+@piece
 def _any_held(held):  # noqa: ANN001, ANN202
     """Tell whether any point of a foot is held."""
     count = 0
@@ -138,14 +138,14 @@ def _any_held(held):  # noqa: ANN001, ANN202
     return count > 0
 
 
-@compiled
+@piece
 def _asked_point(asked, asked_rot, lever, axis):  # noqa: ANN001, ANN202
     """One coordinate of where the human's foot asks an anchor point to be."""
     turned = asked_rot[axis, 0] * lever[0] + asked_rot[axis, 1] * lever[1] + asked_rot[axis, 2] * lever[2]
     return asked[axis] + turned
 
 
-@compiled
+@piece
 def _release(foot, stands, params, state):  # noqa: ANN001, ANN202
     """Let go of points of a foot that stands no more, that have risen, or that are asked to be elsewhere."""
     asked, asked_rot = state.asked[foot], state.asked_rot[foot]
@@ -166,7 +166,7 @@ def _release(foot, stands, params, state):  # noqa: ANN001, ANN202
             state.grip[foot, point] = 0.0
 
 
-@compiled
+@piece
 def _shift_foot(foot, task, state, pos_w, rot_w):  # noqa: ANN001, ANN202
     """Shift and turn the foot's target by what is left of its shift."""
     left = state.fade[foot]
@@ -182,13 +182,13 @@ def _shift_foot(foot, task, state, pos_w, rot_w):  # noqa: ANN001, ANN202
         rot_w[task, 0, j], rot_w[task, 1, j] = c * x - s * y, s * x + c * y
 
 
-@compiled
+@piece
 def _between(low, high, share):  # noqa: ANN001, ANN202
     """Go from one price to another by equal ratios, for prices span orders of magnitude."""
     return high if share >= 1.0 else low * (high / low) ** share
 
 
-@compiled
+@piece
 def _price_anchors(foot, task, dt, params, state, target):  # noqa: ANN001, ANN202
     """Set the targets and prices of a foot's anchors; return how far their grip has risen."""
     pos_w, position_weight = target.pos_w, target.position_weight
@@ -209,7 +209,7 @@ def _price_anchors(foot, task, dt, params, state, target):  # noqa: ANN001, ANN2
     return most
 
 
-@compiled
+@piece
 def take_hold(q, planted, tasks, rot, pos, params, state):  # noqa: ANN001, ANN201
     """Read where the robot's feet are now, and take hold of points that stand; compiled, allocates nothing.
 
@@ -239,7 +239,7 @@ def take_hold(q, planted, tasks, rot, pos, params, state):  # noqa: ANN001, ANN2
                 state.gap_w[foot, point, axis] = _asked_point(asked, asked_rot, lever, axis) - at
 
 
-@compiled
+@piece
 def _read_foot(foot, q, tasks, rot, pos, params, state):  # noqa: ANN001, ANN202
     """Read the anchor points of a foot, and how far it is from where it was asked to be."""
     bodies, points, links = tasks
@@ -258,7 +258,7 @@ def _read_foot(foot, q, tasks, rot, pos, params, state):  # noqa: ANN001, ANN202
     state.residual[foot, 3] = _turn_about_z(rot[body], links[task], state.asked_rot[foot])
 
 
-@compiled
+@piece
 def _turn_about_z(body, link, asked):  # noqa: ANN001, ANN202
     """Return by how much ``body link`` is turned about z from ``asked`` (the twist of ``body link asked^T``)."""
     cosine, sine = 0.0, 0.0

@@ -104,9 +104,16 @@ def _forget_floor(q: np.ndarray, problem: FrameProblem, work: Workspace) -> bool
 @inlined
 def _adopt(trial: np.ndarray, work: Workspace, q: np.ndarray) -> None:
     """Go on from the trial."""
-    q[:] = trial
-    work.hessian[:] = work.trial_hessian
-    work.gradient[:] = work.trial_gradient
+    copy_numbers(trial, q)
+    copy_numbers(work.trial_hessian, work.hessian)
+    copy_numbers(work.trial_gradient, work.gradient)
+
+
+@inlined
+def copy_numbers(source: np.ndarray, out: np.ndarray) -> None:
+    """Copy a row of numbers; compiled ``out[:] = source`` would first form a sentence for lengths that differ."""
+    for i in range(len(out)):
+        out[i] = source[i]
 
 
 @compiled
@@ -220,12 +227,12 @@ def solve_frames(
         How often the cost of a frame was evaluated.
     """
     evaluations = 1
-    q[0] = start
+    copy_numbers(start, q[0])
     cost[0] = frame_quadratic(q[0], frame_of(target, 0), problem, work, work.hessian, work.gradient)
     for t in range(1, len(q)):
         before = q[t - 1, 7:]
         speed_box(before, problem.tree, reach, work.lower, work.upper)
-        q[t] = q[t - 1]
+        copy_numbers(q[t - 1], q[t])
         cost[t], used = solve_frame(
             q[t],
             work.lower,

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 from numba.core.caching import FunctionCache
+from numba.core.registry import CPUDispatcher
 
 _Function = TypeVar("_Function", bound=Callable)
 
 # Sums may be reordered and fused, which is what lets loops use vector instructions; but NaN stays NaN, so that a
-# bad number shows instead of turning into a pose.
-_OPTIONS = {"fastmath": {"nsz", "contract", "reassoc", "arcp"}, "error_model": "numpy"}
-_compile = numba.njit(**_OPTIONS)
-_compile_inlined = numba.njit(**_OPTIONS, forceinline=True)
+# bad number shows instead of turning into a pose. Without numba's runtime nothing can be allocated, and no references
+# to arrays are counted, which a record of some tens of arrays would have to be at every call.
+_OPTIONS = {
+    "nopython": True,
+    "fastmath": {"nsz", "contract", "reassoc", "arcp"},
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cfunc_wrapper": True,
+}
 
 
 @cache
@@ -40,22 +45,52 @@ class _KernelCache(FunctionCache):
         return (*super()._index_key(sig, codegen), _kernels_digest())
 
 
+class _Piece(CPUDispatcher):
+    """A function for compiled callers, which needs nothing to unpack Python's objects; that often is most of the code.
+
+    Called from Python, as tests do, it is compiled once more inside a function that has it.
+    """
+
+    def add_overload(self, cres: Any) -> None:
+        """Keep compiled code from Python, which could not call it."""
+        self.overloads[tuple(cres.signature.args)] = cres
+
+    def __call__(self, *args: Any) -> Any:
+        """Call from Python."""
+        return self._for_python(*args)
+
+    @cached_property
+    def _for_python(self) -> Any:
+        piece = self
+
+        def call(*args):  # noqa: ANN002, ANN202
+            return piece(*args)
+
+        return CPUDispatcher(call, targetoptions=_OPTIONS)
+
+
 def _cached(dispatcher: Any) -> Any:
     dispatcher._cache = _KernelCache(dispatcher.py_func)
     return dispatcher
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile a function for the types it is first called with."""
-    return cast("_Function", _cached(_compile(function)))
+    """Compile a function that Python calls, for the types it is first called with."""
+    return cast("_Function", _cached(CPUDispatcher(function, targetoptions=_OPTIONS)))
+
+
+def piece(function: _Function) -> _Function:
+    """Compile a function that compiled code calls."""
+    return cast("_Function", _cached(_Piece(function, targetoptions=_OPTIONS | {"no_cpython_wrapper": True})))
 
 
 def inlined(function: _Function) -> _Function:
-    """Like :func:`compiled`, but copied into every caller: for small pieces, whose calls would cost more than they do.
+    """Like :func:`piece`, but copied into every caller: for small pieces, whose calls would cost more than they do.
 
     A record of arrays is handed to a function number by number, some hundreds of them.
     """
-    return cast("_Function", _cached(_compile_inlined(function)))
+    options = _OPTIONS | {"no_cpython_wrapper": True, "forceinline": True}
+    return cast("_Function", _cached(_Piece(function, targetoptions=options)))
 
 
 def plain(array: np.ndarray, dtype: type = np.float64) -> np.ndarray:

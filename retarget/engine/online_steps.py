@@ -17,7 +17,7 @@ from retarget.clip_target import FrameTarget
 from retarget.engine.foot_anchors import AnchorParams, AnchorState, lead_feet, take_hold
 from retarget.engine.frame_problem import FrameProblem, Workspace
 from retarget.engine.frame_solver import solve_frame
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, piece
 from retarget.engine.quadratic import carried, integrate, place_bodies
 from retarget.target_map import TargetMap, map_frame, matrices_from_quats
 
@@ -188,7 +188,7 @@ def run_frames(pos, quat_wxyz, prob, dt, part, params, state, scratch, answer): 
             _write_residuals(frame, state.q, tasks, work.rot, work.pos, targets.asked_pos, targets.asked_rot, answer)
 
 
-@compiled
+@piece
 def _same(a, b):  # noqa: ANN001, ANN202
     """Tell whether two configurations are the same."""
     count = 0
@@ -197,7 +197,7 @@ def _same(a, b):  # noqa: ANN001, ANN202
     return count == len(a)
 
 
-@compiled
+@piece
 def _begin_world(pos, start_origin, mapping):  # noqa: ANN001, ANN202
     """Let the human's world shrink about where the human begins."""
     for task in range(len(mapping.ratio)):
@@ -209,7 +209,7 @@ def _begin_world(pos, start_origin, mapping):  # noqa: ANN001, ANN202
                 mapping.origin[task, axis] += (1.0 - mapping.ratio[task]) * start
 
 
-@compiled
+@piece
 def _tell_contacts(pos, prob, dt, params, body, state, targets):  # noqa: ANN001, ANN202
     """Tell what bears weight: by the estimator's word where it gives it, else from speed and height."""
     point, told, begun = targets.contact_point, targets.told, state.begun[0]
@@ -225,7 +225,7 @@ def _tell_contacts(pos, prob, dt, params, body, state, targets):  # noqa: ANN001
         state.standing[region] = told[region]
 
 
-@compiled
+@piece
 def _set_targets(pos, quat_wxyz, floor, mapping, prices, targets):  # noqa: ANN001, ANN202
     """Map the human's poses onto targets at the table's prices."""
     pos_w, rot_w, asked_pos, asked_rot = targets.pos_w, targets.rot_w, targets.asked_pos, targets.asked_rot
@@ -246,7 +246,7 @@ def _set_targets(pos, quat_wxyz, floor, mapping, prices, targets):  # noqa: ANN0
     targets.planted[:] = False
 
 
-@compiled
+@piece
 def _set_box(dt, speed, weight, carry, q, velocity, least, most, box):  # noqa: ANN001, ANN202
     """Set how far joints may move, and what they stay near."""
     lower, upper, reference, price = box.lower, box.upper, box.reference, box.reference_weight
@@ -260,7 +260,7 @@ def _set_box(dt, speed, weight, carry, q, velocity, least, most, box):  # noqa: 
         price[joint] = weight[joint] / np.sqrt(dt)
 
 
-@compiled
+@piece
 def _move_on(dt, share, velocity, q, box):  # noqa: ANN001, ANN202
     """Begin where the robot would be if it went on as before, which saves the solver a step."""
     before, step = box.before, box.step
@@ -271,7 +271,7 @@ def _move_on(dt, share, velocity, q, box):  # noqa: ANN001, ANN202
     integrate(before, step, q)
 
 
-@compiled
+@piece
 def _set_velocity(before, q, dt, velocity):  # noqa: ANN001, ANN202
     """Set the velocity between two frames; the base's turn is short, so that twice the sine of its half will do."""
     for i in range(3):
@@ -286,7 +286,7 @@ def _set_velocity(before, q, dt, velocity):  # noqa: ANN001, ANN202
         velocity[i] = (q[i + 1] - before[i + 1]) / dt
 
 
-@compiled
+@piece
 def _write_answer(frame, q, contacts, let_go, answer):  # noqa: ANN001, ANN202
     """Write configuration and contacts of a frame."""
     for i in range(len(q)):
@@ -301,7 +301,7 @@ def _write_answer(frame, q, contacts, let_go, answer):  # noqa: ANN001, ANN202
         answer.let_go[frame, foot] = let_go[foot]
 
 
-@compiled
+@piece
 def _write_residuals(frame, q, tasks, rot, pos, asked_pos, asked_rot, answer):  # noqa: ANN001, ANN202
     """Write how far the tracked points of a frame are from where they were asked to be."""
     bodies, points, links = tasks
@@ -313,7 +313,7 @@ def _write_residuals(frame, q, tasks, rot, pos, asked_pos, asked_rot, answer):  
         answer.rot_residual[frame, task] = _angle(rot[body], links[task], asked_rot[task])
 
 
-@compiled
+@piece
 def _angle(body, link, asked):  # noqa: ANN001, ANN202
     """Return the angle between ``body link`` and ``asked``, accurate near zero: from ``|A - B|^2 = 8 sin^2(a / 2)``."""
     square = 0.0

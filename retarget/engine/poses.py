@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from retarget.engine.frame_problem import FrameProblem, Workspace
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, piece
 from retarget.engine.quadratic import place_bodies
 
 
@@ -58,7 +58,7 @@ def _fill(q, problem, work, pos_w, rot_w, patch_height):  # noqa: ANN001, ANN202
             patch_height[t, patch] = q[t, 2] + work.pos[body, 2] + lowest - problem.patch_radius[patch]
 
 
-@compiled
+@piece
 def _turned(rot, vector, axis):  # noqa: ANN001, ANN202
     """One coordinate of a rotated vector."""
     return rot[axis, 0] * vector[0] + rot[axis, 1] * vector[1] + rot[axis, 2] * vector[2]

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from retarget.clip_target import ClipTarget, FrameTarget
 from retarget.engine.collision_terms import add_collisions
 from retarget.engine.frame_problem import FrameProblem, Workspace
-from retarget.engine.jit import compiled, inlined
+from retarget.engine.jit import compiled, inlined, piece
 from retarget.engine.rotation_error import rotation_error
 from retarget.engine.tree import KinematicTree
 
@@ -265,7 +265,7 @@ def add_pull(
     return cost
 
 
-@compiled
+@piece
 def frame_quadratic(
     q: Float[np.ndarray, " nq"],
     target: FrameTarget,
@@ -336,7 +336,7 @@ def clip_quadratic(
         cost[t] = frame_quadratic(q[t], frame_of(target, t), problem, work, hessian[t], gradient[t])
 
 
-@compiled
+@piece
 def integrate(q: Float[np.ndarray, " nq"], step: Float[np.ndarray, " nv"], out: Float[np.ndarray, " nq"]) -> None:
     """Set ``out`` to where a step from ``q`` leads."""
     for k in range(3):
