@@ -27,8 +27,8 @@ from robots.model import RobotModel
 ANCHOR_WEIGHTS = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 """Prices of a standing foot's distance from its anchor [1/m]."""
 
-ROTATION_WEIGHTS = (5.0, 6.0, 8.0, 10.0, 14.0, 20.0)
-"""Least prices of an angle [1/rad]."""
+TURN_FACTORS = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0)
+"""Times the table's prices of angles."""
 
 BAR_SKATE_CMS = 0.35
 BAR_ORI_DEG = 7.0
@@ -61,34 +61,34 @@ def sweep_feet(
     for weight in sorted({*weights, default.planting.anchor_weight}):
         config = replace(default, planting=replace(default.planting, anchor_weight=weight))
         chosen = weight == default.planting.anchor_weight
-        points.append(_point(robot, clips, _solved(robot, clips, config), f"{weight:g} /m", chosen=chosen))
+        points.append(_point(robot, clips, _solved(robot, clips, config), f"feet {weight:g} /m", chosen=chosen))
     return points
 
 
 def sweep_turns(
-    robot: RobotModel, clips: Sequence[BenchClip], weights: Sequence[float] = ROTATION_WEIGHTS
+    robot: RobotModel, clips: Sequence[BenchClip], factors: Sequence[float] = TURN_FACTORS
 ) -> list[TradeOffPoint]:
-    """Score the clip mode at several least prices of an angle, as a user would set them: with a table of their own."""
+    """Score the clip mode at several prices of angles, as a user would set them: with a table of their own."""
     default = clip_config()
     points = []
     with TemporaryDirectory() as folder:
-        for weight in weights:
-            table = _table_with(default.correspondence, weight, Path(folder) / f"{weight:g}.toml")
+        for factor in factors:
+            table = _table_with(default.correspondence, factor, Path(folder) / f"{factor:g}.toml")
             motions = _solved(robot, clips, replace(default, correspondence=str(table)))
-            points.append(_point(robot, clips, motions, f"{weight:g} /rad"))
+            points.append(_point(robot, clips, motions, f"angles x {factor:g}", chosen=factor == 1.0))
     return points
 
 
-def _table_with(name: str, least: float, path: Path) -> Path:
-    """Copy a table that ships with the product, rotation weights raised to at least a number."""
+def _table_with(name: str, factor: float, path: Path) -> Path:
+    """Copy a table that ships with the product, with other rotation weights."""
     text = (CORRESPONDENCE_DIR / f"{name}.toml").read_text(encoding="utf-8")
-    raised = re.sub(
+    scaled = re.sub(
         r"^rotation_weight = ([0-9.]+)$",
-        lambda found: f"rotation_weight = {max(float(found[1]), least)}",
+        lambda found: f"rotation_weight = {factor * float(found[1])}",
         text,
         flags=re.MULTILINE,
     )
-    path.write_text(raised, encoding="utf-8")
+    path.write_text(scaled, encoding="utf-8")
     return path
 
 
@@ -123,7 +123,7 @@ def drawn(curves: Sequence[Sequence[TradeOffPoint]], gmr: TradeOffPoint) -> np.n
         cv2.polylines(picture, [along], isClosed=False, color=colour, thickness=2, lineType=cv2.LINE_AA)
         colours |= {id(point): _MARK if point.chosen else colour for point in curve}
     taken: list[tuple[int, int]] = []
-    for point in sorted(everything, key=lambda point: not point.chosen):
+    for point in sorted(everything, key=lambda point: (not point.chosen, point is not gmr)):
         x, y = place(point)
         cv2.circle(picture, (x, y), 8 if point.chosen else 5, colours[id(point)], -1, cv2.LINE_AA)
         if all(abs(x - other) > 70 or abs(y - level) > 15 for other, level in taken):  # a crowd needs one label
@@ -139,7 +139,7 @@ def _axes(picture: np.ndarray, points: Sequence[TradeOffPoint]) -> Callable[[Tra
     skates = [max(point.skate_cms, 1e-3) for point in points] + [BAR_SKATE_CMS]
     angles = [point.ori_deg for point in points] + [BAR_ORI_DEG]
     low_x, high_x = np.floor(np.log10(min(skates))), np.ceil(np.log10(max(skates)))
-    low_y, high_y = np.floor(min(angles) - 0.25), np.ceil(max(angles) + 0.25)
+    low_y, high_y = np.floor(2.0 * min(angles) - 0.5) / 2.0, np.ceil(2.0 * max(angles) + 0.5) / 2.0
 
     def pixel(skate: float, angle: float) -> tuple[int, int]:
         x = (np.log10(max(skate, 1e-3)) - low_x) / (high_x - low_x)
@@ -153,7 +153,7 @@ def _axes(picture: np.ndarray, points: Sequence[TradeOffPoint]) -> Callable[[Tra
         bottom, top = pixel(10.0**decade, low_y), pixel(10.0**decade, high_y)
         cv2.line(picture, bottom, top, _GRID, 1)
         _write(picture, f"{10.0**decade:g}", (bottom[0] - 12, bottom[1] + 22))
-    for angle in np.arange(low_y, high_y + 0.5):
+    for angle in np.arange(low_y, high_y + 0.25, 0.5):
         left, right = pixel(10.0**low_x, angle), pixel(10.0**high_x, angle)
         cv2.line(picture, left, right, _GRID, 1)
         _write(picture, f"{angle:g}", (left[0] - 40, left[1] + 5))
@@ -162,9 +162,12 @@ def _axes(picture: np.ndarray, points: Sequence[TradeOffPoint]) -> Callable[[Tra
         (pixel(10.0**low_x, BAR_ORI_DEG), pixel(10.0**high_x, BAR_ORI_DEG)),
     ):
         cv2.line(picture, start, end, _MARK, 1, cv2.LINE_AA)
+    bar_x, bar_y = pixel(BAR_SKATE_CMS, BAR_ORI_DEG)
+    _write(picture, f"asked for: <= {BAR_SKATE_CMS:g} cm/s", (bar_x + 6, _TOP + 18), _MARK)
+    _write(picture, f"<= {BAR_ORI_DEG:g} deg", (width - _RIGHT - 90, bar_y - 8), _MARK)
     _write(
         picture,
-        "skate in stance [cm/s], at several prices of a standing foot [1/m] and least prices of an angle [1/rad]",
+        "skate in stance [cm/s]; prices of standing feet and of angles, one changed at a time",
         (_LEFT, height - 25),
     )
     _write(picture, "orientation [deg]", (10, 24))

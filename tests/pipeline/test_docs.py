@@ -1,0 +1,23 @@
+"""What the documentation shows as code runs as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_samples_of_the_retargeting_guide_run_one_after_the_other(capsys: pytest.CaptureFixture[str]):
+    """A guide whose samples fail is worse than none; the two lost frames must be the only ones that are missing."""
+    samples = re.findall(r"^```python\n(.*?)^```", (DOCS / "retargeting.md").read_text(encoding="utf-8"), re.M | re.S)
+    names: dict = {}
+    for number, sample in enumerate(samples):
+        exec(compile(sample, f"retargeting.md, sample {number}", "exec"), names)
+    assert len(samples) == 2
+    assert len(names["qpos"]) == len(names["human"]) - 2
+    assert np.isfinite(names["qpos"]).all()
+    assert "frames_missed" in capsys.readouterr().out
