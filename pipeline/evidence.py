@@ -70,7 +70,7 @@ class Evidence:
     image_size: tuple[int, int]
     """Width and height [px]."""
     K: Float[np.ndarray, "3 3"]
-    """Camera intrinsics [px]."""
+    """Camera intrinsics [px]; where the lens zooms, those that boxes and keypoints are given for in all frames."""
     K_source: str
     """Where the focal length came from: ``user``, ``metadata`` or ``default``."""
     boxes: Float[np.ndarray, "frames 4"]
@@ -88,6 +88,8 @@ class Evidence:
     kp_trust: Float[np.ndarray, "frames 21"] | None = None
     """Weight in [0, 1] of each keypoint, COCO-17 then feet, beyond its confidence: 0 = known to be wrong. What is
     not given is 1."""
+    zoom: Float[np.ndarray, " frames"] | None = None
+    """Focal length of each frame's picture in units of that of ``K``. What is not given is 1."""
     gravity_c0: Float[np.ndarray, " 3"] | None = None
     """Unit vector of gravity in the first frame's camera axes, where something told it."""
     undecoded_s: float = 0.0
@@ -119,6 +121,10 @@ class Evidence:
         checked["kp_trust"] = checked_array("kp_trust", trust, ("frames", len(KEYPOINT_NAMES)), dims)
         if (checked["kp_trust"] < 0).any() or (checked["kp_trust"] > 1).any():
             raise InvalidArray("kp_trust", problem="holds a weight outside [0, 1]")
+        zoom = np.ones(len(self.flags)) if self.zoom is None else self.zoom
+        checked["zoom"] = checked_array("zoom", zoom, ("frames",), dims)
+        if (checked["zoom"] <= 0).any():
+            raise InvalidArray("zoom", problem="must be positive")
         checked["remarks"] = tuple(self.remarks)
         checked["image_size"] = (int(self.image_size[0]), int(self.image_size[1]))
         if self.gravity_c0 is not None:
@@ -128,3 +134,8 @@ class Evidence:
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.timestamps)
+
+    def in_picture(self, points_px: Float[np.ndarray, "points 2"], frame: int) -> Float[np.ndarray, "points 2"]:
+        """Return where points given for ``K`` lie in the video's own picture of a frame [px]."""
+        assert self.zoom is not None  # filled when the evidence was made
+        return (points_px - self.K[:2, 2]) * self.zoom[frame] + self.K[:2, 2]

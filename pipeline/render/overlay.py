@@ -51,7 +51,7 @@ def draw_evidence(
     scale = np.array([picture.shape[1], picture.shape[0]]) / evidence.image_size
     flags = FrameFlag(int(evidence.flags[frame]))
     keypoints = np.concatenate([evidence.kp2d[frame], evidence.foot_kp2d[frame]])
-    points = _to_pixels(keypoints[:, :2] * scale)
+    points = _to_pixels(evidence.in_picture(keypoints[:, :2], frame) * scale)
     is_sure = keypoints[:, 2] >= min_confidence
     thick = max(1, round(min(picture.shape[:2]) / 240))
     for a, b, color in _BONES:
@@ -60,7 +60,7 @@ def draw_evidence(
         if index in _FACE:  # five points on one face hide it; the nose stays
             continue
         cv2.circle(canvas, point, thick + 1, _MIDDLE, -1 if sure else 1, cv2.LINE_AA)
-    corners = _to_pixels(evidence.boxes[frame].reshape(2, 2) * scale)
+    corners = _to_pixels(evidence.in_picture(evidence.boxes[frame].reshape(2, 2), frame) * scale)
     cv2.rectangle(canvas, corners[0], corners[1], _BOX_UNSEEN if FrameFlag.NO_PERSON in flags else _BOX_SEEN, 1)
     if flags:
         text = ", ".join(flag.name.lower().replace("_", " ") for flag in FrameFlag if flag in flags and flag.name)

@@ -96,6 +96,7 @@ def evidence_of(recording: Recording, clip: Clip, config: ClipConfig) -> Evidenc
         landmarks_w=on_times(track.landmarks_w[seen].astype(np.float64)),
         R_w2c=_from_first(resample_rotations(native_times, recording.R_w2c[native], times)),
         flags=flags,
+        zoom=np.interp(times, native_times, recording.zoom[native]),
         kp_trust=resample_confidence(seen_at, track.kp_trust[seen].astype(np.float64), times) * ~absent[:, None],
         undecoded_s=recording.undecoded_s,
         remarks=recording.remarks,

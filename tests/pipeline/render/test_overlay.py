@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,15 @@ def test_marks_lie_where_the_evidence_says_at_any_size(scale):
     rows, columns = np.nonzero(drawn.any(axis=2))
     box = np.array([columns.min(), rows.min(), columns.max(), rows.max()]) / scale
     assert box == pytest.approx([100, 60, 220, 180], abs=2)
+
+
+def test_marks_follow_the_lens():
+    """Evidence is given for one focal length, the picture beneath the marks is the zoomed one."""
+    zoomed = replace(_evidence(), zoom=np.array([1.5]))
+    center = zoomed.K[:2, 2]
+    drawn = draw_evidence(np.zeros((240, 320, 3), dtype=np.uint8), zoomed, 0)
+    column, row = np.rint((np.array([160.0, 120.0]) - center) * 1.5 + center).astype(int)
+    assert drawn[row, column].min() > 200
 
 
 def test_the_source_picture_stays_as_it_is():

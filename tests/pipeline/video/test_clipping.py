@@ -93,6 +93,10 @@ def test_a_zoom_does_not_reach_the_evidence(times):
     found, expected = (evidence_of(r, whole_with(), ClipConfig()) for r in (recording, plain))
     for name in ("kp2d", "foot_kp2d", "boxes"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-3)
+    k = 130
+    now = 1.0 + 0.6 * (found.timestamps[k] - 2.0) / 3.0
+    back = found.in_picture(found.kp2d[k, :, :2], k)  # what is drawn on the video's own picture
+    np.testing.assert_allclose(back, (expected.kp2d[k, :, :2] - c) * now + c, atol=0.1)
 
 
 def test_each_shot_is_a_clip_of_its_own(times):
