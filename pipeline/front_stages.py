@@ -72,7 +72,7 @@ def _with_facts(config: VideoConfig, clip: Clip) -> VideoConfig:
 def _evidence_stage(settings: Settings) -> Stage:
     return Stage(
         name="evidence",
-        version=3,
+        version=4,
         config=settings.clips.fps,
         reads=("recording",),
         result=Evidence,
