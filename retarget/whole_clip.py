@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 from retarget.centre_of_mass import CentreOfMass
 from retarget.clip_cost import ClipCost, ClipEngine, SmoothnessConfig
 from retarget.clip_descent import Descent, DescentConfig, descend
+from retarget.clip_starts import FollowingEngine, best_of, followed_both_ways
 from retarget.clip_target import ClipTarget
 from retarget.contacts import Span
 from retarget.speed_limits import limits_in_use, too_fast, within_speed
@@ -40,6 +41,9 @@ class WholeClipConfig:
     solved on in their neighbourhoods."""
     coarse_tolerance: float = 2e-2
     """The same for the levels before the last."""
+    change_price: float = 2.0
+    """Price of going over from one start to another, times their squared distance and the frame rate [s/rad^2]: of the
+    least acceleration that takes a joint there in 0.15 s, and of being off the targets meanwhile."""
     soft_floor: float = 0.3
     """Share of the engine's price of the floor that is charged until a last descent from there. Contacts are stiff, and
     stiff terms allow short steps only; most of the way is made before they are."""
@@ -183,10 +187,25 @@ class WholeClipSolver:
         for coarse, fine in pairwise([*levels, levels[-1]]):
             part, rate = target.part(coarse), _mean_rate(coarse, fps)
             cost = self._cost(self._soft_engine, part, rate, _spans_among(flight, coarse))
-            found = descend(cost, q, self._tree, self._config.descent, tolerance=self._config.coarse_tolerance)
-            q = _interpolated(coarse, found.q, fine)
+            settings, tolerance = self._config.descent, self._config.coarse_tolerance
+            q = descend(cost, q, self._tree, settings, tolerance=tolerance).q
+            if fine is levels[-1] and coarse is not fine:
+                better = self._best_start(q, part, rate)
+                if better is not q:
+                    q = descend(cost, better, self._tree, settings, tolerance=tolerance).q
+            q = _interpolated(coarse, q, fine)
             progress(len(coarse), 2 * n_frames)
         return q
+
+    def _best_start(self, q: Float[np.ndarray, "frames nq"], target: ClipTarget, fps: float) -> np.ndarray:
+        """Mix a solution with ways that follow the clip from frame to frame, where these are better."""
+        if not isinstance(self._engine, FollowingEngine):
+            return q
+        calm = self._config.smoothness.joint_velocity
+        ways = followed_both_ways(self._engine, target, self._speed, fps, calm)
+        price = self._config.change_price * fps
+        best = best_of((q, *ways), lambda way: self._soft_engine.evaluate(way, target).cost, self._tree, price)
+        return q if np.array_equal(best, q) else best
 
     def _turned_first(self, target: ClipTarget, fps: float) -> Float[np.ndarray, "frames nq"]:
         """Start in the neutral pose and meet orientations only: a limb pulled by its end may fold the wrong way."""
