@@ -1,1 +1,4 @@
-"""How a human motion becomes a robot motion: correspondence, contacts, Pinocchio IK."""
+"""How a human motion becomes a robot motion, whole clips at once or frame by frame as they come.
+
+Begin with :mod:`retarget.retargeter` and :mod:`retarget.online`.
+"""

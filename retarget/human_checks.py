@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from retarget.correspondence import Correspondence
 from retarget.exceptions import ImplausibleLegLength, ImplausibleSpeed, NotZUp
-from retarget.targets import human_rest, leg_lengths
+from retarget.rest_pose import human_rest, leg_lengths
 
 PLAUSIBLE_LEG_M = (0.35, 1.3)
 """Hip to ankle, from a small child to taller than anybody [m]."""

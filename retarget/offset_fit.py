@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 
 from retarget.clip_target import ClipTarget
 from retarget.exceptions import NothingToFit
-from robots.arrays import freeze_fields
+from robots.arrays import checked_array, freeze_fields
 
 Solve = Callable[[ClipTarget], Float[np.ndarray, "frames nq"]]
 """Follows targets: configurations of all frames."""
@@ -70,9 +70,8 @@ class OffsetFit:
     """Whether the last sweep hardly helped, so that more would not."""
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only."""
-        arrays = ("offset_m", "before_m", "after_m", "turn_before_rad", "turn_after_rad")
-        freeze_fields(self, {name: _frozen(getattr(self, name)) for name in arrays})
+        """Check shapes and make the arrays read-only."""
+        freeze_fields(self, _checked(self, ("tasks",)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,9 +92,8 @@ class HeldOut:
     """Frames of each clip: the weights of means over clips."""
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only."""
-        arrays = ("offset_m", "before_m", "after_m", "turn_before_rad", "turn_after_rad")
-        freeze_fields(self, {name: _frozen(getattr(self, name)) for name in arrays})
+        """Check shapes and make the arrays read-only."""
+        freeze_fields(self, _checked(self, ("clips", "tasks")))
 
     def mean(self, per_clip: Float[np.ndarray, "clips tasks"]) -> Float[np.ndarray, " tasks"]:
         """Mean over all frames of all clips."""
@@ -254,8 +252,9 @@ def _angle(rot: Float[np.ndarray, "... 3 3"], other: Float[np.ndarray, "... 3 3"
     return 2.0 * np.arcsin(np.clip(chord / np.sqrt(8.0), 0.0, 1.0))
 
 
-def _frozen(array: np.ndarray) -> np.ndarray:
-    """Return a read-only copy."""
-    copy = np.array(array)
-    copy.setflags(write=False)
-    return copy
+def _checked(record: OffsetFit | HeldOut, shape: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return the arrays of a record, checked and read-only."""
+    names = ("before_m", "after_m", "turn_before_rad", "turn_after_rad")
+    dims: dict[str, int] = {}
+    arrays = {name: checked_array(name, getattr(record, name), shape, dims) for name in names}
+    return {**arrays, "offset_m": checked_array("offset_m", record.offset_m, (*shape, 3), dims)}

@@ -21,9 +21,6 @@ SMPL_JOINT_NAMES = (
 SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 """Parent of each joint, -1 for the root."""
 
-N_BODY_POSE = 21
-"""Joints that ``body_pose`` rotates: all but the pelvis and the two hand leaves."""
-
 
 def local_rotations(
     global_orient: Float[np.ndarray, "frames 3"], body_pose: Float[np.ndarray, "frames 21 3"]

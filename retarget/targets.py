@@ -1,8 +1,8 @@
-"""Turns a human's body frames into target poses for a robot's links: one orientation offset a link, one scale.
+"""Turns a human's motion into target poses of a robot's links, as a table says.
 
-The target skeleton has the robot's bones and the human's directions. The human's world shrinks by the
-ratio of leg lengths, so that strides fit legs and feet that stand still stay still; arms hang from
-where the robot's shoulders would be and are scaled bone by bone.
+By the product's own table the targets have the robot's bones and the human's directions. The human's world shrinks by
+the ratio of leg lengths, so that strides fit legs and feet that stand still stay still; arms hang from where the
+robot's shoulders would be and are scaled bone by bone.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.correspondence import Correspondence
-from retarget.rest_pose import RobotRest, human_rest, leg_lengths, robot_rest, subject_bones
+from retarget.rest_pose import RobotRest, subject_bones
 from retarget.target_map import map_clip, target_map
 from robots.exceptions import UnknownName
-
-__all__ = ["BodyTargets", "RobotRest", "build_targets", "human_points", "human_rest", "leg_lengths", "robot_rest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,10 +45,7 @@ def human_points(
         if name not in column:
             raise UnknownName("human body", name, trajectory.names)
     pos = np.stack(
-        [
-            trajectory.pos_w[:, [column[n] for n in body.human_point_of or (body.human,)]].mean(axis=1)
-            for body in correspondence.bodies
-        ],
+        [trajectory.pos_w[:, [column[name] for name in names]].mean(axis=1) for names in correspondence.human_points],
         axis=1,
     )
     quat = trajectory.quat_wxyz_w[:, [column[body.human] for body in correspondence.bodies]]

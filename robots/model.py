@@ -35,7 +35,7 @@ class RobotModel:
     velocity_limit: Float[np.ndarray, " joints"]
     """Joint speeds that are never to be passed [rad/s]."""
     velocity_limit_soft: Float[np.ndarray, " joints"]
-    """Joint speeds of the strictest published description, for warnings [rad/s]."""
+    """Joint speeds of the strictest published description; what motions keep unless more is asked for [rad/s]."""
     effort_limit: Float[np.ndarray, " joints"]
     """Joint torques that are never to be passed [N m]."""
     effort_limit_soft: Float[np.ndarray, " joints"]
