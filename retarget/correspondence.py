@@ -93,7 +93,10 @@ class ContactMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeldedLink:
-    """Where a link is found on a robot whose joint before it is locked, so that the link is part of another."""
+    """Where a link is found on a robot whose joint before it is locked, and what is asked of it there.
+
+    A hand that cannot turn in its wrist can still be where the human's hand is: then that point is what to follow.
+    """
 
     link: str
     """The link that it is part of, with parallel axes."""
@@ -102,8 +105,24 @@ class WeldedLink:
     rotation_weight: float = 0.0
     """Price of the angle between the welded link and its target [1/rad], in place of the body's own.
 
-    A hand that cannot turn in its wrist would else turn the whole arm.
+    Asked for its orientation, a hand that cannot turn in its wrist would turn the whole arm.
     """
+    position_weight: float | None = None
+    """Price of distance between the welded link's point and its target [1/m]; none for the body's own."""
+    human_point_of: tuple[str, ...] = ()
+    """Human bodies whose mean position is followed; empty for what the body follows."""
+    robot_point_m: Vector | None = None
+    """Shift of the point that follows, in the frame of the welded link [m]; none for the body's own."""
+
+    def taken(self, body: BodyMatch) -> BodyMatch:
+        """Return a body whose link is welded as a robot without the joint takes it."""
+        return replace(
+            body,
+            rotation_weight=self.rotation_weight,
+            position_weight=body.position_weight if self.position_weight is None else self.position_weight,
+            human_point_of=self.human_point_of or body.human_point_of,
+            robot_point_m=body.robot_point_m if self.robot_point_m is None else self.robot_point_m,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +168,7 @@ class Correspondence:
                 raise self._invalid(f"the foot '{human}' is not a body placed in the world")
             if self.leg_top(human) is None:
                 raise self._invalid(f"the foot '{human}' hangs from no body that is fixed to the trunk")
-        if any(not 0.0 <= welded.rotation_weight < np.inf for welded in self.welded.values()):
-            raise self._invalid("a welded link has a negative weight")
+        self._check_welded()
         self._check_contacts()
 
     def _check_numbers(self, body: BodyMatch) -> None:
@@ -165,6 +183,12 @@ class Correspondence:
             raise self._invalid(f"'{body.human}' has a scale that is not positive, or is fixed to its parent")
         if body.rotation_offset_wxyz is not None and abs(np.linalg.norm(body.rotation_offset_wxyz) - 1.0) > 1e-3:
             raise self._invalid(f"'{body.human}' has a rotation offset that is no unit quaternion")
+
+    def _check_welded(self) -> None:
+        """Refuse what no body could be asked for."""
+        for body in self.bodies:
+            if (welded := self.welded.get(body.robot)) is not None:
+                self._check_numbers(welded.taken(body))
 
     def _check_contacts(self) -> None:
         """Refuse regions that are told twice or have no extent."""
@@ -200,7 +224,7 @@ class Correspondence:
         return next(i for i, body in enumerate(self.bodies) if body.human == human)
 
     def on_robot(self, links: Sequence[str]) -> Correspondence:
-        """Return the table as a robot with these links takes it: what is welded is priced as that.
+        """Return the table as a robot with these links takes it: what is welded is followed as that.
 
         Raises:
             UnknownName: The robot has neither a link of the table nor the one that it may be welded to.
@@ -208,8 +232,7 @@ class Correspondence:
         bodies = []
         for body in self.bodies:
             link, _ = self.find_link(body.robot, links)
-            weight = body.rotation_weight if link == body.robot else self.welded[body.robot].rotation_weight
-            bodies.append(replace(body, rotation_weight=weight))
+            bodies.append(body if link == body.robot else self.welded[body.robot].taken(body))
         return replace(self, bodies=tuple(bodies))
 
     def find_link(self, name: str, links: Sequence[str]) -> tuple[str, Float[np.ndarray, " 3"]]:
@@ -227,6 +250,11 @@ class Correspondence:
         if name not in self.welded or self.welded[name].link not in links:
             raise UnknownName("robot link", name, tuple(links))
         return self.welded[name].link, np.array(self.welded[name].offset_m, dtype=float)
+
+    @property
+    def human_points(self) -> tuple[tuple[str, ...], ...]:
+        """Human bodies whose mean position is followed, for each body of the table."""
+        return tuple(body.human_point_of or (body.human,) for body in self.bodies)
 
     @property
     def human_names(self) -> tuple[str, ...]:

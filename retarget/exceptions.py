@@ -20,6 +20,18 @@ class InvalidCorrespondence(RetargetError):
         super().__init__(f"{source}: not a usable correspondence ({problem}).")
 
 
+class SubjectOfAnotherTable(RetargetError):
+    """The bones of a human were measured between other points than a table follows on this robot."""
+
+    def __init__(self, table: str, robot: str) -> None:
+        self.table = table
+        self.robot = robot
+        super().__init__(
+            f"the subject was measured for another table than '{table}' as {robot} takes it: its bones lie between "
+            "other points. Measure it with load_correspondence(...).on_robot(robot.body_names)."
+        )
+
+
 class ImplausibleLegLength(RetargetError):
     """The human is far smaller or larger than a person: mostly a wrong unit."""
 

@@ -26,6 +26,7 @@ from retarget.engine.online_steps import (
     OnlineState,
     run_frames,
 )
+from retarget.exceptions import SubjectOfAnotherTable
 from retarget.online_setup import AnchorConfig, OnlineConfig, contacts_of, new_scratch, online_params
 from retarget.subject import Subject
 from robots.exceptions import InvalidArray, UnknownName
@@ -91,12 +92,15 @@ class OnlineRetargeter:
         Raises:
             InvalidArray: ``fps`` is not a positive number.
             InvalidCorrespondence: The table cannot be read.
+            SubjectOfAnotherTable: The subject was measured for another table, or for a robot with other joints.
             UnknownName: The table names a body, joint or link that human or robot lack.
         """
         if not (np.isfinite(fps) and fps > 0):
             raise InvalidArray("fps", problem=f"must be positive, got {fps}")
         self.robot, self.subject, self.fps, self.config = robot, subject, float(fps), config or OnlineConfig()
-        self.correspondence = load_correspondence(self.config.correspondence)
+        self.correspondence = load_correspondence(self.config.correspondence).on_robot(robot.body_names)
+        if subject.points != self.correspondence.human_points:
+            raise SubjectOfAnotherTable(self.correspondence.name, robot.name)
         self._params = online_params(robot, subject, self.correspondence, self.config)
         self._scratch = new_scratch(self._params, len(subject.names))
         self._state = self._new_state()

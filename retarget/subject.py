@@ -23,8 +23,10 @@ class Subject:
 
     names: tuple[str, ...]
     """Names of the bodies, in the order in which a stream gives them."""
+    points: tuple[tuple[str, ...], ...]
+    """Human bodies whose mean position is followed, for each body of a correspondence, in its order."""
     bones: SubjectBones
-    """Bones of the bodies that a correspondence reads, in its order."""
+    """Bones between these points."""
     ankle_height: float
     """Height of the foot's point above the floor when the foot stands flat [m]."""
 
@@ -35,7 +37,8 @@ class Subject:
                 raise InvalidArray(f"bones.{name}", problem="holds NaN or infinity")
         if not np.isfinite(self.ankle_height):
             raise InvalidArray("ankle_height", problem=f"must be a number of metres, got {self.ankle_height}")
-        freeze_fields(self, {"names": tuple(self.names), "ankle_height": float(self.ankle_height)})
+        points = tuple(tuple(bodies) for bodies in self.points)
+        freeze_fields(self, {"names": tuple(self.names), "points": points, "ankle_height": float(self.ankle_height)})
 
 
 def subject_from_motion(
@@ -45,7 +48,7 @@ def subject_from_motion(
 
     Args:
         trajectory: A motion in which some foot stands flat within its first ``seconds``.
-        correspondence: The table that will be used.
+        correspondence: The table that will be used, as the robot takes it (``on_robot``) where links are welded.
         floor: Height of the floor [m]. If None, it only counts how high feet are above one another; 0 is taken.
         seconds: Time that is looked at [s].
 
@@ -57,6 +60,7 @@ def subject_from_motion(
     feet = [correspondence.index(human) for human in correspondence.feet.values()]
     return Subject(
         names=trajectory.names,
+        points=correspondence.human_points,
         bones=subject_bones(pos[first], rot[first], correspondence),
         ankle_height=standing_height(pos[first][:, feet]) - (floor or 0.0),
     )
@@ -74,7 +78,7 @@ def subject_from_rest_pose(
     Args:
         names: Names of the bodies, in the order in which a stream gives them.
         rest_pos: Their origins at rest [m].
-        correspondence: The table that will be used.
+        correspondence: The table that will be used, as the robot takes it (``on_robot``) where links are welded.
         ankle_height: Height of the foot's point above the floor when the foot stands flat [m].
 
     Raises:
@@ -84,4 +88,9 @@ def subject_from_rest_pose(
     quat[..., 0] = 1.0
     still = BodyTrajectory(fps=1.0, names=tuple(names), pos_w=np.asarray(rest_pos)[None], quat_wxyz_w=quat)
     pos, rot = human_points(still, correspondence)
-    return Subject(names=tuple(names), bones=subject_bones(pos, rot, correspondence), ankle_height=ankle_height)
+    return Subject(
+        names=tuple(names),
+        points=correspondence.human_points,
+        bones=subject_bones(pos, rot, correspondence),
+        ankle_height=ankle_height,
+    )

@@ -128,6 +128,7 @@ def clip_target(
         UnknownName: The trajectory lacks a body of the table.
         CollapsedBone: A human bone has no length.
     """
+    correspondence = correspondence.on_robot(robot.body_names)
     step = max(1, round(trajectory.fps / _FIT_FPS))
     pos, rot = human_points(trajectory, correspondence)
     pos, rot = pos[::step], rot[::step]
@@ -141,8 +142,7 @@ def clip_target(
         human_ankle_height=standing_height(pos[:, feet]),
         robot_ankle_height=float(rest.point_b[feet[0], 2]) - sole,
     )
-    priced = correspondence.on_robot(robot.body_names)
-    weights = np.array([[body.position_weight, body.rotation_weight] for body in priced.bodies])
+    weights = np.array([[body.position_weight, body.rotation_weight] for body in correspondence.bodies])
     shape = (len(pos), len(weights))
     return ClipTarget(
         pos_w=targets.pos_w,
@@ -163,7 +163,8 @@ def fit_table(
 ) -> TableFit:
     """Fit offsets of the bodies whose position counts; root and feet keep theirs.
 
-    The root is held because a shift of everything is no property of a body, the feet because the floor holds them.
+    The root is held because a shift of everything is no property of a body, the feet because the floor holds them,
+    welded links because the table's offsets are those of a robot that can turn them.
     Offsets of bodies that are mirror images of each other at rest are mirror images.
 
     Args:
@@ -177,9 +178,10 @@ def fit_table(
         NothingToFit: There is no motion, or no body whose position counts is free.
         UnknownName: A motion lacks a body of the table, or the table names a link that the robot lacks.
     """
-    kept = {correspondence.bodies[0].human, *correspondence.feet.values(), *hold}
+    welded = {body.human for body in correspondence.bodies if body.robot not in robot.body_names}
+    kept = {correspondence.bodies[0].human, *correspondence.feet.values(), *welded, *hold}
     held = np.array([body.human in kept for body in correspondence.bodies])
-    bare = _with_offsets(correspondence, np.zeros((len(held), 3)), ~held)
+    bare = _with_offsets(correspondence.on_robot(robot.body_names), np.zeros((len(held), 3)), ~held)
     rest = robot_rest(robot.pin_model(), bare)
     if not trajectories:
         raise NothingToFit("there are no motions; give at least one")

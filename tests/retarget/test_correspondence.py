@@ -103,6 +103,8 @@ def test_rest_axes_carry_forward_to_x_and_up_to_z(retargeter):
         ('region = "right_hand"', 'region = "left_hand"', "the contact region 'left_hand' appears twice"),
         ("radius_m = 0.018", "radius_m = -0.018", "'left_hand' has no points, or a negative radius"),
         ('placement = "rigid"', 'placement = "rigid"\noffset_m = [0.0, nan, 0.0]', "'spine3' holds NaN or infinity"),
+        ("position_weight = 40.0", "position_weight = -4.0", "'left_wrist' has a negative weight"),
+        ("robot_point_m = [0.066, 0.0, 0.0]", "robot_point_m = [nan, 0.0, 0.0]", "'left_wrist' holds NaN"),
         ("rotation_weight", "rotation_wieght", "rotation_wieght"),
         ("[feet]", "[feet", "not a usable correspondence"),
     ],
@@ -126,14 +128,41 @@ def test_a_robot_with_welded_wrists_takes_the_same_table(robot):
     np.testing.assert_allclose(welded.point_b[others], full.point_b[others], atol=1e-9)
 
 
-def test_a_welded_hand_does_not_turn_the_arm():
-    """It cannot turn as the human's does; asked to, it doubles the distance of elbow and wrist (docs say how much)."""
+def test_a_welded_hand_is_followed_where_it_is_and_not_asked_to_turn():
+    """It cannot turn as the human's does, but be where the human's is; everything else is asked for as before."""
     correspondence = load_correspondence("smpl_to_g1")
     assert correspondence.on_robot(load_g1("29dof").body_names) == correspondence
     welded = correspondence.on_robot(load_g1("23dof").body_names)
+    assert welded.on_robot(load_g1("23dof").body_names) == welded
     for before, after in zip(correspondence.bodies, welded.bodies, strict=True):
-        weight = 0.0 if before.human.endswith("wrist") else before.rotation_weight
-        assert after == replace(before, rotation_weight=weight)
+        if before.human.endswith("wrist"):
+            hand = before.human.replace("wrist", "hand")
+            before = replace(
+                before,
+                rotation_weight=0.0,
+                position_weight=40.0,
+                human_point_of=(hand,),
+                robot_point_m=(0.066, 0.0, 0.0),
+            )
+        assert after == before
+
+
+def test_what_a_welded_link_does_not_say_stays_as_the_body_has_it():
+    """Only the orientation is dropped by default; a table from before needs no change."""
+    correspondence = load_correspondence("smplx_to_g1_scaled")
+    welded = correspondence.on_robot(load_g1("23dof").body_names)
+    for before, after in zip(correspondence.bodies, welded.bodies, strict=True):
+        assert after == (replace(before, rotation_weight=0.0) if before.robot.endswith("wrist_yaw_link") else before)
+
+
+def test_a_welded_hand_lies_where_pbhc_looks_at_hands():
+    """Its motion library hangs a hand 25 cm from the origin of the elbow's link, along its x axis."""
+    robot = load_g1("23dof")
+    table = load_correspondence("smpl_to_g1").on_robot(robot.body_names)
+    rest = robot_rest(robot.pin_model(), table)
+    for side in ("left", "right"):
+        point = rest.point_b[table.index(f"{side}_wrist")]
+        assert np.linalg.norm(point - [0.25, 0.0, 0.0]) < 0.011
 
 
 def test_a_link_that_is_nowhere_welded_is_unknown():

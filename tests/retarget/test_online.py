@@ -10,9 +10,11 @@ from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.correspondence import load_correspondence
+from retarget.exceptions import SubjectOfAnotherTable
 from retarget.online import OnlineConfig, OnlineFrame, OnlineRetargeter
 from retarget.subject import subject_from_motion, subject_from_rest_pose
 from robots.exceptions import InvalidArray, UnknownName
+from robots.g1 import load_g1
 from robots.kinematics import link_poses
 from robots.motion import RobotMotion
 
@@ -285,3 +287,16 @@ def test_a_clip_of_another_rate_or_other_bodies_is_refused(stream):
     )
     with pytest.raises(UnknownName, match="unknown human body"):
         stream.retargeter.run(fewer)
+
+
+def test_a_robot_without_wrists_is_led_by_a_subject_measured_for_it(stream):
+    """Its hands follow another point of the human's: bones that end in the wrist would make its arms too long."""
+    welded = load_g1("23dof")
+    with pytest.raises(SubjectOfAnotherTable, match=r"'smpl_to_g1' as g1_23dof takes it.*on_robot"):
+        OnlineRetargeter(welded, stream.subject, fps=30.0)
+    table = load_correspondence("smpl_to_g1").on_robot(welded.body_names)
+    subject = subject_from_motion(stream.trajectory, table)
+    result = OnlineRetargeter(welded, subject, fps=30.0).run(stream.trajectory)
+    assert result.motion.joint_names == welded.joint_names
+    wrists = [table.index(f"{side}_wrist") for side in ("left", "right")]
+    assert result.pos_residual_m[15:, wrists].mean() < stream.result.pos_residual_m[15:, wrists].mean() + 0.01

@@ -9,7 +9,9 @@ from retarget.exceptions import CollapsedBone, ImplausibleLegLength, Implausible
 from retarget.retargeter import RetargetConfig, Retargeter
 from retarget.whole_clip import WholeClipConfig
 from robots.exceptions import UnknownName
-from robots.kinematics import body_states
+from robots.g1 import load_g1
+from robots.g1.table import WRIST_JOINTS
+from robots.kinematics import body_states, link_poses
 
 NOTHING = np.zeros(3)
 
@@ -279,3 +281,37 @@ def test_a_skeleton_of_other_names_is_followed_by_a_table_that_knows_them(robot,
     result = Retargeter(robot, RetargetConfig(correspondence=str(path))).retarget(renamed)
     assert (result.motion.foot_contact == walked.result.motion.foot_contact).mean() > 0.9
     assert np.abs(result.motion.joint_pos - walked.result.motion.joint_pos).mean() < 0.05
+
+
+def test_23_joints_solved_as_such_keep_hands_where_wrists_cut_off_lose_them(robot, walker):
+    """The palm's place in the human's hand, over a wave of bent wrists: the arm makes up for joints that are welded."""
+    time = np.arange(60) / 30.0
+    bent = 0.7 * np.sin(np.pi * time)[:, None]
+    pose = {
+        "left_shoulder": np.tile([0.0, 0.0, -1.0], (60, 1)),
+        "right_shoulder": np.tile([0.0, 0.0, 1.0], (60, 1)),
+        "left_elbow": np.tile([0.0, -1.2, 0.0], (60, 1)),
+        "right_elbow": np.tile([0.0, 1.2, 0.0], (60, 1)),
+        "left_wrist": bent * [0.0, -1.0, 0.0],
+        "right_wrist": bent * [0.0, 0.0, 1.0],
+    }
+    human = walker.smpl_motion(pose, 60).body_trajectory()
+    welded = load_g1("23dof")
+    full, solved = Retargeter(robot).retarget(human).motion, Retargeter(welded).retarget(human).motion
+    straight = full.qpos
+    straight[:, 7 + np.flatnonzero(np.isin(robot.joint_names, WRIST_JOINTS))] = 0.0
+    wristless = np.zeros_like(straight)
+    wristless[:, :7] = solved.qpos[:, :7]
+    wristless[:, [7 + robot.joint_names.index(name) for name in welded.joint_names]] = solved.joint_pos
+    best, cut, arm = (palms(robot, qpos) for qpos in (full.qpos, straight, wristless))
+    apart_cut, apart_solved = (np.linalg.norm(other - best, axis=-1).mean() for other in (cut, arm))
+    assert apart_cut > 0.03
+    assert apart_solved < 0.65 * apart_cut
+
+
+def palms(robot, qpos):
+    """Both palms in the world, 8 cm before the origin of the last wrist link [m]."""
+    pos, quat = link_poses(robot, qpos)
+    hands = [robot.body_names.index(f"{side}_wrist_yaw_link") for side in ("left", "right")]
+    turn = Rotation.from_quat(quat[:, hands].reshape(-1, 4), scalar_first=True)
+    return pos[:, hands] + turn.apply([0.08, 0.0, 0.0]).reshape(-1, 2, 3)
