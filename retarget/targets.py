@@ -45,10 +45,7 @@ def human_points(
         if name not in column:
             raise UnknownName("human body", name, trajectory.names)
     pos = np.stack(
-        [
-            trajectory.pos_w[:, [column[n] for n in body.human_point_of or (body.human,)]].mean(axis=1)
-            for body in correspondence.bodies
-        ],
+        [trajectory.pos_w[:, [column[name] for name in names]].mean(axis=1) for names in correspondence.human_points],
         axis=1,
     )
     quat = trajectory.quat_wxyz_w[:, [column[body.human] for body in correspondence.bodies]]
