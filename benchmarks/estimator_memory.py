@@ -67,7 +67,7 @@ def long_evidence(evidence: Evidence, n_frames: int) -> Evidence:
     """Play evidence to and fro until it is long enough, with noise on its keypoints."""
     there = np.arange(len(evidence))
     frames = np.resize(np.concatenate([there, there[::-1]]), n_frames)
-    names = ("boxes", "foot_kp2d", "landmarks_w", "R_w2c", "flags", "kp_trust")
+    names = ("boxes", "foot_kp2d", "landmarks_w", "R_w2c", "flags", "kp_trust", "zoom")
     kp2d = evidence.kp2d[frames]
     kp2d[..., :2] += np.random.default_rng(0).normal(0.0, _NOISE_PX, kp2d[..., :2].shape)
     return replace(

@@ -52,7 +52,7 @@ def part_of(evidence, frames):
         evidence,
         **{
             name: getattr(evidence, name)[frames]
-            for name in ("timestamps", "boxes", "kp2d", "foot_kp2d", "landmarks_w", "flags")
+            for name in ("timestamps", "boxes", "kp2d", "foot_kp2d", "landmarks_w", "flags", "zoom")
         },
         kp_trust=evidence.kp_trust[frames],
         R_w2c=evidence.R_w2c[frames] @ evidence.R_w2c[frames][0].T,
