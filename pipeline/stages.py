@@ -39,9 +39,11 @@ from pipeline.validation import measure_robot
 from pipeline.variants import VariantPlan, stage_of
 from pipeline.verdict import Verdict, judge
 from pipeline.video import ClipConfig, cut_clips, cut_motion, frames_at
-from retarget.correspondence import load_correspondence
+from retarget.correspondence import Correspondence, load_correspondence
+from retarget.exceptions import InvalidCorrespondence
 from retarget.retargeter import Retargeter, RetargetResult
 from retarget.smpl_motion import SmplMotion
+from robots.exceptions import UnknownName
 from robots.g1 import Variant, load_g1
 from robots.model import RobotModel
 
@@ -74,9 +76,8 @@ def build_stages(settings: Settings, home: Home) -> Stages:
     """Put the stages together from settings; pictures are left out where this machine cannot render.
 
     Raises:
-        UnknownName: The settings name an estimator, a format or a body that does not exist, or a correspondence that
-            lacks a link of the robot.
-        InvalidCorrespondence: The correspondence cannot be used.
+        UnknownName: The settings name an estimator, a format or a body that does not exist.
+        InvalidCorrespondence: The correspondence cannot be used, or not for a robot that a format needs.
         InvalidLimits: The limits file cannot be used.
     """
     body = load_body(settings.body, search_dir=home.bodies_dir)
@@ -114,7 +115,7 @@ def _robot_stages(settings: Settings, variant: Variant) -> tuple[Stage, Stage, S
 
 def _retarget_stage(settings: Settings, variant: Variant) -> Stage:
     robot = load_g1(variant)
-    correspondence = load_correspondence(settings.retarget.correspondence).on_robot(robot.body_names)
+    correspondence = _correspondence(settings, robot)
 
     def run(context: StageContext, motion: SmplMotion) -> RetargetResult:
         return Retargeter(robot, settings.retarget).retarget(motion.body_trajectory(), context.progress)
@@ -127,6 +128,16 @@ def _retarget_stage(settings: Settings, variant: Variant) -> Stage:
         result=RetargetResult,
         run=run,
     )
+
+
+def _correspondence(settings: Settings, robot: RobotModel) -> Correspondence:
+    """Read the table as the robot takes it; a user's own table may know nothing of the robot that a format needs."""
+    name = settings.retarget.correspondence
+    try:
+        return load_correspondence(name).on_robot(robot.body_names)
+    except UnknownName as error:
+        problem = f"{robot.name} has no link '{error.name}', and no [welded.{error.name}] says where it is found there"
+        raise InvalidCorrespondence(name, problem=problem) from error
 
 
 def _validation_stage(settings: Settings, variant: Variant) -> Stage:

@@ -21,10 +21,10 @@ from pipeline.stages import build_stages
 from pipeline.store import Dataset
 from pipeline.validation import measure_robot
 from pipeline.variants import VariantPlan, shown_variant
+from retarget.correspondence import correspondence_path
 from retarget.exceptions import InvalidCorrespondence
 from retarget.result import RetargetResult
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
-from robots.exceptions import UnknownName
 from robots.g1 import load_g1
 from robots.g1.table import WRIST_JOINTS
 from robots.kinematics import link_poses, qpos_in_order
@@ -231,14 +231,12 @@ def test_a_robot_of_23_joints_serves_every_format(form, chain, tmp_path):
 
 
 def test_a_table_that_does_not_say_where_welded_links_are_is_refused_before_any_work(chain, tmp_path):
-    """The one sentence names the link, not every clip's retargeting."""
-    from retarget.correspondence import correspondence_path
-
+    """One sentence names the robot, the link and the entry; formats with all joints need none."""
     text = correspondence_path("smpl_to_g1").read_text(encoding="utf-8")
     start, stop = text.index("[welded.left"), text.index("# Regions besides")
     table = tmp_path / "mine.toml"
     table.write_text(text[:start] + text[stop:], encoding="utf-8")
     retarget = replace(Settings().retarget, correspondence=str(table))
     chain(retarget=retarget, formats=("mjlab",))
-    with pytest.raises((UnknownName, InvalidCorrespondence), match="left_wrist_yaw_link"):
+    with pytest.raises(InvalidCorrespondence, match=r"g1_23dof has no link '(left_wrist_yaw_link)'.*\[welded\.\1\]"):
         chain(retarget=retarget)
