@@ -125,9 +125,8 @@ class _LinearSolver:
         """Return the step and the number of iterations."""
         if self._config.linear_solver == "direct":
             return solve_clip_banded(system, self._tree), 1
-        room = BlockInverse(
-            self._factor, np.empty_like(system.com_jacobian), np.empty((len(system.com_jacobian), 3, 3))
-        )
+        com = system.com_jacobian
+        room = BlockInverse(self._factor, np.empty_like(com), np.empty((len(com), 3)))
         tolerance, most = self._config.linear_tolerance, self._config.max_linear_iterations
         used = solve_clip_step(system, self._tree, room, tolerance, most, self._step)
         return self._step, used

@@ -18,7 +18,7 @@ from retarget.centre_of_mass import CentreOfMass
 from retarget.contact_regions import regions_of_skeleton
 from retarget.contacts import ContactConfig, Span, region_contacts, standing_height
 from retarget.correspondence import load_correspondence
-from retarget.engine.frame_problem import IkConfig, new_workspace
+from retarget.engine.frame_problem import IkConfig
 from retarget.engine.numba_engine import NumbaEngine
 from retarget.engine.pinocchio_engine import PinocchioEngine
 from retarget.engine.poses import clip_poses
@@ -96,17 +96,17 @@ class Retargeter:
         self.correspondence = load_correspondence(self.config.correspondence).on_robot(robot.body_names)
         self.tasks = RobotTasks(robot, self.correspondence, self.config.ik)
         problem, model = self.tasks.problem, robot.pin_model()
-        engine = NumbaEngine(problem) if self.config.engine == "compiled" else PinocchioEngine(model, problem)
+        compiled = self.config.engine == "compiled"
+        self._engine = NumbaEngine(problem) if compiled else PinocchioEngine(model, problem)
         speed = robot.velocity_limit_soft if self.config.speed_tier == "soft" else robot.velocity_limit
         self.solver = WholeClipSolver(
-            engine,
+            self._engine,
             robot.joint_lower,
             robot.joint_upper,
             self.config.speed_share * speed,
             self.config.clip,
             centre_of_mass=CentreOfMass(model),
         )
-        self._work = new_workspace(problem)
 
     def retarget(
         self, trajectory: BodyTrajectory, progress: Callable[[int, int | None], None] = _silent
@@ -182,7 +182,7 @@ class Retargeter:
             ]
             planted = plant(targets, weights, held, tasks, fps=fps, config=config)
             solution = self.solver.solve(planted.clip, fps, start=start, flight=flight, progress=progress)
-            poses = clip_poses(solution.q, tasks.problem, self._work)
+            poses = clip_poses(solution.q, self._engine)
             broken = unheld_stances(poses, planted, held, tasks, config)
             if not broken:
                 return solution, tuple(sorted(let_go, key=lambda s: (s.start, s.region)))
@@ -200,7 +200,7 @@ class Retargeter:
     ) -> RetargetResult:
         """Collect motion and residuals."""
         q, bodies = solution.q, self.tasks.n_bodies
-        poses = clip_poses(q, self.tasks.problem, self._work)
+        poses = clip_poses(q, self._engine)
         off = poses.pos_w[:, :bodies] - targets.pos_w
         turn = rotation_log((poses.rot_w[:, :bodies] @ targets.rot_w.transpose(0, 1, 3, 2)).reshape(-1, 3, 3))
         contact = np.zeros((len(q), self.tasks.n_feet))

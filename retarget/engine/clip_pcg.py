@@ -1,7 +1,7 @@
 """Turns the linearised problem of a whole clip into a step, by conjugate gradients on packed per-frame matrices.
 
 The preconditioner is each frame's own block: its tree-sparse matrix with the diagonal of the couplings in time, plus
-the rank-three term of the centre of mass by Woodbury's identity.
+the rank-three term of the centre of mass by the identity of Sherman and Morrison, one axis after the other.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class BlockInverse(NamedTuple):
     factor: Float[np.ndarray, "frames nnz"]
     """Factors of the frames' blocks."""
     com_solved: Float[np.ndarray, "rows 3 nv"]
-    """Blocks solved for the rows of the centre of mass."""
-    com_core: Float[np.ndarray, "rows 3 3"]
-    """Woodbury's core of each row."""
+    """Blocks solved for the rows of the centre of mass, those of the axes before added to the blocks."""
+    com_share: Float[np.ndarray, "rows 3"]
+    """Of the products of these vectors with themselves: what is taken off the blocks' inverses."""
 
 
 @piece
@@ -95,27 +95,21 @@ def _cut_off(tree: KinematicTree, fixed: np.ndarray, block: np.ndarray) -> None:
 
 @piece
 def _prepare_com(system: ClipSystem, tree: KinematicTree, inverse: BlockInverse, t: int) -> None:
-    """Solve a frame's block for its rows of the centre of mass, and invert Woodbury's core."""
+    """Add a frame's rows of the centre of mass to its block, one after the other, in the inverse."""
     row = system.com_row[t]
-    jacobian, solved = system.com_jacobian[row], inverse.com_solved[row]
+    jacobian, solved, share = system.com_jacobian[row], inverse.com_solved[row], inverse.com_share[row]
     curvature = 0.0
     for k in range(system.middle.shape[0]):
         away = abs(system.middle[k] - t)
         if away < 2:
             curvature += system.com_curvature * (4.0 if away == 0 else 1.0)
-    for axis in range(3):
+    for a in range(3):
         for i in range(jacobian.shape[1]):
-            solved[axis, i] = jacobian[axis, i]
-        solve_factored(tree, inverse.factor[t], solved[axis])
-    core = inverse.com_core[row]
-    xx, yy = _dot(jacobian[0], solved[0]) + 1.0 / curvature, _dot(jacobian[1], solved[1]) + 1.0 / curvature
-    zz, xy = _dot(jacobian[2], solved[2]) + 1.0 / curvature, _dot(jacobian[0], solved[1])
-    xz, yz = _dot(jacobian[0], solved[2]), _dot(jacobian[1], solved[2])
-    a, b, c = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy  # the adjugate of a symmetric matrix
-    scale = 1.0 / (xx * a + xy * b + xz * c)
-    core[0, 0], core[0, 1], core[0, 2] = scale * a, scale * b, scale * c
-    core[1, 0], core[1, 1], core[1, 2] = scale * b, scale * (xx * zz - xz * xz), scale * (xy * xz - xx * yz)
-    core[2, 0], core[2, 1], core[2, 2] = scale * c, core[1, 2], scale * (xx * yy - xy * xy)
+            solved[a, i] = jacobian[a, i]
+        solve_factored(tree, inverse.factor[t], solved[a])
+        for b in range(a):
+            _add_scaled(-share[b] * _dot(solved[b], jacobian[a]), solved[b], solved[a])
+        share[a] = 1.0 / (1.0 / curvature + _dot(jacobian[a], solved[a]))
 
 
 @piece
@@ -124,6 +118,12 @@ def _dot(a: np.ndarray, b: np.ndarray) -> float:
     for i in range(a.shape[0]):
         total += a[i] * b[i]
     return total
+
+
+@piece
+def _add_scaled(scale: float, a: np.ndarray, out: np.ndarray) -> None:
+    for i in range(a.shape[0]):
+        out[i] += scale * a[i]
 
 
 @piece
@@ -139,12 +139,9 @@ def _apply_inverse(
         solve_factored(tree, inverse.factor[t], z)
         row = system.com_row[t]
         if row >= 0:
-            solved, core = inverse.com_solved[row], inverse.com_core[row]
-            x, y, s = _dot(solved[0], residual[t]), _dot(solved[1], residual[t]), _dot(solved[2], residual[t])
             for a in range(3):
-                pull = core[a, 0] * x + core[a, 1] * y + core[a, 2] * s
-                for i in range(z.shape[0]):
-                    z[i] -= pull * solved[a, i]
+                solved = inverse.com_solved[row, a]
+                _add_scaled(-inverse.com_share[row, a] * _dot(solved, residual[t]), solved, z)
         product += _dot(residual[t], z)
     return product
 

@@ -93,6 +93,8 @@ class CollisionWork(NamedTuple):
     force along it about the base (3)."""
     columns: Float[np.ndarray, "2 depth"]
     """How fast the gap of a pair changes with the joints of either branch, leaf first [m/rad]."""
+    square: Float[np.ndarray, " 2"]
+    """Sums of their squares."""
 
 
 def collision_work(table: CapsuleTable, tree: KinematicTree) -> CollisionWork:
@@ -110,6 +112,7 @@ def collision_work(table: CapsuleTable, tree: KinematicTree) -> CollisionWork:
         found=np.zeros(len(table.pair), dtype=np.int64),
         contact=np.zeros((len(table.pair), 7)),
         columns=np.zeros((2, tree.chain.shape[1])),
+        square=np.zeros(2),
     )
 
 
@@ -164,10 +167,10 @@ def add_collisions(
     for k in range(_find_contacts(table, rot, pos, margin, work)):
         near, depth = work.found[k], weight * work.contact[k, 0]
         cost += depth * depth
-        square_a = _branch_columns(table, near, 0, tree, axes, k, work)
-        square_b = _branch_columns(table, near, 1, tree, axes, k, work)
-        _add_branch(table, near, 0, tree, weight, -depth, square_a, square_b, work, hessian, gradient)
-        _add_branch(table, near, 1, tree, weight, depth, square_b, square_a, work, hessian, gradient)
+        for side in range(2):
+            work.square[side] = _branch_columns(table, near, side, tree, axes, k, work)
+        for side in range(2):
+            _add_branch(table, near, side, tree, weight, depth if side == 1 else -depth, work, hessian, gradient)
     return cost
 
 
@@ -369,13 +372,12 @@ def _add_branch(
     tree: KinematicTree,
     weight: float,
     pull: float,
-    square: float,
-    other_square: float,
     work: CollisionWork,
     hessian: np.ndarray,
     gradient: np.ndarray,
 ) -> None:
     """Add what a pair adds to the gradient and the matrix of one branch; see the module for the split."""
+    square, other_square = work.square[side], work.square[1 - side]
     if square <= 0.0:
         return
     columns, chain, row_start = work.columns, tree.chain, tree.row_start

@@ -13,7 +13,7 @@ from retarget.clip_target import ClipTarget, FrameTarget
 from retarget.engine.box_step import box_step
 from retarget.engine.factor import multiply
 from retarget.engine.frame_problem import FrameProblem, Workspace
-from retarget.engine.jit import compiled, inlined
+from retarget.engine.jit import compiled, inlined, piece
 from retarget.engine.quadratic import add_pull, carried, frame_of, frame_quadratic, integrate, place_bodies
 from retarget.engine.tree import KinematicTree
 
@@ -116,7 +116,7 @@ def copy_numbers(source: np.ndarray, out: np.ndarray) -> None:
         out[i] = source[i]
 
 
-@compiled
+@piece
 def solve_frame(
     q: Float[np.ndarray, " nq"],
     lower: Float[np.ndarray, " joints"],
@@ -271,18 +271,21 @@ def cold_start(target: FrameTarget, problem: FrameProblem, work: Workspace) -> t
         The configuration and its cost.
     """
     tree = problem.tree
-    careful = problem._replace(tolerance=_COLD_TOLERANCE)
+    careful = problem._replace(tolerance=_COLD_TOLERANCE, max_iterations=_COLD_ITERATIONS)
     nowhere = np.zeros(target.position_weight.shape)
     nowhere[problem.base_task] = target.position_weight[problem.base_task]
     turned = target._replace(position_weight=nowhere, planted=np.zeros_like(target.planted))
-    lower, upper, free = tree.joint_lower, tree.joint_upper, np.zeros(len(tree.joint_lower))
+    lower, upper = tree.joint_lower, tree.joint_upper
+    anywhere, free = np.full(len(lower), np.inf), np.zeros(len(lower))
     best, least = np.zeros(tree.nv + 1), np.inf
     for joints in ((lower + upper) / 2, np.clip(problem.posture, lower, upper)):
-        q, cost = base_on_target(target, problem, joints, work), np.inf
+        q, cost = np.empty((2, tree.nv + 1)), np.full(2, np.inf)
+        q[1] = base_on_target(target, problem, joints, work)
         for goal in (turned, target):
-            cost, _ = solve_frame(q, lower, upper, joints, free, goal, careful, _COLD_ITERATIONS, work)
-        if not cost >= least:
-            best, least = q, cost
+            twice = ClipTarget(*(np.stack([field, field]) for field in goal))  # of a start the cost is told, no more
+            solve_frames(q[1].copy(), twice, careful, anywhere, free, work, q, cost)
+        if not cost[1] >= least:
+            best, least = q[1].copy(), float(cost[1])
     return best, least
 
 

@@ -11,7 +11,8 @@ from retarget.clip_target import ClipTarget, FrameTarget
 from retarget.engine.frame_problem import FrameProblem, new_workspace
 from retarget.engine.frame_solver import cold_start, safe_reach, solve_frames
 from retarget.engine.jit import plain
-from retarget.engine.quadratic import clip_quadratic
+from retarget.engine.poses import Placements
+from retarget.engine.quadratic import clip_quadratic, place_frames
 
 _Target = TypeVar("_Target", FrameTarget, ClipTarget)
 
@@ -51,6 +52,16 @@ class NumbaEngine:
         result = ClipQuadratic(np.empty(n), np.empty((n, self.tree.nv)), np.empty((n, self.tree.n_packed)))
         clip_quadratic(plain(q), plain_target(target), self.problem, self._work, *result)
         return result
+
+    def place(self, q: Float[np.ndarray, "frames nq"]) -> Placements:
+        """Return frames and axes of all bodies."""
+        n, tree = len(q), self.tree
+        placed = Placements(
+            np.empty((n, tree.n_bodies, 3, 3)), np.empty((n, tree.n_bodies, 3)), np.empty((n, tree.nv, 6))
+        )
+        placed.axes[:, :6] = np.eye(6)
+        place_frames(plain(q), tree, *placed)
+        return placed
 
     def cold_start(self, target: FrameTarget) -> tuple[Float[np.ndarray, " nq"], float]:
         """Solve a frame that has no frame before it; return the configuration and its cost."""

@@ -16,20 +16,13 @@ from retarget.box_qp import solve_box_qp
 from retarget.clip_target import ClipTarget, FrameTarget
 from retarget.engine.frame_problem import FrameProblem
 from retarget.engine.numba_engine import ClipQuadratic
+from retarget.engine.poses import Placements
 from retarget.engine.tree import packed, unpacked
 from retarget.rotations import rotation_log
 from retarget.self_collision import collision_terms
 
 _CHUNK = 128
 """Frames that are evaluated at once; their Jacobians fill some megabytes."""
-
-
-class Placements(NamedTuple):
-    """What Pinocchio says of some frames, in the terms of :class:`retarget.engine.frame_problem.Workspace`."""
-
-    rot: Float[np.ndarray, "frames bodies 3 3"]
-    pos: Float[np.ndarray, "frames bodies 3"]
-    axes: Float[np.ndarray, "frames nv 6"]
 
 
 class PinocchioEngine:

@@ -1,15 +1,32 @@
-"""Turns configurations of a clip into where the task points are and how high the floor patches lie, compiled."""
+"""Turns configurations of a clip into where the task points are and how high the floor patches lie."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
-from retarget.engine.frame_problem import FrameProblem, Workspace
-from retarget.engine.jit import compiled, piece
-from retarget.engine.quadratic import place_bodies
+from retarget.engine.frame_problem import FrameProblem
+
+
+class Placements(NamedTuple):
+    """Where all bodies are in some frames, in the terms of :class:`retarget.engine.frame_problem.Workspace`."""
+
+    rot: Float[np.ndarray, "frames bodies 3 3"]
+    pos: Float[np.ndarray, "frames bodies 3"]
+    axes: Float[np.ndarray, "frames nv 6"]
+
+
+class PlacingEngine(Protocol):
+    """What places the robot of a problem."""
+
+    problem: FrameProblem
+    """The robot, its tasks and floor patches."""
+
+    def place(self, q: Float[np.ndarray, "frames nq"]) -> Placements:
+        """Return frames and axes of all bodies."""
+        ...
 
 
 class ClipPoses(NamedTuple):
@@ -23,42 +40,21 @@ class ClipPoses(NamedTuple):
     """Height of each floor patch's lowest point above the floor [m]."""
 
 
-def clip_poses(q: Float[np.ndarray, "frames nq"], problem: FrameProblem, work: Workspace) -> ClipPoses:
+def clip_poses(q: Float[np.ndarray, "frames nq"], engine: PlacingEngine) -> ClipPoses:
     """Place the robot in every frame.
 
     Args:
         q: Pinocchio's configurations.
-        problem: Tasks and patches.
-        work: Memory to work in.
+        engine: Of the robot; its problem tells tasks and patches.
     """
-    frames, tasks = len(q), len(problem.task_body)
-    poses = ClipPoses(
-        np.empty((frames, tasks, 3)), np.empty((frames, tasks, 3, 3)), np.empty((frames, len(problem.patch_body)))
+    placed, problem = engine.place(q), engine.problem
+    rot = placed.rot[:, problem.task_body]
+    first = problem.patch_start[:-1]
+    body = np.repeat(problem.patch_body, np.diff(problem.patch_start))
+    height = placed.pos[:, body, 2] + np.einsum("tpi,pi->tp", placed.rot[:, body, 2], problem.patch_point)
+    lowest = np.minimum.reduceat(height, first, axis=1) if len(first) else np.empty((len(q), 0))
+    return ClipPoses(
+        pos_w=q[:, None, :3] + placed.pos[:, problem.task_body] + (rot @ problem.task_point[..., None])[..., 0],
+        rot_w=rot @ problem.task_rot,
+        patch_height=q[:, 2, None] + lowest - problem.patch_radius,
     )
-    _fill(np.ascontiguousarray(q, dtype=np.float64), problem, work, *poses)
-    return poses
-
-
-@compiled
-def _fill(q, problem, work, pos_w, rot_w, patch_height):  # noqa: ANN001, ANN202
-    """Fill the arrays frame by frame."""
-    for t in range(len(q)):
-        place_bodies(q[t], problem.tree, work.rot, work.pos, work.axes)
-        for i in range(len(problem.task_body)):
-            body = problem.task_body[i]
-            for r in range(3):
-                pos_w[t, i, r] = q[t, r] + work.pos[body, r] + _turned(work.rot[body], problem.task_point[i], r)
-                for c in range(3):
-                    rot_w[t, i, r, c] = _turned(work.rot[body], problem.task_rot[i, :, c], r)
-        for patch in range(len(problem.patch_body)):
-            body = problem.patch_body[patch]
-            lowest = np.inf
-            for k in range(problem.patch_start[patch], problem.patch_start[patch + 1]):
-                lowest = min(lowest, _turned(work.rot[body], problem.patch_point[k], 2))
-            patch_height[t, patch] = q[t, 2] + work.pos[body, 2] + lowest - problem.patch_radius[patch]
-
-
-@piece
-def _turned(rot, vector, axis):  # noqa: ANN001, ANN202
-    """One coordinate of a rotated vector."""
-    return rot[axis, 0] * vector[0] + rot[axis, 1] * vector[1] + rot[axis, 2] * vector[2]

@@ -228,7 +228,8 @@ def project(
     project_base(stiffness, force, hessian, gradient)
     for i in range(6, len(tree.chain_length)):
         s, g, pull = axes[i], stiffness[i - 5], force[i - 5]
-        vx, vy, vz, wx, wy, wz = s[0], s[1], s[2], s[3], s[4], s[5]
+        vx, vy, vz = s[0], s[1], s[2]
+        wx, wy, wz = s[3], s[4], s[5]
         fx = g[0] * vx + g[3] * wy + g[4] * wz
         fy = g[1] * vy + g[5] * wx + g[6] * wz
         fz = g[2] * vz + g[7] * wx + g[8] * wy
@@ -334,6 +335,19 @@ def clip_quadratic(
     """Do :func:`frame_quadratic` for every frame."""
     for t in range(len(q)):
         cost[t] = frame_quadratic(q[t], frame_of(target, t), problem, work, hessian[t], gradient[t])
+
+
+@compiled
+def place_frames(
+    q: Float[np.ndarray, "frames nq"],
+    tree: KinematicTree,
+    rot: Float[np.ndarray, "frames bodies 3 3"],
+    pos: Float[np.ndarray, "frames bodies 3"],
+    axes: Float[np.ndarray, "frames nv 6"],
+) -> None:
+    """Do :func:`place_bodies` for every frame."""
+    for t in range(len(q)):
+        place_bodies(q[t], tree, rot[t], pos[t], axes[t])
 
 
 @piece

@@ -71,9 +71,8 @@ def dense_step(system, tree):
 
 
 def pcg_step(system, tree, tolerance=1e-12, most=2000):
-    room = BlockInverse(
-        np.empty_like(system.hessian), np.empty_like(system.com_jacobian), np.empty((len(system.com_jacobian), 3, 3))
-    )
+    com = system.com_jacobian
+    room = BlockInverse(np.empty_like(system.hessian), np.empty_like(com), np.empty((len(com), 3)))
     step = np.empty_like(system.gradient)
     return step, solve_clip_step(system, tree, room, tolerance, most, step)
 
