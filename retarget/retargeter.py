@@ -46,7 +46,8 @@ class RetargetConfig:
     correspondence: str = "smpl_to_g1"
     """Name of a table that ships with the product, or path of a TOML file."""
     engine: Literal["compiled", "pinocchio"] = "compiled"
-    """``compiled`` code, or Pinocchio's kinematics: the same answers, many times slower, nothing to compile."""
+    """``compiled`` code, or Pinocchio's kinematics: the same cost, many times slower, nothing to compile. It begins from
+    the neutral pose only, from where raised arms may go a worse way: see :mod:`retarget.clip_starts`."""
     speed_tier: Literal["soft", "hard"] = "soft"
     """Which of the robot's two joint speed limits to keep."""
     speed_share: float = 0.94
