@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.settings import load_settings
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 
@@ -21,3 +23,12 @@ def test_samples_of_the_retargeting_guide_run_one_after_the_other(capsys: pytest
     assert len(names["qpos"]) == len(names["human"]) - 2
     assert np.isfinite(names["qpos"]).all()
     assert "frames_missed" in capsys.readouterr().out
+
+
+def test_the_sample_preset_can_be_read(tmp_path: Path):
+    """Every name in it must be one that exists."""
+    samples = re.findall(r"^```toml\n(.*?)^```", (DOCS / "settings.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert samples
+    for sample in samples:
+        (tmp_path / "preset.toml").write_text(sample, encoding="utf-8")
+        assert load_settings(tmp_path / "preset.toml").retarget.speed_share == 0.8
