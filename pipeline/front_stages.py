@@ -48,7 +48,7 @@ def _recording_stage(settings: Settings, home: Home) -> Stage:
 
     return Stage(
         name="recording",
-        version=2,
+        version=3,
         config=plain(replace(settings.video, focal_px=None, static_camera=None)),
         facts=facts,
         reads=(),
