@@ -232,8 +232,8 @@ class ShotPeople:
         """Look anew at somebody whose head the detector sees elsewhere: their square lies turned.
 
         The landmark network finds a person in a square turned by half too, and is as sure of it; only that head and
-        feet, left and right are exchanged then, and stay so. The detector errs too, and sees faces in thighs: who is seen
-        worse by it is left alone, and so is everybody where two people are near.
+        feet, left and right are exchanged then, and stay so. The detector errs too, and sees faces in thighs: who would
+        be seen worse is left alone, and so is everybody where two people are near.
         """
         who = self._followed[near[0]]
         if len(near) > 1 or _has_head_at(who.pose, detection):
