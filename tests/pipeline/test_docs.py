@@ -32,3 +32,21 @@ def test_the_sample_preset_can_be_read(tmp_path: Path):
     for sample in samples:
         (tmp_path / "preset.toml").write_text(sample, encoding="utf-8")
         assert load_settings(tmp_path / "preset.toml").retarget.speed_share == 0.8
+
+
+def test_links_lead_to_files_and_headings_that_exist():
+    """A renamed page or heading must take its readers along."""
+    broken = []
+    for page in [DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md", *DOCS.glob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            name, _, anchor = link.partition("#")
+            target = page.parent / name
+            if not target.exists() or (anchor and anchor not in _anchors(target)):
+                broken.append(f"{page.name}: {link}")
+    assert not broken
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return how a page's headings are called in links: lower case, no punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
