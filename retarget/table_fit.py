@@ -27,7 +27,8 @@ from retarget.engine.frame_problem import (
     new_workspace,
 )
 from retarget.engine.frame_solver import cold_start, solve_frames
-from retarget.engine.quadratic import place_bodies
+from retarget.engine.numba_engine import NumbaEngine
+from retarget.engine.poses import clip_poses
 from retarget.exceptions import NothingToFit
 from retarget.offset_fit import HeldOut, OffsetFit, OffsetFitConfig, fit_offsets, leave_one_out
 from retarget.rest_pose import RobotRest, robot_rest
@@ -75,7 +76,7 @@ class FrameFollower:
         soles = [FloorPatch(link, np.asarray(robot.sole_points_b)) for link in robot.foot_body_names]
         posture = np.asarray(robot.default_joint_pos)
         self.problem: FrameProblem = build_problem(robot.pin_model(), tasks, soles, posture, config or IkConfig())
-        self._work = new_workspace(self.problem)
+        self._work, self._engine = new_workspace(self.problem), NumbaEngine(self.problem)
 
     def solve(self, clip: ClipTarget) -> Float[np.ndarray, "frames nq"]:
         """Return configurations of all frames; each is the better of two ways that lead to it.
@@ -107,16 +108,8 @@ class FrameFollower:
         self, q: Float[np.ndarray, "frames nq"]
     ) -> tuple[Float[np.ndarray, "frames tasks 3"], Float[np.ndarray, "frames tasks 3 3"]]:
         """World positions [m] of the tasks' points and orientations of their links."""
-        problem, work = self.problem, self._work
-        pos = np.empty((len(q), len(problem.task_body), 3))
-        rot = np.empty((*pos.shape, 3))
-        for frame in range(len(q)):
-            place_bodies(q[frame], problem.tree, work.rot, work.pos, work.axes)
-            body_rot = work.rot[problem.task_body]
-            arm = np.einsum("tij,tj->ti", body_rot, problem.task_point)
-            pos[frame] = q[frame, :3] + work.pos[problem.task_body] + arm
-            rot[frame] = body_rot @ problem.task_rot
-        return pos, rot
+        poses = clip_poses(q, self._engine)
+        return poses.pos_w, poses.rot_w
 
 
 def clip_target(
