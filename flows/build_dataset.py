@@ -21,6 +21,7 @@ from prefect.states import Completed, Failed, State
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from threadpoolctl import threadpool_limits
 
+from flows.solver import ready_solver
 from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow, Outcome
@@ -71,6 +72,8 @@ def build_dataset(
         get_run_logger().warning(sentence)
     for sentence in known.unreadable:
         get_run_logger().error(sentence)
+    if known.sources:
+        ready_solver()
     reports = _Run(stages, target, json.dumps(plain(settings), sort_keys=True)).of(known.sources)
     rows = [conclude(clip, stages.of(clip), target, done) for clip, done in reports]
     _publish(rows, known.unreadable)

@@ -15,6 +15,7 @@ import numpy as np
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.centre_of_mass import CentreOfMass
+from retarget.compilation import compile_solver, solver_is_compiled
 from retarget.contact_regions import regions_of_skeleton
 from retarget.contacts import ContactConfig, Span, region_contacts, standing_height
 from retarget.correspondence import load_correspondence
@@ -46,8 +47,9 @@ class RetargetConfig:
     correspondence: str = "smpl_to_g1"
     """Name of a table that ships with the product, or path of a TOML file."""
     engine: Literal["compiled", "pinocchio"] = "compiled"
-    """``compiled`` code, or Pinocchio's kinematics: the same cost, many times slower, nothing to compile. It begins from
-    the neutral pose only, from where raised arms may go a worse way: see :mod:`retarget.clip_starts`."""
+    """``compiled`` code, or Pinocchio's kinematics: the same cost, many times slower, and only the linear algebra of the
+    clip to compile. It begins from the neutral pose only, from where raised arms may go a worse way: see
+    :mod:`retarget.clip_starts`."""
     speed_tier: Literal["soft", "hard"] = "soft"
     """Which of the robot's two joint speed limits to keep."""
     speed_share: float = 0.94
@@ -109,6 +111,12 @@ class Retargeter:
             centre_of_mass=CentreOfMass(model),
         )
 
+    def compile(self) -> float:
+        """Compile the solver if that has not been done since the installation, and return the time it took [s]."""
+        if self.config.engine != "compiled" or solver_is_compiled():
+            return 0.0
+        return compile_solver(self.solver, self._engine)
+
     def retarget(
         self, trajectory: BodyTrajectory, progress: Callable[[int, int | None], None] = _silent
     ) -> RetargetResult:
@@ -129,6 +137,7 @@ class Retargeter:
             NotZUp: The human stands along another axis than z.
             CollapsedBone: Two joined bodies lie in one place.
         """
+        self.compile()
         table = self.correspondence
         human_pos, human_rot = human_points(trajectory, table)
         check_size(human_pos, human_rot, table)

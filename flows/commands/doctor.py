@@ -19,10 +19,21 @@ from pipeline.body import load_body
 from pipeline.home import Home
 from pipeline.render import RENDERER_PACKAGES, available_renderer
 from pipeline.video import find_models
+from retarget.compilation import solver_is_compiled
 from robots.exceptions import WushuError
 from robots.meshes import find_g1_meshes
 
-_SHOWN_PACKAGES = ("numpy", "scipy", "pin", "mujoco", "ai-edge-litert", "av", "opencv-python-headless", "prefect")
+_SHOWN_PACKAGES = (
+    "numpy",
+    "scipy",
+    "pin",
+    "numba",
+    "mujoco",
+    "ai-edge-litert",
+    "av",
+    "opencv-python-headless",
+    "prefect",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +85,12 @@ def examine(home: Home) -> list[Finding]:
             remedy="wushu models fetch",
         ),
         Finding(what="open body", found=_try(lambda: load_body("open").name), needed=True, remedy="install again"),
+        Finding(
+            what="solver of robot motions",
+            found="compiled" if solver_is_compiled() else None,
+            needed=False,
+            remedy="compiled at the first run, which takes half a minute once",
+        ),
         Finding(
             what="licensed bodies",
             found=", ".join(sorted(path.stem for path in home.bodies_dir.glob("*.npz"))) or None,

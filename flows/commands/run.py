@@ -11,6 +11,7 @@ import tyro
 
 from flows.commands.dry_run import show_plan
 from flows.console import bar, clip_listener, progress_bars, show_error, show_rows, show_warning
+from flows.solver import ready_solver
 from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow
@@ -62,6 +63,8 @@ class Run:
         dataset = Dataset.open_or_create(self.dataset)
         if (missing := why_no_pictures()) is not None:
             show_warning(f"no pictures: {missing}")
+        if known.sources:
+            ready_solver()
         rows, crashes = _process(known.sources, stages, dataset)
         show_rows(rows, dataset)
         if crashes:

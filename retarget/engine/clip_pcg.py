@@ -216,11 +216,11 @@ def solve_clip_step(
         Number of iterations.
     """
     room = np.empty((4, *system.gradient.shape))
-    return _conjugate_gradients(system, tree, inverse, tolerance, max_iterations, room, step)
+    return conjugate_gradients(system, tree, inverse, tolerance, max_iterations, room, step)
 
 
 @compiled
-def _conjugate_gradients(
+def conjugate_gradients(
     system: ClipSystem,
     tree: KinematicTree,
     inverse: BlockInverse,

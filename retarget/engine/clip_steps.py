@@ -29,7 +29,7 @@ class SmoothnessWeights(NamedTuple):
     """Of what is above [1/rad^2]."""
 
 
-@compiled
+@piece
 def differences(q: Float[np.ndarray, "frames nq"], out: Float[np.ndarray, "pairs nv"]) -> None:
     """Write what leads from each frame to the next; the base's turn is ``log(R[t+1] R[t]^T)``."""
     for t in range(out.shape[0]):
@@ -92,11 +92,11 @@ def add_smoothness(
         velocity: Receives the curvature along each difference of two frames; those of the second differences are
             ``weights.acceleration`` everywhere.
     """
-    return _add_smoothness(q, weights, np.empty_like(velocity), np.empty_like(velocity), gradient, velocity)
+    return sum_smoothness(q, weights, np.empty_like(velocity), np.empty_like(velocity), gradient, velocity)
 
 
 @compiled
-def _add_smoothness(
+def sum_smoothness(
     q: np.ndarray,
     weights: SmoothnessWeights,
     step: np.ndarray,

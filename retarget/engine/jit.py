@@ -44,6 +44,11 @@ class _KernelCache(FunctionCache):
     def _index_key(self, sig: Any, codegen: Any) -> tuple:
         return (*super()._index_key(sig, codegen), _kernels_digest())
 
+    def has_code(self, codegen: Any) -> bool:
+        """Tell whether there is code for this processor, made from the kernels as they are."""
+        keys = self._cache_file._load_index()
+        return any(key[1] == codegen.magic_tuple() and key[-1] == _kernels_digest() for key in keys)
+
 
 class _Piece(CPUDispatcher):
     """A function for compiled callers, which needs nothing to unpack Python's objects; that often is most of the code.
@@ -91,6 +96,12 @@ def inlined(function: _Function) -> _Function:
     """
     options = _OPTIONS | {"no_cpython_wrapper": True, "forceinline": True}
     return cast("_Function", _cached(_Piece(function, targetoptions=options)))
+
+
+def is_cached(function: Callable) -> bool:
+    """Tell whether a function that Python calls has been compiled on this machine, for whatever types."""
+    dispatcher = cast("Any", function)
+    return bool(dispatcher.overloads) or dispatcher._cache.has_code(dispatcher.targetctx.codegen())
 
 
 def plain(array: np.ndarray, dtype: type = np.float64) -> np.ndarray:
