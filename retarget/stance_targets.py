@@ -38,7 +38,8 @@ class PlantingConfig:
     other_anchor_weight: float = 200.0
     """The same for the regions that are not feet [1/m]."""
     flat_weight: float = 50.0
-    """Price of tilt and heading of a foot that stands on its whole sole [1/rad]; not every stance can be flat."""
+    """Price of tilt and heading of a foot that stands or turns on its whole sole [1/rad]; not every stance can be
+    flat."""
     lifted_m: float = 0.02
     """An end of the sole is on the floor while the human's is no higher than this above the other [m], robot size."""
     blend_s: float = 0.15
@@ -160,11 +161,12 @@ def _plant_foot(
         stance = slice(start, stop)
         rot, ends = targets.rot_w[stance, body], points[stance]
         touching = ends[..., 2] < ends[..., 2].min(axis=1, keepdims=True) + config.lifted_m
-        heading = _heading(rot)
+        whole, heading = touching.all(axis=1), _heading(rot)
         if np.ptp(heading) > config.steady_heading:
             _let_turn(ends[..., :2], touching, blend_frames)
             places = _places_of_turning(ends[..., :2], touching)
         else:
+            heading[:] = np.median(heading)
             places = _places(ends[..., :2], touching)
         places = np.broadcast_to(places, ends[..., :2].shape)
         for end, task in enumerate(range(*tasks.anchor_tasks(region).indices(draft.pos.shape[1]))):
@@ -174,8 +176,7 @@ def _plant_foot(
         count = touching.sum(axis=1)[:, None]
         shift[stance, :2] = ((wanted - ends[..., :2]) * touching[..., None]).sum(axis=1) / count
         shift[stance, 2] = -ends[..., 2].min(axis=1)
-        whole = touching.all(axis=1)
-        flat = Rotation.from_euler("z", np.full((len(rot), 1), np.median(heading))).as_matrix()
+        flat = Rotation.from_euler("z", heading[:, None]).as_matrix()
         turn[stance] = Rotation.from_matrix(flat @ rot.transpose(0, 2, 1)).as_rotvec() * whole[:, None]
         flatten = np.maximum(config.flat_weight, draft.weight_rot[stance, body])
         draft.weight_rot[stance, body] = np.where(whole, flatten, draft.weight_rot[stance, body])

@@ -107,6 +107,17 @@ def test_a_foot_that_turns_is_held_by_the_end_it_turns_on(lay, planted, end):
     np.testing.assert_allclose(got.place[inside, end, :2], [[0.3, 0.1]] * (STANCE[1] - STANCE[0]), atol=1e-9)
 
 
+def test_a_foot_that_turns_on_its_whole_sole_is_flat_and_looks_where_it_was_asked_to(tasks, lay, planted):
+    """Tilted by a noisy source, the end it turns on would be held in the air while the other scrapes the floor."""
+    frames = np.arange(FRAMES)
+    heading = np.linspace(-1.5, 1.5, FRAMES)
+    asked = lay(Rotation.from_euler("ZY", np.stack([heading, 0.05 * np.sin(frames)], axis=1)), np.zeros(3))
+    clip, foot = planted(asked).clip, tasks.feet[LEFT]
+    inside = slice(*STANCE)
+    np.testing.assert_allclose(clip.rot_w[inside, foot], yaw(heading).as_matrix()[inside], atol=1e-9)
+    assert (clip.rotation_weight[inside, foot] == PlantingConfig().flat_weight).all()
+
+
 def test_a_foot_may_turn_on_its_heel_and_then_on_its_toe(tasks, lay, planted):
     """Places follow from each other: at the change the toe is held where it is when the heel lets go."""
     frames = np.arange(FRAMES)
