@@ -37,7 +37,7 @@ class PlantingConfig:
     """Price of horizontal distance of heel and toe from where they stand [1/m]."""
     other_anchor_weight: float = 200.0
     """The same for the regions that are not feet [1/m]."""
-    flat_weight: float = 50.0
+    flat_weight: float = 25.0
     """Price of tilt and heading of a foot that stands or turns on its whole sole [1/rad]; not every stance can be
     flat."""
     lifted_m: float = 0.02
