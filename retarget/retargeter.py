@@ -47,7 +47,7 @@ class RetargetConfig:
     correspondence: str = "smpl_to_g1"
     """Name of a table that ships with the product, or path of a TOML file."""
     engine: Literal["compiled", "pinocchio"] = "compiled"
-    """``compiled`` code, or Pinocchio's kinematics: the same cost, many times slower, and only the linear algebra of the
+    """``compiled`` code, or Pinocchio's kinematics: the same cost, many times slower, and only the linear algebra of a
     clip to compile. It begins from the neutral pose only, from where raised arms may go a worse way: see
     :mod:`retarget.clip_starts`."""
     speed_tier: Literal["soft", "hard"] = "soft"
