@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.settings import load_settings
+from retarget.retargeter import RetargetConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -23,6 +25,16 @@ def test_samples_of_the_retargeting_guide_run_one_after_the_other(capsys: pytest
     assert len(names["qpos"]) == len(names["human"]) - 2
     assert np.isfinite(names["qpos"]).all()
     assert "frames_missed" in capsys.readouterr().out
+
+
+def test_the_retargeting_guide_tells_the_defaults_as_they_are():
+    """Prices are tuned now and then, and a table of last month's is believed."""
+    text = (DOCS / "retargeting.md").read_text(encoding="utf-8")
+    told = [(name, value) for value, name in re.findall(r"\| ([\d.]+) [^|`]*\(`([a-z_.]+)`\) \|", text)]
+    told += re.findall(r"^\| `([a-z_.]+)` \| ([\d.]+)", text, re.M)
+    defaults = {name: attrgetter(name)(RetargetConfig()) for name, _ in told}
+    assert len(defaults) >= 6
+    assert {name: float(value) for name, value in told} == defaults
 
 
 def test_the_sample_preset_can_be_read(tmp_path: Path):
