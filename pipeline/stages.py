@@ -122,7 +122,7 @@ def _retarget_stage(settings: Settings, variant: Variant) -> Stage:
 
     return Stage(
         name=stage_of("retarget", variant),
-        version=4,
+        version=5,
         config=[plain(settings.retarget), plain(correspondence), _robot_digest(robot)],
         reads=("motion",),
         result=RetargetResult,
@@ -208,10 +208,20 @@ def _picture_stage(variant: Variant) -> Stage:
         path = context.clip_dir / "retarget.png"
         with atomic_path(path) as temporary:
             write_picture(temporary, draw_residuals(result, context.clip.name))
-        return WrittenFiles.of(context.clip_dir, [path])
+        return WrittenFiles.of(context.clip_dir, [path], notes=_told_of_stances(result))
 
     reads = (stage_of("retarget", variant),)
-    return Stage(name="picture", version=1, config=[], reads=reads, result=WrittenFiles, run=run)
+    return Stage(name="picture", version=2, config=[], reads=reads, result=WrittenFiles, run=run)
+
+
+def _told_of_stances(result: RetargetResult) -> tuple[str, ...]:
+    """One sentence on the stances that the robot could not hold, the worst by name."""
+    if not result.infeasible_stances:
+        return ()
+    worst = max(result.infeasible_stances, key=lambda stance: stance.error_m)
+    others = len(result.infeasible_stances) - 1
+    more = f"; {others} more, see retarget.png" if others else ""
+    return (f"{worst}{more}",)
 
 
 def _playback_stage(settings: Settings, body: SkinnedBody, variant: Variant, *, source_view: bool) -> Stage:

@@ -45,7 +45,7 @@ class RetargetResult:
     """A robot motion with its residuals."""
 
     motion: RobotMotion
-    """The robot's motion; ``foot_contact`` is 1 within stances, 0 elsewhere."""
+    """The robot's motion; ``foot_contact`` is 1 within the stances that it holds, 0 elsewhere."""
     body_names: tuple[str, ...]
     """Human bodies that were followed: the columns of the residuals."""
     pos_residual_m: Float[np.ndarray, "frames bodies"]

@@ -152,13 +152,17 @@ class Retargeter:
             contacts.spans[contacts.names.index(region)] if region in contacts.names else ()
             for region in self.tasks.regions
         )
-        feet = [contacts.prob[:, contacts.names.index(foot)] for foot in self.correspondence.feet]
+        feet = np.stack([contacts.prob[:, contacts.names.index(foot)] for foot in table.feet], axis=1)
+        ankle_height = standing_height(human_pos[:, self.tasks.feet], feet)
+        if not (feet > 0.5).any():  # on the hands or the back all the time: others have told the floor
+            ankle = max(point.height for region in regions if region.name in table.feet for point in region.points)
+            ankle_height = contacts.floor_height + ankle
         targets = build_targets(
             human_pos,
             human_rot,
             table,
             self.tasks.rest,
-            human_ankle_height=standing_height(human_pos[:, self.tasks.feet], np.stack(feet, axis=1)),
+            human_ankle_height=ankle_height,
             robot_ankle_height=self.tasks.ankle_height,
         )
         flight = flight_spans(trajectory, contacts, self.config.flight, regions)
@@ -214,9 +218,10 @@ class Retargeter:
         off = poses.pos_w[:, :bodies] - targets.pos_w
         turn = rotation_log((poses.rot_w[:, :bodies] @ targets.rot_w.transpose(0, 1, 3, 2)).reshape(-1, 3, 3))
         contact = np.zeros((len(q), self.tasks.n_feet))
+        gone = {(s.region, s.start) for s in let_go}
         for foot in range(self.tasks.n_feet):
             for start, stop in spans[foot]:
-                contact[start:stop, foot] = 1.0
+                contact[start:stop, foot] = (self.tasks.regions[foot], start) not in gone
         return RetargetResult(
             motion=RobotMotion(
                 fps=fps,
