@@ -25,6 +25,10 @@ from retarget.targets import BodyTargets
 _TOE = 1
 """Place of the toe among a foot's anchor points."""
 
+_UPRIGHT = 0.7
+"""Cosine between a sole's normal and the vertical above which a foot stands on its sole; else it lies on its side or
+its back, and is not made flat."""
+
 _STEADY_SHARE = 0.2
 """Share of its fastest end's speed below which an end of a sole that turns may be what it turns on."""
 
@@ -161,8 +165,9 @@ def _plant_foot(
         stance = slice(start, stop)
         rot, ends = targets.rot_w[stance, body], points[stance]
         touching = ends[..., 2] < ends[..., 2].min(axis=1, keepdims=True) + config.lifted_m
-        whole, heading = touching.all(axis=1), _heading(rot)
-        if np.ptp(heading) > config.steady_heading:
+        upright, heading = rot[:, 2, 2] > _UPRIGHT, _heading(rot)
+        whole = touching.all(axis=1) & upright
+        if upright.any() and np.ptp(heading[upright]) > config.steady_heading:
             _let_turn(ends[..., :2], touching, blend_frames)
             places = _places_of_turning(ends[..., :2], touching)
         else:

@@ -315,3 +315,16 @@ def palms(robot, qpos):
     hands = [robot.body_names.index(f"{side}_wrist_yaw_link") for side in ("left", "right")]
     turn = Rotation.from_quat(quat[:, hands].reshape(-1, 4), scalar_first=True)
     return pos[:, hands] + turn.apply([0.08, 0.0, 0.0]).reshape(-1, 2, 3)
+
+
+def test_who_is_on_the_hands_all_the_time_is_upside_down_on_the_floor(walker, retargeter):
+    """No foot tells the floor; taken from the lowest foot it would lie above the whole person."""
+    straight = np.tile([0.0, 0.0, 1.4], (30, 1))
+    pose = {"left_shoulder": straight, "right_shoulder": -straight}
+    standing = walker.smpl_motion(pose, 30).body_trajectory()
+    over = walker.transformed(standing, Rotation.from_euler("x", np.pi), np.zeros(3))
+    lowest = float(over.pos_w[..., 2].min())
+    over = walker.transformed(over, Rotation.identity(), np.array([0.0, 0.0, 0.03 - lowest]))
+    result = retargeter.retarget(over)
+    assert result.motion.root_pos_w[:, 2].min() > 0.6
+    assert result.pos_residual_m[:, 0].max() < 0.2

@@ -118,6 +118,14 @@ def test_a_foot_that_turns_on_its_whole_sole_is_flat_and_looks_where_it_was_aske
     assert (clip.rotation_weight[inside, foot] == PlantingConfig().flat_weight).all()
 
 
+def test_a_foot_that_lies_on_its_side_is_not_made_flat(tasks, lay, planted):
+    """Who lies on the floor rests heel and toe on it, but not the sole."""
+    asked = lay(Rotation.from_euler("x", np.full((FRAMES, 1), np.pi / 2)), np.zeros(3))
+    clip, foot = planted(asked).clip, tasks.feet[LEFT]
+    np.testing.assert_allclose(clip.rot_w[:, foot], asked.rot_w[:, foot], atol=1e-9)
+    assert np.ptp(clip.rotation_weight[:, foot]) == 0.0
+
+
 def test_a_foot_may_turn_on_its_heel_and_then_on_its_toe(tasks, lay, planted):
     """Places follow from each other: at the change the toe is held where it is when the heel lets go."""
     frames = np.arange(FRAMES)
