@@ -21,21 +21,46 @@ def factorise(tree: KinematicTree, factor: Float[np.ndarray, " packed"]) -> bool
         False if the matrix is not positive definite; then the factors are of no use.
     """
     chain, start, bad = tree.chain, tree.row_start, 0
-    for k in range(len(tree.chain_length) - 1, -1, -1):
+    for k in range(len(tree.chain_length) - 1, 5, -1):
         row, n = start[k], tree.chain_length[k]
         pivot = factor[row]
         if not pivot > 0.0:
             bad += 1
         inverse = 1.0 / pivot
         factor[row] = inverse
-        for a in range(1, n):
+        base = n - 6
+        for a in range(1, base):
             share = factor[row + a] * inverse
             above = start[chain[k, a]]
             for b in range(n - a):
                 factor[above + b] -= share * factor[row + a + b]
             # Not needed unscaled any more: later rounds read only the entries after this one.
             factor[row + a] = share
+        _take_from_base(factor, row + base, inverse)
+    for k in range(5, -1, -1):
+        row = k * (k + 1) // 2
+        pivot = factor[row]
+        if not pivot > 0.0:
+            bad += 1
+        inverse = 1.0 / pivot
+        factor[row] = inverse
+        for a in range(1, k + 1):
+            share = factor[row + a] * inverse
+            above = (k - a) * (k - a + 1) // 2
+            for b in range(k + 1 - a):
+                factor[above + b] -= share * factor[row + a + b]
+            factor[row + a] = share
     return bad == 0
+
+
+@inlined
+def _take_from_base(factor: np.ndarray, first: int, inverse: float) -> None:
+    """Take what a hinge adds off the rows of the base, where every chain ends: lengths are known, no loop runs."""
+    for a in range(6):
+        share, above = factor[first + a] * inverse, (5 - a) * (6 - a) // 2
+        for b in range(6 - a):
+            factor[above + b] -= share * factor[first + a + b]
+        factor[first + a] = share
 
 
 @inlined

@@ -227,9 +227,12 @@ def solve_frames(
         How often the cost of a frame was evaluated.
     """
     evaluations = 1
-    copy_numbers(start, q[0])
-    cost[0] = frame_quadratic(q[0], frame_of(target, 0), problem, work, work.hessian, work.gradient)
-    for t in range(1, len(q)):
+    for t in range(len(q)):
+        goal = frame_of(target, t)
+        if t == 0:
+            copy_numbers(start, q[t])
+            cost[t] = frame_quadratic(q[t], goal, problem, work, work.hessian, work.gradient)
+            continue
         before = q[t - 1, 7:]
         speed_box(before, problem.tree, reach, work.lower, work.upper)
         copy_numbers(q[t - 1], q[t])
@@ -239,7 +242,7 @@ def solve_frames(
             work.upper,
             before,
             reference_weight,
-            frame_of(target, t),
+            goal,
             problem,
             problem.max_iterations,
             work,

@@ -1,5 +1,6 @@
 """Compiled code is kept between runs, and never outlives the text it was made from."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,41 @@ def test_a_changed_callee_changes_its_callers(package):
     assert called(package) == (6.0, 0)
     (package / "retarget" / "engine" / "callee.py").write_text(CALLEE.format(factor=5.0))
     assert called(package) == (10.0, 0)
+
+
+def test_a_piece_for_compiled_callers_answers_python_too(package):
+    """It has no code that unpacks Python's objects; tests call it all the same, and must not crash."""
+    (package / "retarget" / "engine" / "callee.py").write_text(CALLEE.format(factor=3.0).replace("compiled", "piece"))
+    code = "from retarget.engine.callee import times; from retarget.engine.caller import twice; "
+    code += "print(times(1.0), twice(1.0), times(2.0))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=package, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["3.0", "6.0", "6.0"]
+
+
+def test_a_kernel_that_allocates_is_refused(package):
+    """Room is an argument: what allocates in a loop over frames is slow, and what counts references compiles slowly."""
+    text = "import numpy as np\n" + CALLEE.replace("{factor} * x", "np.zeros(3)[0] + x")
+    (package / "retarget" / "engine" / "callee.py").write_text(text)
+    code = "from retarget.engine.callee import times; times(1.0)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=package, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "np.zeros" in done.stderr or "zeros" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_solver_compiles_once_and_whole(tmp_path):
+    """After the announced compilation a clip finds everything compiled, each function for one set of types."""
+    code = """
+import gc
+from numba.core.registry import CPUDispatcher
+from retarget.compilation import solver_is_compiled
+from retarget.retargeter import Retargeter
+from robots.g1 import load_g1
+first = Retargeter(load_g1())
+print(solver_is_compiled(), first.compile() > 0.0, solver_is_compiled(), first.compile())
+ours = [o for o in gc.get_objects() if isinstance(o, CPUDispatcher) and o.py_func.__module__.startswith("retarget.")]
+print([o.py_func.__qualname__ for o in ours if len(o.overloads) > 1])
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False True True 0.0", "[]"]

@@ -8,6 +8,7 @@ from retarget.engine.factor import factorise, multiply, solve_factored
 from retarget.engine.frame_problem import FloorPatch, FrameTask, IkConfig, build_problem, new_workspace
 from retarget.engine.numba_engine import NumbaEngine
 from retarget.engine.pinocchio_engine import PinocchioEngine
+from retarget.engine.poses import clip_poses
 from retarget.engine.quadratic import frame_cost, integrate, place_bodies
 from retarget.engine.rotation_error import rotation_error
 from retarget.engine.tree import attach, build_tree, packed, unpacked
@@ -71,6 +72,14 @@ def test_bodies_are_where_pinocchio_puts_them(case):
             np.testing.assert_allclose(case.work.pos[body] + q[:3], pose.translation, atol=1e-12)
             back = case.work.rot[body] @ case.tree.turned_rot[body].T
             np.testing.assert_allclose(back, pose.rotation, atol=1e-12)
+
+
+def test_engines_agree_on_poses(case):
+    """Retargeting judges stances by them, whichever engine solved the clip."""
+    engines = NumbaEngine(case.problem), PinocchioEngine(case.model, case.problem)
+    for fast, slow in zip(*(clip_poses(case.q, engine) for engine in engines), strict=True):
+        assert fast.shape == slow.shape
+        np.testing.assert_allclose(fast, slow, atol=1e-12)
 
 
 def test_a_hinge_about_any_axis_is_placed_rightly():
