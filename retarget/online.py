@@ -268,4 +268,4 @@ def _unit(name: str, quat: np.ndarray) -> np.ndarray:
     if np.abs(square - 1.0).max() > 2e-3:
         worst = float(square.flat[np.abs(square - 1.0).argmax()]) ** 0.5
         raise InvalidArray(name, problem=f"is not made of unit quaternions (a norm of {worst:.4g})")
-    return quat / np.sqrt(square)[..., None]
+    return plain(quat / np.sqrt(square)[..., None])  # the quotient keeps the order of memory, also an odd one
