@@ -81,7 +81,7 @@ class OnlineRetargeter:
     def __init__(self, robot: RobotModel, subject: Subject, *, fps: float, config: OnlineConfig | None = None) -> None:
         """Prepare robot and subject once; the first frame then costs no more than solving it.
 
-        The first construction after an installation compiles, which takes about a minute.
+        The first construction after an installation compiles, which takes about twenty seconds.
 
         Args:
             robot: Robot description.

@@ -77,8 +77,8 @@ class OnlineConfig:
             sole_weight=1500.0, collision_weight=60.0, collision_margin_m=0.005, max_iterations=10, tolerance=3e-3
         )
     )
-    """Prices and effort of a frame. Its ``reference_weight`` is not read: see ``smoothing``. Links are
-    pushed apart gently: a stiffer push costs iterations and makes arms jerk."""
+    """Prices and effort of a frame. Links are pushed apart gently: a stiffer push costs iterations and makes arms
+    jerk."""
 
 
 def contacts_of(

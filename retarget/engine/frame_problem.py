@@ -22,8 +22,6 @@ class IkConfig:
     """Price of a floor patch under the floor, and of a planted one off the floor [1/m]."""
     posture_weight: float = 0.5
     """Price of a joint away from the robot's default pose [1/rad]; decides what the targets do not."""
-    reference_weight: float = 4.0
-    """Price of a joint away from the reference, the frame before [1/rad]; calms the motion, costs some lag."""
     collision_weight: float = 100.0
     """Price of two links nearer than the margin [1/m]."""
     collision_margin_m: float = 0.01
