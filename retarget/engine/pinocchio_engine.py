@@ -1,7 +1,7 @@
 """Turns clip targets into costs with derivatives by Pinocchio's kinematics and dense matrices.
 
-The reference that compiled code is measured against, and the way to work where nothing can be compiled. It shares the
-problem's numbers with the compiled engine, but neither kinematics, Jacobians nor linear algebra.
+The reference that compiled code is measured against, and the way to work where kinematics must be Pinocchio's own. It
+shares the problem's numbers with the compiled engine, but neither kinematics nor Jacobians.
 """
 
 from __future__ import annotations
