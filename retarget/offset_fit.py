@@ -4,9 +4,10 @@ A human's points and a robot's lie in different places of their links, so part o
 mapping and no error of following. The fit alternates: follow the targets with the present offsets, then move each
 body's target to the middle of where the robot's point was, in the frame of the target; until nothing moves.
 
-Both halves lower the same sum of distances, for each body's middle is the geometric median: the point with the least
-mean distance (Weiszfeld 1937, "Sur le point pour lequel la somme des distances de n points donnés est minimum").
-Unlike a mean it is not drawn away by the moments in which a limb is at its limit.
+Each body's middle is the geometric median: the point with the least mean distance (Weiszfeld 1937, "Sur le point pour
+lequel la somme des distances de n points donnés est minimum"). Unlike a mean it is not drawn away by the moments in
+which a limb is at its limit. Following lowers a sum of squares, angles included, and not these distances, so a sweep
+may make them longer: offsets are those of the best sweep.
 """
 
 from __future__ import annotations
