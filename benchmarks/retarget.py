@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from benchmarks.report import Figure, parser, report
 from benchmarks.retargeting.bars import METRICS, Metric
 from benchmarks.retargeting.clips import BENCH_DIR, BenchClip, load_clips
@@ -57,7 +59,8 @@ def main() -> None:
         clips = load_clips(chosen.clips)
         if chosen.trade_off is not None:
             draw_trade_off(load_g1(), clips, chosen.trade_off)
-        figures = measure(load_g1(), clips, repetitions=chosen.repetitions)
+        with threadpool_limits(1):  # CPU time would count the threads that wait as well
+            figures = measure(load_g1(), clips, repetitions=chosen.repetitions)
         table: list[RealRow] = (
             [] if chosen.real is None else measure_real(load_g1(), chosen.real, per_source=chosen.sample)
         )

@@ -27,11 +27,9 @@ class ContactConfig:
     """When a foot counts as standing; what differs between regions stands in :class:`ContactRegion`."""
 
     still_speed: float = 0.18
-    """Speed at which a low foot is as likely to stand as not [m/s]."""
+    """Speed below which points tell how high the floor is [m/s]; how fast a region may be says its table."""
     speed_softness: float = 0.05
     """Width of the transition in speed [m/s]."""
-    lifted_height: float = 0.04
-    """Height above its standing height at which a slow foot is as likely to stand as not [m]."""
     height_softness: float = 0.008
     """Width of the transition in height [m]."""
     speed_window_s: float = 0.035
@@ -127,15 +125,6 @@ def standing_height(
     if prob is not None and (prob > 0.5).any():
         return float(np.percentile(height[prob > 0.5], 25))
     return float(np.percentile(height.min(axis=1), 5))
-
-
-def stance_probability(
-    foot_pos_w: Float[np.ndarray, "frames feet 3"], fps: float, config: ContactConfig
-) -> Float[np.ndarray, "frames feet"]:
-    """Probability that a foot stands, told from one point of each: it is slow and it is low."""
-    speed = point_speed(foot_pos_w, fps, speed_window(foot_pos_w, config))
-    floor = _floor(foot_pos_w[..., 2], speed, config.still_speed)
-    return _bears(speed, foot_pos_w[..., 2] - floor, config.still_speed, config.lifted_height, config)
 
 
 def region_contacts(

@@ -81,8 +81,6 @@ class ContactMatch:
 
     region: str
     """Name of the region, as estimators and detectors call it."""
-    human: str
-    """Human body whose height and speed tell whether the region bears weight."""
     robot: str
     """Robot link that comes to lie on the floor."""
     points_m: tuple[Vector, ...]

@@ -13,9 +13,6 @@ from jaxtyping import Float, Float32, UInt8
 
 from pipeline.video.blazepose import Pose
 
-ZONES = ("head", "torso", "legs")
-"""What has a histogram of its own."""
-
 N_BINS = 2 * 8 + 5
 """Dark and bright shades of eight hues, and five greys."""
 

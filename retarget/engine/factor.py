@@ -36,7 +36,7 @@ def factorise(tree: KinematicTree, factor: Float[np.ndarray, " packed"]) -> bool
                 factor[above + b] -= share * factor[row + a + b]
             # Not needed unscaled any more: later rounds read only the entries after this one.
             factor[row + a] = share
-        _take_from_base(factor, row + base, inverse)
+        _take_from_base(factor, row + base, float(inverse))
     for k in range(5, -1, -1):
         row = k * (k + 1) // 2
         pivot = factor[row]
@@ -55,7 +55,7 @@ def factorise(tree: KinematicTree, factor: Float[np.ndarray, " packed"]) -> bool
 
 @inlined
 def _take_from_base(factor: np.ndarray, first: int, inverse: float) -> None:
-    """Take what a hinge adds off the rows of the base, where every chain ends: lengths are known, no loop runs."""
+    """Take what a hinge adds off the rows of the base, to which each chain leads: lengths are known, no loop runs."""
     for a in range(6):
         share, above = factor[first + a] * inverse, (5 - a) * (6 - a) // 2
         for b in range(6 - a):

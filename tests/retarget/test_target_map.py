@@ -40,7 +40,9 @@ def rest(robot, table):
 def tumbling():
     """Bodies of the walker in disorder: every position and orientation its own."""
     rng = np.random.default_rng(3)
-    return rng.normal(size=(5, 24, 3)), Rotation.random(5 * 24, np.random.default_rng(4)).as_matrix().reshape(5, 24, 3, 3)
+    return rng.normal(size=(5, 24, 3)), Rotation.random(5 * 24, np.random.default_rng(4)).as_matrix().reshape(
+        5, 24, 3, 3
+    )
 
 
 def changed(table, human, **changes):

@@ -21,11 +21,6 @@ def log(rotation: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 
     return Rotation.from_matrix(rotation.reshape(-1, 3, 3)).as_rotvec().reshape(rotation.shape[:-1])
 
 
-def orthonormal(matrix: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3 3"]:
-    """Nearest rotation matrices; takes the rounding of many products away."""
-    return Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_matrix().reshape(matrix.shape)
-
-
 def skew(vector: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3 3"]:
     """Matrix of the cross product: ``skew(a) @ b = a x b``."""
     out = np.zeros((*vector.shape, 3))
