@@ -97,3 +97,15 @@ class NothingToFit(RetargetError):
     def __init__(self, problem: str) -> None:
         self.problem = problem
         super().__init__(f"nothing to fit: {problem}.")
+
+
+class CannotFollow(RetargetError):
+    """The robot ended far from everything it was asked for: the motion is no upright person's in a z-up world."""
+
+    def __init__(self, mean_m: float, *, most_m: float) -> None:
+        self.mean_m = mean_m
+        self.most_m = most_m
+        super().__init__(
+            f"the robot stays {mean_m:.2g} m from its targets on average (at most {most_m:g} m is a likeness). "
+            "Check that the motion is z-up with its floor below, in metres, and one person's throughout."
+        )

@@ -65,7 +65,7 @@ class RetargetResult:
     at_position_limit: Bool[np.ndarray, "frames joints"]
     """Joints that stood at an end of their range."""
     at_speed_limit: Bool[np.ndarray, "frames joints"]
-    """Joints that moved as fast as they may, from the frame before to this one."""
+    """Joints that came to within a hundredth of their speed limit, from the frame before to this one."""
 
     def __post_init__(self) -> None:
         """Check that residuals fit the motion and that every region has its spans."""

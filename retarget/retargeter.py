@@ -23,6 +23,7 @@ from retarget.engine.frame_problem import IkConfig
 from retarget.engine.numba_engine import NumbaEngine
 from retarget.engine.pinocchio_engine import PinocchioEngine
 from retarget.engine.poses import clip_poses
+from retarget.exceptions import CannotFollow
 from retarget.feasibility import doubtful_stances, unheld_stances
 from retarget.flight import FlightConfig, flight_spans
 from retarget.human_checks import check_size, check_speed, check_up_axis
@@ -75,6 +76,10 @@ class RetargetConfig:
         """
         if not 0.0 < self.speed_share <= 1.0:
             raise InvalidArray("speed_share", problem=f"must lie above 0 and not above 1, got {self.speed_share}")
+
+
+_LIKENESS_M = 0.3
+"""Mean distance from the targets beyond which a motion is no likeness; recorded ones stay below 0.05 m [m]."""
 
 
 def _silent(done: int, total: int | None) -> None:
@@ -167,7 +172,11 @@ class Retargeter:
         )
         flight = flight_spans(trajectory, contacts, self.config.flight, regions)
         solution, let_go = self._solve_with_stances(targets, trust, spans, flight, trajectory.fps, progress)
-        return self._result(solution, targets, spans, let_go, flight, trajectory.fps)
+        result = self._result(solution, targets, spans, let_go, flight, trajectory.fps)
+        mean = float(result.pos_residual_m.mean())
+        if mean > _LIKENESS_M:
+            raise CannotFollow(mean, most_m=_LIKENESS_M)
+        return result
 
     def _solve_with_stances(
         self,

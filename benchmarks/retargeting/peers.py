@@ -2,9 +2,9 @@
 
 The rules are those of General Motion Retargeting (Araujo et al. 2025, arXiv:2510.02252; commit 4f9e8b7), restated;
 none of its code is here. Scales and turns between human and robot are solved from the clip's own targets.
-:class:`GmrPeer` keeps GMR's habits, slow ones included; :class:`FastPeer` does without the QPs that refine and the
-limits built anew; :class:`BatchPeer` also builds the targets of a whole clip at once. All work on our G1, whose hips
-have wider limits than in GMR's model.
+:class:`GmrPeer` keeps GMR's habits, slow ones included; :class:`TwoQpPeer` does without the QPs that refine and the
+limits built anew; :class:`FastPeer` also builds the targets of a frame at once, the best a user of mink could make of
+it. All work on our G1, whose hips have wider limits than in GMR's model.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ class GmrPeer:
         return float(np.linalg.norm(np.concatenate([task.compute_error(self.configuration) for task in tasks])))
 
 
-class FastPeer(GmrPeer):
+class TwoQpPeer(GmrPeer):
     """One QP a stage and limits built once; targets as GMR builds them."""
 
     def __init__(self, clip: BenchClip, robot: RobotModel) -> None:
@@ -203,16 +203,20 @@ class FastPeer(GmrPeer):
         return self.configuration.q.copy()
 
 
-class BatchPeer(FastPeer):
-    """The same with the targets of all frames built at once, which a stream could not do."""
+class FastPeer(TwoQpPeer):
+    """The same with the targets of a frame's bodies built at once: as causal, and the same poses."""
 
-    def solve(self, clip: BenchClip) -> Float[np.ndarray, "frames 7+joints"]:
-        """Retarget a clip from the model's zero pose, each frame from the one before."""
-        self.configuration.update(self.model.qpos0.copy())
-        pos, rot = all_targets(self.rule, clip)
-        quat = Rotation.from_matrix(rot.reshape(-1, 3, 3)).as_quat(scalar_first=True).reshape(*pos.shape[:2], 4)
-        poses = np.concatenate([quat, pos], axis=-1)
-        return np.array([self._follow([mink.SE3(pose) for pose in frame]) for frame in poses])
+    def __init__(self, clip: BenchClip, robot: RobotModel) -> None:
+        """Prepare the robot, the tasks, the limits and the constants of a clip."""
+        super().__init__(clip, robot)
+        self._columns, self._turns = np.array(self.rule.columns), Rotation.concatenate(self.rule.turn)
+
+    def step(self, pos: Float[np.ndarray, "humans 3"], quat: Float[np.ndarray, "humans 4"]) -> np.ndarray:
+        """Retarget one frame from where the robot is."""
+        rule, human = self.rule, pos[self._columns]
+        turned = Rotation.from_quat(quat[self._columns], scalar_first=True) * self._turns
+        place = rule.root_scale * human[0] + rule.scale[:, None] * (human - human[0]) + turned.apply(rule.offset_b)
+        return self._follow([mink.SE3(row) for row in np.hstack([turned.as_quat(scalar_first=True), place])])
 
 
 def _stage_1_bodies(clip: BenchClip) -> set[str]:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from benchmarks.retargeting.clips import BenchClip
 from benchmarks.retargeting.geometry import task_points
-from benchmarks.retargeting.peers import BatchPeer, FastPeer, GmrPeer
+from benchmarks.retargeting.peers import FastPeer, GmrPeer, TwoQpPeer
 from benchmarks.retargeting.scoring import Qpos
 from retarget.clip_descent import DescentConfig
 from retarget.clip_target import ClipTarget
@@ -46,14 +46,14 @@ def peer(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Sol
     return GmrPeer(clip, robot).solve
 
 
-def peer_fast(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Solve:
+def peer_two_qp(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Solve:
     """One QP a stage, limits built once, and no other change."""
-    return FastPeer(clip, robot).solve
+    return TwoQpPeer(clip, robot).solve
 
 
-def peer_batch(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Solve:
+def peer_fast(robot: RobotModel, clip: BenchClip, others: Sequence[BenchClip]) -> Solve:
     """The best that a user of mink could make of them."""
-    return BatchPeer(clip, robot).solve
+    return FastPeer(clip, robot).solve
 
 
 def clip_config() -> RetargetConfig:
@@ -162,10 +162,10 @@ def gmr_target(clip: BenchClip, rotation_weight: float = 0.0) -> ClipTarget:
     )
 
 
-CONTENDERS: dict[Literal["peer", "peer_fast", "peer_batch", "online", "clip"], Prepare] = {
+CONTENDERS: dict[Literal["peer", "peer_two_qp", "peer_fast", "online", "clip"], Prepare] = {
     "peer": peer,
+    "peer_two_qp": peer_two_qp,
     "peer_fast": peer_fast,
-    "peer_batch": peer_batch,
     "online": online_mode,
     "clip": clip_mode,
 }

@@ -114,9 +114,11 @@ def _draw_limits(canvas: _Canvas, result: RetargetResult) -> None:
 
 
 def _stretched(colours: UInt8[np.ndarray, "frames 3"]) -> UInt8[np.ndarray, "width 3"]:
-    """One colour a column; where several frames share a column the darkest counts, so that no peak is lost."""
+    """One frame's colour a column; where several frames share one the darkest counts, so that no peak is lost."""
     first = np.arange(_WIDTH) * len(colours) // _WIDTH
-    return np.minimum.reduceat(colours, first, axis=0)
+    bright = colours.sum(axis=1, dtype=np.int64)
+    darkest = np.minimum.reduceat(bright * len(colours) + np.arange(len(colours)), first) % len(colours)
+    return colours[darkest]
 
 
 def _heat(share: Float[np.ndarray, " frames"]) -> UInt8[np.ndarray, "frames 3"]:

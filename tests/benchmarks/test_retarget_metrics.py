@@ -19,7 +19,7 @@ from benchmarks.retargeting.metrics import (
     runs,
     stance_score,
 )
-from benchmarks.retargeting.peers import BatchPeer, GmrPeer, all_targets, frame_targets, target_rule
+from benchmarks.retargeting.peers import FastPeer, GmrPeer, TwoQpPeer, all_targets, frame_targets, target_rule
 from benchmarks.retargeting.scoring import score_motions
 from benchmarks.retargeting.timing import cpu_seconds, frames_per_second, times_faster
 from robots.g1 import load_g1
@@ -278,7 +278,7 @@ def test_sites_of_the_peers_lie_where_targets_are_scored(clip, robot):
     assert data.site_xpos == pytest.approx(clip.target_pos_w[5], abs=1e-12)
 
 
-@pytest.mark.parametrize("peer", [GmrPeer, BatchPeer])
+@pytest.mark.parametrize("peer", [GmrPeer, TwoQpPeer, FastPeer])
 def test_peers_follow_their_targets(clip, robot, peer):
     """They may be slow, but they must be right: after a second both are near what they follow."""
     long = bench_clip(robot, np.concatenate([clip.gmr_qpos] * 2))
@@ -317,3 +317,9 @@ def test_ratio_is_that_of_the_work():
     seconds = cpu_seconds({"ours": [work(40_000)] * 2, "theirs": [work(160_000)] * 2}, repetitions=7)
     assert 2.5 < times_faster(seconds["ours"], seconds["theirs"]) < 6.0
     assert frames_per_second(seconds["ours"], [10, 10]) > frames_per_second(seconds["theirs"], [10, 10])
+
+
+def test_the_fast_peer_does_what_the_two_qp_peer_does(robot, clip):
+    """Building a frame's targets at once is a matter of speed, and of nothing else."""
+    part = clip.part(0, 12)
+    np.testing.assert_allclose(FastPeer(clip, robot).solve(part), TwoQpPeer(clip, robot).solve(part), atol=1e-9)
