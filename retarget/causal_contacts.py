@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from retarget.engine.jit import compiled
+from retarget.engine.jit import compiled, piece
+from robots.arrays import check_settings
+from robots.exceptions import InvalidArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,22 @@ class CausalContactConfig:
     """Time constant with which a learned floor follows points below it [s]."""
     floor_rises_s: float = 1.0
     """Time constant with which a learned floor rises to the points that stand on it [s]."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        times = ("begin_time_s", "end_time_s", "floor_sinks_s", "floor_rises_s")
+        check_settings(
+            self,
+            positive=("still_speed", "speed_softness", "height_softness", "end_probability", *times),
+            below_one=("begin_probability",),
+        )
+        if self.end_probability > self.begin_probability:
+            problem = f"must be at most begin_probability ({self.begin_probability}), got {self.end_probability}"
+            raise InvalidArray("end_probability", problem=problem)
 
 
 class CausalContactParams(NamedTuple):
@@ -161,7 +179,7 @@ def update_contacts(
         state.standing[region] = prob > (params.end_probability if was else params.begin_probability)
 
 
-@compiled
+@piece
 def _speed(
     point_w: Float[np.ndarray, " 3"],
     dt: float,
@@ -183,7 +201,7 @@ def _speed(
     return np.sqrt(min(square, slow_square) if standing else square)
 
 
-@compiled
+@piece
 def _begin(points_w: Float[np.ndarray, "regions 3"], params: CausalContactParams, state: CausalContactState) -> None:
     """Take the first frame as the past, and its lowest point as the floor where that is learned."""
     lowest = np.inf
@@ -198,7 +216,7 @@ def _begin(points_w: Float[np.ndarray, "regions 3"], params: CausalContactParams
         state.floor[0] = lowest
 
 
-@compiled
+@piece
 def _learn_floor(
     points_w: Float[np.ndarray, "regions 3"], dt: float, params: CausalContactParams, state: CausalContactState
 ) -> None:

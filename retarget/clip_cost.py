@@ -20,6 +20,7 @@ from retarget.contacts import Span
 from retarget.engine.clip_pcg import ClipSystem
 from retarget.engine.clip_steps import SmoothnessWeights, add_smoothness
 from retarget.engine.frame_problem import FrameProblem
+from robots.arrays import check_settings
 from robots.exceptions import InvalidArray
 
 GRAVITY = 9.81
@@ -70,6 +71,14 @@ class SmoothnessConfig:
     """Share of the speed limit that is kept free, so that little has to be cut off."""
     free_fall: float = 1.0
     """Price of the centre of mass's departure from free fall in flight [s^2/m]; never a constraint."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, below_one=("excess_margin",))
 
     def weights(self, speed: Float[np.ndarray, " joints"], fps: float) -> SmoothnessWeights:
         """Return squared prices of differences between frames, for joints that keep ``speed`` [rad/s]."""

@@ -17,6 +17,7 @@ from retarget.engine.clip_banded import solve_clip_banded
 from retarget.engine.clip_pcg import BlockInverse, ClipSystem, solve_clip_step
 from retarget.engine.clip_steps import move
 from retarget.engine.tree import KinematicTree
+from robots.arrays import check_settings
 
 _WALL = 1e-12
 """Joints nearer to an end of their range than this lie on it [rad]."""
@@ -46,6 +47,15 @@ class DescentConfig:
     """Conjugate gradients stop when the residual has fallen to this share."""
     max_linear_iterations: int = 60
     """Conjugate gradient iterations in a step."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        efforts = ("max_iterations", "linear_tolerance", "max_linear_iterations")
+        check_settings(self, positive=("first_damping", "damping", "trust", *efforts), below_one=("linear_tolerance",))
 
 
 class Descent(NamedTuple):

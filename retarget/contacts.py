@@ -16,7 +16,8 @@ from scipy.special import expit
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.contact_regions import HUMAN_REGIONS, ContactRegion
-from robots.arrays import checked_array, freeze_fields
+from robots.arrays import check_settings, checked_array, freeze_fields
+from robots.exceptions import InvalidArray
 
 Span = tuple[int, int]
 """First frame and the frame after the last."""
@@ -44,6 +45,21 @@ class ContactConfig:
     """Shorter stances are dropped [s]."""
     shortest_swing_s: float = 0.07
     """Shorter interruptions of a stance are closed [s]."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(
+            self,
+            positive=("still_speed", "speed_softness", "height_softness", "end_probability"),
+            below_one=("begin_probability",),
+        )
+        if self.end_probability > self.begin_probability:
+            problem = f"must be at most begin_probability ({self.begin_probability}), got {self.end_probability}"
+            raise InvalidArray("end_probability", problem=problem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from retarget.body_trajectory import BodyTrajectory
 from retarget.contact_regions import HUMAN_REGIONS, ContactRegion
 from retarget.contacts import RegionContacts, Span, true_runs
+from robots.arrays import check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,14 @@ class FlightConfig:
     """Share by which the fitted acceleration may differ: the centre of mass is a guess from joints."""
     largest_misfit: float = 0.02
     """Root mean square distance of the centre's height from the fitted parabola [m]."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, positive=("gravity",))
 
 
 _SEGMENTS = (

@@ -23,6 +23,7 @@ from retarget.rest_pose import RobotRest, robot_rest
 from retarget.self_collision import capsule_table
 from retarget.subject import Subject
 from retarget.target_map import target_map
+from robots.arrays import check_settings
 
 if TYPE_CHECKING:
     from robots.model import RobotModel
@@ -47,6 +48,14 @@ class AnchorConfig:
     """Heel or toe of a standing foot is held once it is lower than this [m]."""
     lifted_m: float = 0.02
     """Heel or toe is let go once it is higher than this, as in a foot that rolls over its toe [m]."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, positive=("rise_s", "fade_s"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +88,14 @@ class OnlineConfig:
     )
     """Prices and effort of a frame. Links are pushed apart gently: a stiffer push costs iterations and makes arms
     jerk."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, at_most_one=("carry", "head_start"), signed=("floor",))
 
 
 def contacts_of(

@@ -21,6 +21,7 @@ from retarget.clip_target import ClipTarget
 from retarget.contacts import Span
 from retarget.robot_tasks import RobotTasks
 from retarget.targets import BodyTargets
+from robots.arrays import check_settings
 
 _TOE = 1
 """Place of the toe among a foot's anchor points."""
@@ -56,6 +57,14 @@ class PlantingConfig:
     """A stance in which the human is higher than this above the floor is let go [m], robot size."""
     steady_heading: float = 0.35
     """A foot that turns less than this during a stance keeps one heading [rad]; more is a pivot and is followed."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,6 +23,7 @@ from retarget.clip_starts import FollowingEngine, best_of, followed_both_ways
 from retarget.clip_target import ClipTarget
 from retarget.contacts import Span
 from retarget.speed_limits import limits_in_use, too_fast, within_speed
+from robots.arrays import check_settings
 from robots.exceptions import InvalidArray
 
 
@@ -51,6 +52,20 @@ class WholeClipConfig:
     """How often the neighbourhood of what the speed limit cut off is solved again."""
     polish_s: float = 0.3
     """How far this neighbourhood, or that of a frame which has not settled, goes to both sides [s]."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        tolerances = ("tolerance", "coarse_tolerance")
+        check_settings(
+            self,
+            positive=("level_rates_hz", *tolerances),
+            below_one=tolerances,
+            at_most_one=("soft_floor",),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

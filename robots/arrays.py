@@ -1,14 +1,18 @@
-"""Turns what a caller hands over into the read-only, finite, right-shaped array a record keeps."""
+"""Turns what a caller hands over into the read-only, finite, right-shaped array a record keeps; checks settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from robots.exceptions import InvalidArray
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def checked_array(
@@ -84,3 +88,43 @@ def checked_unit_quat(name: str, value: ArrayLike, shape: tuple[int | str, ...],
     quat = quat / norm
     quat.setflags(write=False)
     return quat
+
+
+def check_settings(
+    record: DataclassInstance,
+    *,
+    positive: Collection[str] = (),
+    below_one: Collection[str] = (),
+    at_most_one: Collection[str] = (),
+    signed: Collection[str] = (),
+) -> None:
+    """Check the numbers of a settings record, single or in tuples, from its ``__post_init__``.
+
+    Every number must be finite and, unless told otherwise, not negative. NaN passes no comparison, so that a solver
+    with a NaN among its prices refuses every step and hands back its start without a word.
+
+    Args:
+        record: Settings. What is no number (a text, a switch, None, another record) is left alone.
+        positive: Fields that may not be zero, as something is divided by them or nothing happens without them.
+        below_one: Fields that must be smaller than 1.
+        at_most_one: Fields that must not be greater than 1.
+        signed: Fields that may be negative.
+
+    Raises:
+        InvalidArray: A number is outside its range.
+    """
+    for field in fields(record):
+        name, value = field.name, getattr(record, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not isinstance(number, int | float | np.number) or isinstance(number, bool):
+                continue
+            wanted = {
+                "finite": -np.inf < number < np.inf,
+                "positive": name not in positive or number > 0,
+                "zero or positive": name in signed or number >= 0,
+                "smaller than 1": name not in below_one or number < 1,
+                "at most 1": name not in at_most_one or number <= 1,
+            }
+            for what, kept in wanted.items():
+                if not kept:
+                    raise InvalidArray(name, problem=f"must be {what}, got {number}")

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from retarget.engine.collision_terms import CapsuleTable, CollisionWork, collision_work
 from retarget.engine.tree import KinematicTree, attach, build_tree
+from robots.arrays import check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,14 @@ class IkConfig:
     """Gauss-Newton steps a frame, from a warm start."""
     tolerance: float = 1e-3
     """A frame is done when a step saves less than this share of its cost."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, positive=("damping", "trust", "max_iterations", "tolerance"), below_one=("tolerance",))
 
 
 class FrameTask(NamedTuple):
