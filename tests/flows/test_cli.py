@@ -179,6 +179,19 @@ def test_commands_of_two_words_are_what_they_are_called(command, capsys):
     assert done.value.code == 2
 
 
+def test_a_setting_out_of_its_range_is_refused_by_name(tmp_path, capsys):
+    """Before anything is read or written, from the command line and from a preset, which is named as well."""
+    preset = tmp_path / "mine.toml"
+    preset.write_text("[retarget.ik]\nsole_weight = nan\n")
+    run_it = ["run", "a.mp4", "--dataset", tmp_path / "set"]
+    for options in (["--retarget.ik.sole-weight", "nan"], ["--preset", preset]):
+        code, printed = run([*run_it, *options], capsys)
+        assert code == 1
+        assert "sole_weight: must be finite, got nan" in printed
+        assert ("mine.toml" in printed) == ("--preset" in options)
+    assert not (tmp_path / "set").exists()
+
+
 def test_a_file_that_is_no_body_is_refused_by_name(tmp_path, capsys):
     """Nothing is stored, and the sentence says what is wanted."""
     file = tmp_path / "body.mp4"
