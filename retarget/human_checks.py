@@ -8,9 +8,13 @@ from jaxtyping import Float
 from retarget.correspondence import Correspondence
 from retarget.exceptions import ImplausibleLegLength, ImplausibleSpeed, NotZUp
 from retarget.rest_pose import human_rest, leg_lengths
+from robots.exceptions import InvalidArray
 
 PLAUSIBLE_LEG_M = (0.35, 1.3)
 """Hip to ankle, from a small child to taller than anybody [m]."""
+
+PLAUSIBLE_ANKLE_M = (-0.05, 0.35)
+"""Foot's point above the floor as the foot stands flat: an estimator errs, shoes are high [m]."""
 
 FASTEST_PERSON = 13.0
 """Nobody's pelvis moves faster than this for long; the fastest sprint ever measured is 12.4 m/s [m/s]."""
@@ -32,9 +36,40 @@ def check_size(
     Raises:
         ImplausibleLegLength: They are far shorter or longer.
     """
-    leg = float(leg_lengths(human_rest(pos_w, rot_w, correspondence), correspondence).mean())
+    check_legs(human_rest(pos_w, rot_w, correspondence), correspondence)
+
+
+def check_legs(rest_pos: Float[np.ndarray, "bodies 3"], correspondence: Correspondence) -> None:
+    """Refuse legs of another length than a person's.
+
+    Args:
+        rest_pos: Points of the table's bodies at rest [m].
+        correspondence: The table.
+
+    Raises:
+        ImplausibleLegLength: They are far shorter or longer.
+    """
+    leg = float(leg_lengths(rest_pos, correspondence).mean())
     if not PLAUSIBLE_LEG_M[0] <= leg <= PLAUSIBLE_LEG_M[1]:
         raise ImplausibleLegLength(leg, plausible_m=PLAUSIBLE_LEG_M)
+
+
+def check_ankle_height(ankle_height: float) -> None:
+    """Refuse a foot that stands on no floor.
+
+    Args:
+        ankle_height: Height of the foot's point above the floor as the foot stands flat [m].
+
+    Raises:
+        InvalidArray: It is far under the floor or above it.
+    """
+    low, high = PLAUSIBLE_ANKLE_M
+    if not low <= ankle_height <= high:
+        problem = (
+            f"is {ankle_height:.3g} m, but the ankle of a foot that stands flat is {low:g} to {high:g} m above the "
+            "floor. Give metres, the height of the floor, and a beginning in which a foot stands"
+        )
+        raise InvalidArray("ankle_height", problem=problem)
 
 
 def check_speed(pos_w: Float[np.ndarray, "frames bodies 3"], fps: float) -> None:

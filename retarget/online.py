@@ -27,6 +27,7 @@ from retarget.engine.online_steps import (
     run_frames,
 )
 from retarget.exceptions import SubjectOfAnotherTable
+from retarget.human_checks import check_ankle_height, check_legs, check_speed
 from retarget.online_setup import AnchorConfig, OnlineConfig, contacts_of, new_scratch, online_params
 from retarget.subject import Subject
 from robots.exceptions import InvalidArray, UnknownName
@@ -90,7 +91,8 @@ class OnlineRetargeter:
             config: Settings; defaults when left out.
 
         Raises:
-            InvalidArray: ``fps`` is not a positive number.
+            InvalidArray: ``fps`` is not a positive number, or the subject's ankle is nowhere near a known floor.
+            ImplausibleLegLength: The subject is far from a person's size.
             InvalidCorrespondence: The table cannot be read.
             SubjectOfAnotherTable: The subject was measured for another table, or for a robot with other joints.
             UnknownName: The table names a body, joint or link that human or robot lack.
@@ -101,6 +103,9 @@ class OnlineRetargeter:
         self.correspondence = load_correspondence(self.config.correspondence).on_robot(robot.body_names)
         if subject.points != self.correspondence.human_points:
             raise SubjectOfAnotherTable(self.correspondence.name, robot.name)
+        check_legs(subject.bones.rest_pos, self.correspondence)
+        if self.config.floor is not None:  # else only differences between feet count
+            check_ankle_height(subject.ankle_height)
         self._params = online_params(robot, subject, self.correspondence, self.config)
         self._scratch = new_scratch(self._params, len(subject.names))
         self._state = self._new_state()
@@ -123,14 +128,17 @@ class OnlineRetargeter:
     ) -> OnlineFrame:
         """Retarget the next frame.
 
+        One frame does not tell whether its axes, unit and rate are a person's: :func:`subject_from_motion` and
+        :meth:`run` do, on a piece of the stream.
+
         Args:
             pos_w: Positions of the subject's bodies in the world, z up [m].
             quat_wxyz_w: Their orientations.
             contact_prob: Probability that each foot bears weight, if the estimator tells it; else it is told from
                 speed and height.
             frames_missed: Frames of the stream that were lost since the last call. The robot may then move as far as
-                its joints get in that time, and speeds of the human are taken over it. After a long gap, call
-                :meth:`reset`.
+                its joints get in that time, and speeds of the human are taken over it. After a long gap
+                :meth:`reset` is better: joints that are far from where they should be take some frames to get there.
 
         Returns:
             What became of it; its arrays are the caller's.
@@ -160,12 +168,16 @@ class OnlineRetargeter:
     def run(self, trajectory: BodyTrajectory) -> OnlineResult:
         """Retarget a clip from its first frame, as if it came as a stream; the same as repeated :meth:`step`.
 
+        What was remembered before is forgotten first. What is remembered afterwards is the clip's end: a :meth:`step`
+        goes on from there, and after :meth:`reset` begins anew.
+
         Args:
             trajectory: A motion of the subject, at the stream's frame rate. Contact probabilities are used if it has
                 those of all feet; trust is not.
 
         Raises:
             InvalidArray: The trajectory has another frame rate than the stream.
+            ImplausibleSpeed: The human outruns everybody.
             UnknownName: It lacks a body of the subject.
         """
         if trajectory.fps != self.fps:
@@ -173,6 +185,8 @@ class OnlineRetargeter:
         for name in self.subject.names:
             if name not in trajectory.names:
                 raise UnknownName("human body", name, trajectory.names)
+        root = [trajectory.names.index(name) for name in self.subject.points[0]]
+        check_speed(trajectory.pos_w[:, root].mean(axis=1, keepdims=True), self.fps)
         columns = [trajectory.names.index(name) for name in self.subject.names]
         n_frames, feet = len(trajectory), list(self.correspondence.feet)
         prob = np.zeros((n_frames, 0))

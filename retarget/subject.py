@@ -11,6 +11,8 @@ from jaxtyping import Float
 from retarget.body_trajectory import BodyTrajectory
 from retarget.contacts import standing_height
 from retarget.correspondence import Correspondence
+from retarget.human_checks import check_ankle_height, check_legs, check_speed
+from retarget.human_checks import check_up_axis as refuse_other_up_axis
 from retarget.rest_pose import SubjectBones, subject_bones
 from retarget.targets import human_points
 from robots.arrays import freeze_fields
@@ -42,7 +44,12 @@ class Subject:
 
 
 def subject_from_motion(
-    trajectory: BodyTrajectory, correspondence: Correspondence, *, floor: float | None = 0.0, seconds: float = 1.0
+    trajectory: BodyTrajectory,
+    correspondence: Correspondence,
+    *,
+    floor: float | None = 0.0,
+    seconds: float = 1.0,
+    check_up_axis: bool = True,
 ) -> Subject:
     """Measure a human in the beginning of its motion; bones are constant in the frames of their parents.
 
@@ -51,19 +58,27 @@ def subject_from_motion(
         correspondence: The table that will be used, as the robot takes it (``on_robot``) where links are welded.
         floor: Height of the floor [m]. If None, it only counts how high feet are above one another; 0 is taken.
         seconds: Time that is looked at [s].
+        check_up_axis: Whether to refuse a motion in which the trunk lies along a horizontal axis nearly all the time.
 
     Raises:
         UnknownName: The trajectory lacks a body that the correspondence reads.
+        ImplausibleLegLength: The human is far from a person's size.
+        ImplausibleSpeed: The human outruns everybody.
+        NotZUp: The human stands along another axis than z.
+        InvalidArray: The lowest foot is nowhere near the floor.
     """
     pos, rot = human_points(trajectory, correspondence)
     first = slice(0, max(1, round(seconds * trajectory.fps)))
     feet = [correspondence.index(human) for human in correspondence.feet.values()]
-    return Subject(
-        names=trajectory.names,
-        points=correspondence.human_points,
-        bones=subject_bones(pos[first], rot[first], correspondence),
-        ankle_height=standing_height(pos[first][:, feet]) - (floor or 0.0),
-    )
+    bones = subject_bones(pos[first], rot[first], correspondence)
+    check_legs(bones.rest_pos, correspondence)
+    check_speed(pos, trajectory.fps)
+    if check_up_axis:
+        refuse_other_up_axis(rot, correspondence)
+    ankle_height = standing_height(pos[first][:, feet]) - (floor or 0.0)
+    if floor is not None:
+        check_ankle_height(ankle_height)
+    return Subject(names=trajectory.names, points=correspondence.human_points, bones=bones, ankle_height=ankle_height)
 
 
 def subject_from_rest_pose(
@@ -83,14 +98,14 @@ def subject_from_rest_pose(
 
     Raises:
         UnknownName: ``names`` lack a body that the correspondence reads.
+        ImplausibleLegLength: The human is far from a person's size.
+        InvalidArray: A foot that stands flat is nowhere near the floor.
     """
+    check_ankle_height(ankle_height)
     quat = np.zeros((1, len(names), 4))
     quat[..., 0] = 1.0
     still = BodyTrajectory(fps=1.0, names=tuple(names), pos_w=np.asarray(rest_pos)[None], quat_wxyz_w=quat)
     pos, rot = human_points(still, correspondence)
-    return Subject(
-        names=tuple(names),
-        points=correspondence.human_points,
-        bones=subject_bones(pos, rot, correspondence),
-        ankle_height=ankle_height,
-    )
+    bones = subject_bones(pos, rot, correspondence)
+    check_legs(bones.rest_pos, correspondence)
+    return Subject(names=tuple(names), points=correspondence.human_points, bones=bones, ankle_height=ankle_height)

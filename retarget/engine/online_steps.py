@@ -18,11 +18,18 @@ from retarget.engine.foot_anchors import AnchorParams, AnchorState, lead_feet, t
 from retarget.engine.frame_problem import FrameProblem, Workspace
 from retarget.engine.frame_solver import solve_frame
 from retarget.engine.jit import compiled, piece
-from retarget.engine.quadratic import carried, integrate, place_bodies
+from retarget.engine.quadratic import carried, integrate, place_base, place_bodies
 from retarget.target_map import TargetMap, map_frame, matrices_from_quats
 
 _INSIDE = 1.0 - 1e-12
 """Share of the reach of a joint that is used: rounding of differences must not pass the limit."""
+
+_HEAD_START_S = 0.1
+"""Longest time that a velocity is trusted for [s]: after a gap it would throw the robot out of the solver's reach."""
+
+_FAR_M, _FAR_TURNED = 0.5, 2.0
+"""Distance [m] and angle [rad] from which on the base is set on its target: no human gets that far in a frame, and a
+half turn has no way down for a solver."""
 
 
 class OnlineParams(NamedTuple):
@@ -168,6 +175,7 @@ def run_frames(pos, quat_wxyz, prob, dt, part, params, state, scratch, answer): 
                 box,
             )
             _move_on(dt[frame], params.head_start, state.velocity, state.q, box)
+            _find_base(state.q, problem.base_task, tasks, target, tree, work, box)
             solve_frame(
                 state.q,
                 box.lower,
@@ -267,8 +275,64 @@ def _move_on(dt, share, velocity, q, box):  # noqa: ANN001, ANN202
     for i in range(len(q)):
         before[i] = q[i]
     for i in range(len(velocity)):
-        step[i] = share * velocity[i] * dt
+        step[i] = share * velocity[i] * min(dt, _HEAD_START_S)
     integrate(before, step, q)
+
+
+@piece
+def _find_base(q, task, tasks, target, tree, work, box):  # noqa: ANN001, ANN202
+    """Set a base that is far from its target on it, and take it for where the base was, for that is no velocity."""
+    bodies, points, links = tasks
+    if task < 0:
+        return
+    body = bodies[task]
+    if body == 0:
+        place_base(q, work.rot, work.pos)
+    else:
+        place_bodies(q, tree, work.rot, work.pos, work.axes)
+    turned = _angle(work.rot[body], links[task], target.rot_w[task]) > _FAR_TURNED
+    there, square = carried(work.rot, work.pos, body, points[task]), 0.0
+    for axis in range(3):
+        square += (target.pos_w[task, axis] - q[axis] - there[axis]) ** 2
+    if not (turned or square > _FAR_M * _FAR_M):
+        return
+    if turned:
+        _turn_base(q, work.rot[body], links[task], target.rot_w[task], box.step)
+        place_bodies(q, tree, work.rot, work.pos, work.axes)
+    there = carried(work.rot, work.pos, body, points[task])
+    for axis in range(3):
+        q[axis] = target.pos_w[task, axis] - there[axis]
+    for i in range(7):
+        box.before[i] = q[i]
+
+
+@piece
+def _turn_base(q, body, link, asked, step):  # noqa: ANN001, ANN202
+    """Turn the base by ``asked (body link)^T``, more than a right angle: its quaternion is read from its main axis."""
+    trace, i = 0.0, 0
+    for axis in range(3):
+        trace += _turn_entry(body, link, asked, axis, axis)
+        if _turn_entry(body, link, asked, axis, axis) > _turn_entry(body, link, asked, i, i):
+            i = axis
+    j, k = (i + 1) % 3, (i + 2) % 3
+    main = 0.5 * np.sqrt(1.0 + 2.0 * _turn_entry(body, link, asked, i, i) - trace)
+    cosine = (_turn_entry(body, link, asked, k, j) - _turn_entry(body, link, asked, j, k)) / (4.0 * main)
+    angle, sine = 2.0 * np.arccos(cosine), np.sqrt(1.0 - cosine * cosine)
+    step[:] = 0.0
+    step[3 + i] = angle * main / sine
+    for other in (j, k):
+        both = _turn_entry(body, link, asked, i, other) + _turn_entry(body, link, asked, other, i)
+        step[3 + other] = angle * both / (4.0 * main * sine)
+    integrate(q, step, q)
+
+
+@piece
+def _turn_entry(body, link, asked, i, j):  # noqa: ANN001, ANN202
+    """One entry of ``asked (body link)^T``."""
+    entry = 0.0
+    for k in range(3):
+        entry += asked[i, k] * (body[j, 0] * link[0, k] + body[j, 1] * link[1, k] + body[j, 2] * link[2, k])
+    return entry
 
 
 @piece

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.correspondence import load_correspondence
-from retarget.exceptions import SubjectOfAnotherTable
+from retarget.exceptions import ImplausibleLegLength, ImplausibleSpeed, NotZUp, SubjectOfAnotherTable
 from retarget.online import OnlineConfig, OnlineFrame, OnlineRetargeter
 from retarget.subject import subject_from_motion, subject_from_rest_pose
 from robots.exceptions import InvalidArray, UnknownName
@@ -104,7 +104,7 @@ def test_limits_are_kept_to_the_last_bit(stream, robot, tier):
     """A joint beyond its stop or faster than its motor is no answer, whatever the estimator dreams."""
     wild = shaken(stream.trajectory, 0.3, seed=1)
     retargeter = OnlineRetargeter(robot, stream.subject, fps=30.0, config=OnlineConfig(speed_tier=tier))
-    joints = retargeter.run(wild).motion.joint_pos
+    joints = np.array([frame.qpos[7:] for frame in steps(retargeter, wild)])
     speed = np.abs(np.diff(joints, axis=0)) * 30.0
     limit = robot.velocity_limit_soft if tier == "soft" else robot.velocity_limit
     assert (joints >= robot.joint_lower).all()
@@ -300,3 +300,94 @@ def test_a_robot_without_wrists_is_led_by_a_subject_measured_for_it(stream):
     assert result.motion.joint_names == welded.joint_names
     wrists = [table.index(f"{side}_wrist") for side in ("left", "right")]
     assert result.pos_residual_m[15:, wrists].mean() < stream.result.pos_residual_m[15:, wrists].mean() + 0.01
+
+
+def going_on(retargeter: OnlineRetargeter, trajectory: BodyTrajectory, start: int, missed: int = 0) -> np.ndarray:
+    """Residuals of the points [m] in the frames after something happened."""
+    frames = []
+    for i in range(start, start + 12):
+        frame = retargeter.step(trajectory.pos_w[i], trajectory.quat_wxyz_w[i], frames_missed=missed)
+        frames.append(frame.pos_residual_m)
+        missed = 0
+    return np.array(frames)
+
+
+@pytest.mark.parametrize("missed", [15, 90, 1000])
+@pytest.mark.parametrize("heading", [0.0, 2.5])
+def test_a_gap_of_any_length_is_survived(stream, walker, missed, heading):
+    """The velocity before a gap says nothing about its end: carried over seconds, it would tumble the robot."""
+    turn = Rotation.from_euler("z", heading)
+    far = walker.transformed(stream.trajectory, turn, np.array([3.0, -2.0, 0.0]))
+    steps(stream.retargeter, changed(far, pos_w=far.pos_w[:41], quat_wxyz_w=far.quat_wxyz_w[:41]))
+    undisturbed = going_on(stream.retargeter, far, 41)
+    steps(
+        stream.retargeter,
+        changed(stream.trajectory, pos_w=stream.trajectory.pos_w[:30], quat_wxyz_w=stream.trajectory.quat_wxyz_w[:30]),
+    )
+    after = going_on(stream.retargeter, far, 41, missed)
+    assert np.abs(after[-1] - undisturbed[-1]).max() < 0.02
+
+
+@pytest.mark.parametrize("axis", ["z", "x", "y"])
+@pytest.mark.parametrize("back_after", [1, 12])
+def test_half_a_turn_in_one_frame_is_followed_and_taken_back(stream, walker, axis, back_after):
+    """An estimator may take a front for a back. From exactly behind, no small turn of the base is any better."""
+    above = np.array([0.0, 0.0, 0.0 if axis == "z" else 2.0])
+    flipped = walker.transformed(stream.trajectory, Rotation.from_euler(axis, np.pi), above)
+    undisturbed = stream.result.pos_residual_m
+    steps(
+        stream.retargeter,
+        changed(stream.trajectory, pos_w=stream.trajectory.pos_w[:30], quat_wxyz_w=stream.trajectory.quat_wxyz_w[:30]),
+    )
+    there = np.array(
+        [
+            stream.retargeter.step(flipped.pos_w[i], flipped.quat_wxyz_w[i]).rot_residual_rad[0]
+            for i in range(30, 30 + back_after)
+        ]
+    )
+    assert there.max() < 1.0
+    back = going_on(stream.retargeter, stream.trajectory, 30 + back_after)
+    assert np.abs(back[-1] - undisturbed[41 + back_after]).max() < 0.02
+
+
+def test_a_human_of_another_unit_axis_or_rate_is_refused(stream, walker, robot):
+    """The same mistakes as in the clip mode, and as quietly made."""
+    table, t = load_correspondence("smpl_to_g1"), stream.trajectory
+    for factor in (0.28, 1000.0):
+        with pytest.raises(ImplausibleLegLength):
+            subject_from_motion(changed(t, pos_w=factor * t.pos_w), table)
+        with pytest.raises(ImplausibleLegLength):
+            subject_from_rest_pose(t.names, factor * stream.motion.rest_joint_pos, table, ankle_height=0.08)
+    lying = walker.transformed(t, Rotation.from_euler("x", -np.pi / 2), np.zeros(3))
+    with pytest.raises(NotZUp):
+        subject_from_motion(lying, table)
+    assert subject_from_motion(lying, table, floor=None, check_up_axis=False).names == t.names
+    fast = changed(t, fps=1000.0)
+    with pytest.raises(ImplausibleSpeed):
+        subject_from_motion(fast, table)
+    with pytest.raises(ImplausibleSpeed):
+        OnlineRetargeter(robot, stream.subject, fps=1000.0).run(fast)
+
+
+def test_a_foot_that_stands_on_no_floor_is_refused(stream, robot):
+    """A floor of another height would hang the robot in the air, or bury it; a learned one takes any height."""
+    table, t = load_correspondence("smpl_to_g1"), stream.trajectory
+    raised = changed(t, pos_w=t.pos_w + np.array([0.0, 0.0, 1.0]))
+    with pytest.raises(InvalidArray, match=r"ankle_height: is 1\.\d* m, but .* height of the floor"):
+        subject_from_motion(raised, table)
+    np.testing.assert_allclose(
+        subject_from_motion(raised, table, floor=1.0).ankle_height, stream.subject.ankle_height, atol=1e-12
+    )
+    subject = subject_from_motion(raised, table, floor=None)
+    with pytest.raises(InvalidArray, match="ankle_height"):
+        OnlineRetargeter(robot, subject, fps=30.0)
+    learning = OnlineRetargeter(robot, subject, fps=30.0, config=OnlineConfig(floor=None)).run(raised)
+    assert np.abs(learning.motion.root_pos_w - stream.result.motion.root_pos_w)[15:, 2].max() < 0.02
+
+
+def test_a_step_after_a_clip_goes_on_from_its_end(stream):
+    """A clip may warm a stream up."""
+    t = stream.trajectory
+    stream.retargeter.run(changed(t, pos_w=t.pos_w[:50], quat_wxyz_w=t.quat_wxyz_w[:50]))
+    frame = stream.retargeter.step(t.pos_w[50], t.quat_wxyz_w[50])
+    np.testing.assert_allclose(frame.pos_residual_m, stream.result.pos_residual_m[50], atol=1e-9)
