@@ -137,7 +137,7 @@ def collision_terms(
     weight: float,
     margin: float,
 ) -> CollisionTerms:
-    """Return the terms that :func:`retarget.engine.collision_terms.add_collisions` adds, frame by frame.
+    """Return the terms that :func:`retarget.engine.collision_terms.add_contacts` adds, frame by frame.
 
     Args:
         table: Capsules and pairs.

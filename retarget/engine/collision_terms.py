@@ -125,53 +125,68 @@ def collision_cost(
     margin: float,
     work: CollisionWork,
 ) -> float:
-    """Return the cost alone; the arguments are those of :func:`add_collisions`."""
-    cost = 0.0
-    if weight <= 0.0 or len(table.sphere_pair) == 0:
-        return cost
-    for k in range(_find_contacts(table, rot, pos, margin, work)):
-        cost += weight * weight * work.contact[k, 0] * work.contact[k, 0]
-    return cost
+    """Return the cost alone; the arguments are those of :func:`price_collisions`."""
+    return price_collisions(table, rot, pos, weight, margin, work)[0]
 
 
 @piece
-def add_collisions(
+def price_collisions(
     table: CapsuleTable,
-    tree: KinematicTree,
     rot: Float[np.ndarray, "bodies 3 3"],
     pos: Float[np.ndarray, "bodies 3"],
-    axes: Float[np.ndarray, "nv 6"],
     weight: float,
     margin: float,
     work: CollisionWork,
+) -> tuple[float, int]:
+    """Return the cost of one frame and the number of pairs that pay, which :func:`add_contacts` finds in ``work``.
+
+    Args:
+        table: Capsules and pairs.
+        rot: Rotations of the bodies' frames in world axes.
+        pos: Their origins relative to the base [m].
+        weight: Price of a gap smaller than the margin [1/m]; 0 for none.
+        margin: Gap that costs nothing [m].
+        work: Room to compute in.
+    """
+    cost, number = 0.0, 0
+    if weight <= 0.0 or len(table.sphere_pair) == 0:
+        return cost, number
+    number = _find_contacts(table, rot, pos, margin, work)
+    for k in range(number):
+        depth = weight * work.contact[k, 0]
+        cost += depth * depth
+    return cost, number
+
+
+@piece
+def add_contacts(
+    table: CapsuleTable,
+    tree: KinematicTree,
+    axes: Float[np.ndarray, "nv 6"],
+    weight: float,
+    number: int,
+    work: CollisionWork,
     hessian: Float[np.ndarray, " packed"],
     gradient: Float[np.ndarray, " nv"],
-) -> float:
-    """Add the collision terms of one frame to a packed Hessian and a gradient, and return their cost.
+) -> None:
+    """Add the terms of the pairs that :func:`price_collisions` has just found to a packed Hessian and a gradient.
 
     Args:
         table: Capsules and pairs.
         tree: Which coordinates move which body.
-        rot: Rotations of the bodies' frames in world axes.
-        pos: Their origins relative to the base [m].
         axes: Motion of each coordinate in world axes: velocity of the point at the base's origin, angular velocity.
-        weight: Price of a gap smaller than the margin [1/m]; 0 for none.
-        margin: Gap that costs nothing [m].
-        work: Room to compute in.
+        weight: Price of a gap smaller than the margin [1/m].
+        number: Number of pairs found.
+        work: Where they were found.
         hessian: Is added to; halved, majorises the Gauss-Newton matrix.
         gradient: Is added to; halved, exact.
     """
-    cost = 0.0
-    if weight <= 0.0 or len(table.sphere_pair) == 0:
-        return cost
-    for k in range(_find_contacts(table, rot, pos, margin, work)):
+    for k in range(number):
         near, depth = work.found[k], weight * work.contact[k, 0]
-        cost += depth * depth
         for side in range(2):
             work.square[side] = _branch_columns(table, near, side, tree, axes, k, work)
         for side in range(2):
             _add_branch(table, near, side, tree, weight, depth if side == 1 else -depth, work, hessian, gradient)
-    return cost
 
 
 @piece

@@ -129,8 +129,6 @@ class Workspace(NamedTuple):
     q: Float[np.ndarray, " nq"]
     hessian: Float[np.ndarray, " packed"]
     gradient: Float[np.ndarray, " nv"]
-    trial_hessian: Float[np.ndarray, " packed"]
-    trial_gradient: Float[np.ndarray, " nv"]
     lower: Float[np.ndarray, " joints"]
     upper: Float[np.ndarray, " joints"]
 
@@ -219,8 +217,6 @@ def new_workspace(problem: FrameProblem) -> Workspace:
         q=np.zeros(nv + 1),
         hessian=np.zeros(n_packed),
         gradient=np.zeros(nv),
-        trial_hessian=np.zeros(n_packed),
-        trial_gradient=np.zeros(nv),
         lower=np.zeros(joints),
         upper=np.zeros(joints),
     )

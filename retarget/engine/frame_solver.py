@@ -14,7 +14,17 @@ from retarget.engine.box_step import box_step
 from retarget.engine.factor import multiply
 from retarget.engine.frame_problem import FrameProblem, Workspace
 from retarget.engine.jit import compiled, inlined, piece
-from retarget.engine.quadratic import add_pull, carried, frame_of, frame_quadratic, integrate, place_bodies
+from retarget.engine.quadratic import (
+    add_pull,
+    carried,
+    frame_of,
+    frame_quadratic,
+    integrate,
+    place_bodies,
+    price_frame,
+    priced_quadratic,
+    pull_cost,
+)
 from retarget.engine.tree import KinematicTree
 
 _NOTHING = 1e-6
@@ -102,14 +112,6 @@ def _forget_floor(q: np.ndarray, problem: FrameProblem, work: Workspace) -> bool
 
 
 @inlined
-def _adopt(trial: np.ndarray, work: Workspace, q: np.ndarray) -> None:
-    """Go on from the trial."""
-    copy_numbers(trial, q)
-    copy_numbers(work.trial_hessian, work.hessian)
-    copy_numbers(work.trial_gradient, work.gradient)
-
-
-@inlined
 def copy_numbers(source: np.ndarray, out: np.ndarray) -> None:
     """Copy a row of numbers; compiled ``out[:] = source`` would first form a sentence for lengths that differ."""
     for i in range(len(out)):
@@ -145,7 +147,7 @@ def solve_frame(
         target: What is asked for.
         problem: Robot and prices.
         max_iterations: Most steps to take.
-        work: Memory to work in; the Hessian and gradient at the result are left in it.
+        work: Memory to work in.
 
     Returns:
         The cost, that of the reference included, and how often it was evaluated.
@@ -163,17 +165,18 @@ def solve_frame(
         whole = not _shortened(work.step, problem.trust) and damping <= least and blind
         saving = _model_saving(tree, hessian, gradient, work)
         _move(q, lower, upper, work.step, trial)
-        trial_cost = _total(
-            trial, reference, reference_weight, target, problem, work, work.trial_hessian, work.trial_gradient
-        )
+        trial_cost, number = price_frame(trial, target, problem, work)
+        trial_cost += pull_cost(trial, reference, reference_weight)
         evaluations += 1
         saved = cost - trial_cost
         if trial_cost <= cost:
-            _adopt(trial, work, q)
+            copy_numbers(trial, q)
             cost, damping = trial_cost, max(0.2 * damping, least)
             enough = problem.tolerance * (cost + _NOTHING)
             if saved <= enough or (whole and abs(saved - saving) <= enough):
                 break
+            priced_quadratic(q, number, problem, work, hessian, gradient)
+            add_pull(tree, q, reference, reference_weight, hessian, gradient)
             blind = not _forget_floor(q, problem, work)
         elif _expect_floor(trial, problem, work):
             _total(q, reference, reference_weight, target, problem, work, hessian, gradient)

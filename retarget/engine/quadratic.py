@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from retarget.clip_target import ClipTarget, FrameTarget
-from retarget.engine.collision_terms import add_collisions
+from retarget.engine.collision_terms import add_contacts, price_collisions
 from retarget.engine.frame_problem import FrameProblem, Workspace
 from retarget.engine.jit import compiled, inlined, piece
 from retarget.engine.rotation_error import rotation_error
@@ -266,6 +266,63 @@ def add_pull(
     return cost
 
 
+@inlined
+def pull_cost(q: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> float:
+    """Return what joints away from ``wanted`` cost."""
+    cost = 0.0
+    for j in range(len(wanted)):
+        away = weight[j] * (q[7 + j] - wanted[j])
+        cost += away * away
+    return cost
+
+
+@piece
+def price_frame(q: np.ndarray, target: FrameTarget, problem: FrameProblem, work: Workspace) -> tuple[float, int]:
+    """Return the cost of a frame and how many pairs of links are too near; leave in ``work`` what made it.
+
+    That is about half of what a step needs, and all that tells whether another is to be taken.
+    """
+    work.stiffness[:] = 0.0
+    work.force[:] = 0.0
+    place_bodies(q, problem.tree, work.rot, work.pos, work.axes)
+    cost = add_tasks(q, target, problem, work.rot, work.pos, work.stiffness, work.force)
+    cost += add_floor(q, target.planted, work.expected, problem, work.rot, work.pos, work.stiffness, work.force)
+    cost += pull_cost(q, problem.posture, problem.posture_weight)
+    if len(problem.capsules.sphere_pair) == 0:
+        return cost, 0
+    near, number = price_collisions(
+        problem.capsules,
+        work.rot,
+        work.pos,
+        problem.collision_weight,
+        problem.collision_margin_m,
+        work.collision,
+    )
+    return cost + near, number
+
+
+@piece
+def priced_quadratic(
+    q: np.ndarray, number: int, problem: FrameProblem, work: Workspace, hessian: np.ndarray, gradient: np.ndarray
+) -> None:
+    """Set gradient and Gauss-Newton Hessian of half the cost that :func:`price_frame` has just returned, once."""
+    tree = problem.tree
+    gather(tree.body_parent, work.stiffness, work.force)
+    project(tree, work.axes, work.stiffness, work.force, hessian, gradient)
+    add_pull(tree, q, problem.posture, problem.posture_weight, hessian, gradient)
+    if number > 0:
+        add_contacts(
+            problem.capsules,
+            tree,
+            work.axes,
+            problem.collision_weight,
+            number,
+            work.collision,
+            hessian,
+            gradient,
+        )
+
+
 @piece
 def frame_quadratic(
     q: Float[np.ndarray, " nq"],
@@ -279,35 +336,15 @@ def frame_quadratic(
 
     Leaves the frames of all bodies in ``work.rot``, ``work.pos`` and ``work.axes``.
     """
-    tree = problem.tree
-    work.stiffness[:] = 0.0
-    work.force[:] = 0.0
-    place_bodies(q, tree, work.rot, work.pos, work.axes)
-    cost = add_tasks(q, target, problem, work.rot, work.pos, work.stiffness, work.force)
-    cost += add_floor(q, target.planted, work.expected, problem, work.rot, work.pos, work.stiffness, work.force)
-    gather(tree.body_parent, work.stiffness, work.force)
-    project(tree, work.axes, work.stiffness, work.force, hessian, gradient)
-    cost += add_pull(tree, q, problem.posture, problem.posture_weight, hessian, gradient)
-    if len(problem.capsules.sphere_pair) == 0:
-        return cost
-    return cost + add_collisions(
-        problem.capsules,
-        tree,
-        work.rot,
-        work.pos,
-        work.axes,
-        problem.collision_weight,
-        problem.collision_margin_m,
-        work.collision,
-        hessian,
-        gradient,
-    )
+    cost, number = price_frame(q, target, problem, work)
+    priced_quadratic(q, number, problem, work, hessian, gradient)
+    return cost
 
 
 @compiled
 def frame_cost(q: Float[np.ndarray, " nq"], target: FrameTarget, problem: FrameProblem, work: Workspace) -> float:
     """Return the cost of a frame."""
-    return frame_quadratic(q, target, problem, work, work.trial_hessian, work.trial_gradient)
+    return price_frame(q, target, problem, work)[0]
 
 
 @inlined

@@ -6,7 +6,14 @@ import mujoco
 import numpy as np
 import pytest
 
-from retarget.engine.collision_terms import CapsuleTable, CollisionWork, add_collisions, collision_cost, collision_work
+from retarget.engine.collision_terms import (
+    CapsuleTable,
+    CollisionWork,
+    add_contacts,
+    collision_cost,
+    collision_work,
+    price_collisions,
+)
 from retarget.engine.quadratic import place_bodies
 from retarget.engine.tree import KinematicTree, build_tree, unpacked
 from retarget.self_collision import capsule_table, collision_terms, self_collision_depth, self_collisions
@@ -42,7 +49,8 @@ class Setup(NamedTuple):
         hessian, gradient = np.zeros(self.tree.n_packed), np.zeros(self.tree.nv)
         work = self.work if table is None else collision_work(table, self.tree)
         table = self.table if table is None else table
-        cost = add_collisions(table, self.tree, self.rot, self.pos, self.axes, weight, margin, work, hessian, gradient)
+        cost, number = price_collisions(table, self.rot, self.pos, weight, margin, work)
+        add_contacts(table, self.tree, self.axes, weight, number, work, hessian, gradient)
         return cost, gradient, hessian
 
     def slow_terms(self, q, table=None):
