@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,13 @@ def _retarget_stage(settings: Settings, variant: Variant) -> Stage:
     robot = load_g1(variant)
     correspondence = _correspondence(settings, robot)
 
+    @cache
+    def retargeter() -> Retargeter:
+        """Prepare the robot once for all clips: which of its links may meet takes longer than a short clip."""
+        return Retargeter(robot, settings.retarget)
+
     def run(context: StageContext, motion: SmplMotion) -> RetargetResult:
-        return Retargeter(robot, settings.retarget).retarget(motion.body_trajectory(), context.progress)
+        return retargeter().retarget(motion.body_trajectory(), context.progress)
 
     return Stage(
         name=stage_of("retarget", variant),

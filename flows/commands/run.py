@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from threadpoolctl import threadpool_limits
 
 from flows.commands.dry_run import show_plan
 from flows.console import bar, clip_listener, progress_bars, show_error, show_rows, show_warning
@@ -76,7 +77,8 @@ def _process(sources: Sequence[Source], stages: Stages, dataset: Dataset) -> tup
     """Process one source after the other; return the outcomes, and the bugs that were met on the way."""
     rows: list[ManifestRow] = []
     crashes: list[Exception] = []
-    with progress_bars() as bars:
+    # One thread is as fast for matrices this small, and several fight over cores with whatever else runs.
+    with threadpool_limits(limits=1), progress_bars() as bars:
         for source in sources:
             first = stages.of(Clip.of(source))[0].name
             try:
