@@ -13,8 +13,8 @@ from rich.progress import Progress as Bars
 
 from pipeline.manifest import ManifestRow, Outcome
 from pipeline.process_clip import StageListener
-from pipeline.progress import Progress
 from pipeline.store import Dataset
+from retarget.progress import Progress
 
 console = Console()
 error_console = Console(stderr=True)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from retarget.spans import Span, true_runs
 from robots.arrays import checked_array, freeze_fields
 from robots.exceptions import InvalidArray, UnknownName
-
-Span = tuple[int, int]
-"""First frame, and the frame after the last."""
 
 STAGES = ("plausibility", "validation")
 """Who measures: the human's motion, the robot's motion. Limits are grouped by the same names."""
@@ -90,5 +88,4 @@ class Measurements:
 
 def spans_where(mask: Bool[np.ndarray, " frames"]) -> tuple[Span, ...]:
     """Return the runs of True in a boolean series as half-open spans."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], np.asarray(mask, dtype=bool), [False]]).astype(np.int8)))
-    return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))
+    return tuple(true_runs(np.asarray(mask, dtype=bool)))

@@ -17,12 +17,12 @@ from pipeline.evidence import Evidence
 from pipeline.exceptions import CorruptArtefact
 from pipeline.manifest import ManifestRow, withdraw_row, write_row
 from pipeline.measurement import Measurements
-from pipeline.progress import Progress, silent
 from pipeline.readers import MotionFile
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.stages import Stages
 from pipeline.store import Dataset
 from pipeline.verdict import Verdict
+from retarget.progress import Progress, silent
 from robots.exceptions import WushuError
 
 _TOLD = (Measurements, Verdict, Evidence, MotionFile, WrittenFiles)

@@ -27,10 +27,10 @@ from cattrs.v import format_exception
 
 from pipeline.clip import Source, SourceFacts
 from pipeline.exceptions import InvalidSources
-from pipeline.progress import Progress, silent
 from pipeline.readers.recognise import holds_motion, is_motion_file
 from pipeline.record_codec import from_plain, plain
 from pipeline.store import is_dataset
+from retarget.progress import Progress, silent
 from robots.exceptions import WushuError
 
 SOURCES_FILE = "sources.toml"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.clip import Clip, file_sha256
-from pipeline.progress import Progress
 from pipeline.record_codec import digest
+from retarget.progress import Progress
 
 
 def no_facts(clip: Clip) -> None:

@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float, Int
 
 from retarget.centre_of_mass import CentreOfMass
 from retarget.clip_target import ClipTarget
-from retarget.contacts import Span
 from retarget.engine.clip_pcg import ClipSystem
 from retarget.engine.clip_steps import SmoothnessWeights, add_smoothness
 from retarget.engine.frame_problem import FrameProblem
+from retarget.spans import Span
 from robots.arrays import check_settings
 from robots.exceptions import InvalidArray
 

@@ -16,11 +16,9 @@ from scipy.special import expit
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.contact_regions import HUMAN_REGIONS, ContactRegion
+from retarget.spans import Span, true_runs
 from robots.arrays import check_settings, checked_array, freeze_fields
 from robots.exceptions import InvalidArray
-
-Span = tuple[int, int]
-"""First frame and the frame after the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,9 +282,3 @@ def stance_spans(
         else:
             spans.append((start, stop))
     return tuple(s for s in spans if (s[1] - s[0]) / fps >= shortest_s or s == (0, len(prob)))
-
-
-def true_runs(mask: np.ndarray) -> list[Span]:
-    """Spans of frames in which the mask holds."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(int)))
-    return [(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from retarget.contacts import Span
 from retarget.engine.poses import ClipPoses
 from retarget.result import InfeasibleStance
 from retarget.robot_tasks import RobotTasks
+from retarget.spans import Span
 from retarget.stance_targets import PlantingConfig, StanceTargets, region_points
 from retarget.targets import BodyTargets
 

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.contact_regions import HUMAN_REGIONS, ContactRegion
-from retarget.contacts import RegionContacts, Span, true_runs
+from retarget.contacts import RegionContacts
+from retarget.spans import Span, true_runs
 from robots.arrays import check_settings
 
 

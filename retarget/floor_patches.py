@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from retarget.correspondence import Correspondence
 from retarget.engine.frame_problem import FloorPatch
@@ -29,3 +30,10 @@ def floor_patches(correspondence: Correspondence, robot: RobotModel) -> tuple[Fl
         points = np.array(contact.points_m, dtype=float) + shift
         patches.append(FloorPatch(name=contact.region, link=link, points_b=points, radius=contact.radius_m))
     return tuple(patches)
+
+
+def heel_and_toe(sole_points_b: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "2 3"]:
+    """Ends of a sole in its middle line [m]: what holds a foot in place and heading, and leaves it free to tilt."""
+    sole = np.asarray(sole_points_b, dtype=float)
+    height = sole[:, 2].min()
+    return np.array([[sole[:, 0].min(), 0.0, height], [sole[:, 0].max(), 0.0, height]])

@@ -18,8 +18,8 @@ from retarget.engine.online_steps import (
     TargetScratch,
 )
 from retarget.engine.tree import build_tree
-from retarget.floor_patches import floor_patches
-from retarget.rest_pose import RobotRest, robot_rest
+from retarget.floor_patches import floor_patches, heel_and_toe
+from retarget.rest_pose import RobotRest, robot_rest, standing_ankle_height
 from retarget.self_collision import capsule_table
 from retarget.subject import Subject
 from retarget.target_map import target_map
@@ -115,14 +115,13 @@ def online_params(
     rest = robot_rest(model, correspondence)
     anchors, points = _anchors(robot, correspondence, rest, config.anchor)
     tasks = [FrameTask(link, point) for link, point in zip(rest.links, rest.point_b, strict=True)]
-    foot = anchors.foot_task[0]
     mapping = target_map(
         correspondence,
         rest,
         subject.bones,
         names=subject.names,
         human_ankle_height=subject.ankle_height,
-        robot_ankle_height=float(rest.point_b[foot, 2] - np.asarray(robot.sole_points_b)[:, 2].min()),
+        robot_ankle_height=standing_ankle_height(rest, int(anchors.foot_task[0]), robot.sole_points_b),
     )
     column = {name: i for i, name in enumerate(subject.names)}
     position = np.zeros((len(tasks) + len(points), 3))
@@ -157,8 +156,7 @@ def _anchors(
     robot: RobotModel, correspondence: Correspondence, rest: RobotRest, config: AnchorConfig
 ) -> tuple[AnchorParams, list[FrameTask]]:
     """Heel and toe of every foot as tasks that follow those of the table."""
-    sole = np.asarray(robot.sole_points_b)
-    ends = np.array([[sole[:, 0].min(), 0.0, sole[:, 2].min()], [sole[:, 0].max(), 0.0, sole[:, 2].min()]])
+    ends = heel_and_toe(robot.sole_points_b)
     feet = np.array([correspondence.index(human) for human in correspondence.feet.values()])
     points = [FrameTask(rest.links[foot], end) for foot in feet for end in ends]
     n_tasks, n_feet = len(correspondence.bodies), len(feet)

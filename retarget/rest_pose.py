@@ -64,6 +64,11 @@ def robot_rest(model: pin.Model, correspondence: Correspondence) -> RobotRest:
     return RobotRest(links=tuple(names), pos=np.array(points), rot=np.array(turns), point_b=np.array(local))
 
 
+def standing_ankle_height(rest: RobotRest, foot: int, sole_points_b: Float[np.ndarray, "points 3"]) -> float:
+    """Height of the point of a foot, a body of the table, when the robot's sole lies on the floor [m]."""
+    return float(rest.point_b[foot, 2]) - float(np.asarray(sole_points_b)[:, 2].min())
+
+
 def _rest_configuration(model: pin.Model, correspondence: Correspondence) -> Float[np.ndarray, " nq"]:
     """The robot's configuration in the human's rest pose."""
     q = pin.neutral(model)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from retarget.contacts import Span
+from retarget.spans import Span
 from robots.arrays import checked_array, freeze_fields
 from robots.exceptions import InvalidArray
 from robots.motion import RobotMotion

@@ -7,7 +7,7 @@ robot's limits, and let go of the stances that the robot cannot hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ from retarget.body_trajectory import BodyTrajectory
 from retarget.centre_of_mass import CentreOfMass
 from retarget.compilation import compile_solver, solver_is_compiled
 from retarget.contact_regions import regions_of_skeleton
-from retarget.contacts import ContactConfig, Span, region_contacts, standing_height
+from retarget.contacts import ContactConfig, region_contacts, standing_height
 from retarget.correspondence import load_correspondence
 from retarget.engine.frame_problem import IkConfig
 from retarget.engine.numba_engine import NumbaEngine
@@ -27,9 +27,11 @@ from retarget.exceptions import CannotFollow
 from retarget.feasibility import doubtful_stances, unheld_stances
 from retarget.flight import FlightConfig, flight_spans
 from retarget.human_checks import check_size, check_speed, check_up_axis
+from retarget.progress import Progress, silent
 from retarget.result import InfeasibleStance, RetargetResult
 from retarget.robot_tasks import RobotTasks
 from retarget.rotations import rotation_log
+from retarget.spans import Span
 from retarget.stance_targets import BodyWeights, PlantingConfig, plant
 from retarget.targets import BodyTargets, build_targets, human_points
 from retarget.trust import RelativeTrust, bridge_doubtful
@@ -82,10 +84,6 @@ _LIKENESS_M = 0.3
 """Mean distance from the targets beyond which a motion is no likeness; recorded ones stay below 0.05 m [m]."""
 
 
-def _silent(done: int, total: int | None) -> None:
-    """Report to nobody."""
-
-
 class Retargeter:
     """Retargets human motions to one robot."""
 
@@ -122,9 +120,7 @@ class Retargeter:
             return 0.0
         return compile_solver(self.solver, self._engine)
 
-    def retarget(
-        self, trajectory: BodyTrajectory, progress: Callable[[int, int | None], None] = _silent
-    ) -> RetargetResult:
+    def retarget(self, trajectory: BodyTrajectory, progress: Progress = silent) -> RetargetResult:
         """Retarget one motion.
 
         Args:
@@ -185,7 +181,7 @@ class Retargeter:
         spans: Sequence[Sequence[Span]],
         flight: Sequence[Span],
         fps: float,
-        progress: Callable[[int, int | None], None],
+        progress: Progress,
     ) -> tuple[ClipSolution, tuple[InfeasibleStance, ...]]:
         """Solve with all stances planted, then, if some cannot be held, without those."""
         tasks, config = self.tasks, self.config.planting

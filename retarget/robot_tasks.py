@@ -13,8 +13,8 @@ import numpy as np
 from retarget.correspondence import Correspondence
 from retarget.engine.frame_problem import FloorPatch, FrameProblem, FrameTask, IkConfig, build_problem
 from retarget.engine.tree import build_tree
-from retarget.floor_patches import floor_patches
-from retarget.rest_pose import robot_rest
+from retarget.floor_patches import floor_patches, heel_and_toe
+from retarget.rest_pose import robot_rest, standing_ankle_height
 from retarget.self_collision import capsule_table
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class RobotTasks:
         self.n_bodies, self.n_feet = len(correspondence.bodies), len(correspondence.feet)
         self.feet = [correspondence.index(human) for human in correspondence.feet.values()]
         """Tasks of the feet."""
-        sole_height = float(np.asarray(robot.sole_points_b)[:, 2].min())
-        self.ankle_height = float(self.rest.point_b[self.feet[0], 2]) - sole_height
+        self.ankle_height = standing_ankle_height(self.rest, self.feet[0], robot.sole_points_b)
         """Height of a foot's point when its sole lies on the floor [m]."""
         self.anchor_point_b = [_anchor_points(patch, foot=i < self.n_feet) for i, patch in enumerate(self.patches)]
         """Points of each region that hold on to the floor, in the frame of its link: heel and toe, or one [m]."""
@@ -71,9 +70,6 @@ class RobotTasks:
 
 
 def _anchor_points(patch: FloorPatch, *, foot: bool) -> np.ndarray:
-    """Heel and toe in the middle of a sole; the middle of any other patch."""
+    """Heel and toe of a sole; the middle of any other patch."""
     points = np.asarray(patch.points_b, dtype=float)
-    if not foot:
-        return points.mean(axis=0, keepdims=True)
-    height = points[:, 2].min()
-    return np.array([[points[:, 0].min(), 0.0, height], [points[:, 0].max(), 0.0, height]])
+    return heel_and_toe(points) if foot else points.mean(axis=0, keepdims=True)

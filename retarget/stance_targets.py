@@ -18,8 +18,8 @@ from scipy.ndimage import uniform_filter1d
 from scipy.spatial.transform import Rotation
 
 from retarget.clip_target import ClipTarget
-from retarget.contacts import Span
 from retarget.robot_tasks import RobotTasks
+from retarget.spans import Span
 from retarget.targets import BodyTargets
 from robots.arrays import check_settings
 

@@ -31,7 +31,7 @@ from retarget.engine.numba_engine import NumbaEngine
 from retarget.engine.poses import clip_poses
 from retarget.exceptions import NothingToFit
 from retarget.offset_fit import HeldOut, OffsetFit, OffsetFitConfig, fit_offsets, leave_one_out
-from retarget.rest_pose import RobotRest, robot_rest
+from retarget.rest_pose import RobotRest, robot_rest, standing_ankle_height
 from retarget.targets import build_targets, human_points
 
 if TYPE_CHECKING:
@@ -126,14 +126,13 @@ def clip_target(
     pos, rot = human_points(trajectory, correspondence)
     pos, rot = pos[::step], rot[::step]
     feet = [correspondence.index(human) for human in correspondence.feet.values()]
-    sole = float(np.asarray(robot.sole_points_b)[:, 2].min())
     targets = build_targets(
         pos,
         rot,
         correspondence,
         rest,
         human_ankle_height=standing_height(pos[:, feet]),
-        robot_ankle_height=float(rest.point_b[feet[0], 2]) - sole,
+        robot_ankle_height=standing_ankle_height(rest, feet[0], robot.sole_points_b),
     )
     weights = np.array([[body.position_weight, body.rotation_weight] for body in correspondence.bodies])
     shape = (len(pos), len(weights))

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.correspondence import Correspondence
+from retarget.spans import true_runs
 
 _COMMON_DOUBT = 0.05
 """Trust in the best body of a frame below which its bodies are no longer told apart."""
@@ -106,8 +107,8 @@ def _belief(trust: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]
 
 def _gaps(belief: Float[np.ndarray, " frames"], longest: float) -> list[tuple[int, int]]:
     """Runs of doubt, not too long, with a believed frame on either side."""
-    edges = np.flatnonzero(np.diff((belief < 1.0).astype(int), prepend=0, append=0)).reshape(-1, 2).tolist()
-    return [(start, stop) for start, stop in edges if start > 0 and stop < len(belief) and stop - start <= longest]
+    doubt = true_runs(belief < 1.0)
+    return [(start, stop) for start, stop in doubt if start > 0 and stop < len(belief) and stop - start <= longest]
 
 
 def _way_across(values: Float[np.ndarray, "frames 3"], start: int, stop: int) -> Float[np.ndarray, "gap 3"]:

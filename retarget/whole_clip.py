@@ -8,7 +8,7 @@ moving costs lets neighbours agree on one way; so no frame decides for the other
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -21,7 +21,8 @@ from retarget.clip_cost import ClipCost, ClipEngine, SmoothnessConfig
 from retarget.clip_descent import Descent, DescentConfig, descend
 from retarget.clip_starts import FollowingEngine, best_of, followed_both_ways
 from retarget.clip_target import ClipTarget
-from retarget.contacts import Span
+from retarget.progress import Progress, silent
+from retarget.spans import Span, true_runs
 from retarget.speed_limits import limits_in_use, too_fast, within_speed
 from robots.arrays import check_settings
 from robots.exceptions import InvalidArray
@@ -86,10 +87,6 @@ class ClipSolution:
     """Conjugate gradient iterations in these."""
 
 
-def _silent(done: int, total: int | None) -> None:
-    """Report to nobody."""
-
-
 class WholeClipSolver:
     """Solves clips of one robot."""
 
@@ -129,7 +126,7 @@ class WholeClipSolver:
         *,
         start: Float[np.ndarray, "frames nq"] | None = None,
         flight: Sequence[Span] = (),
-        progress: Callable[[int, int | None], None] = _silent,
+        progress: Progress = silent,
     ) -> ClipSolution:
         """Solve all frames.
 
@@ -192,7 +189,7 @@ class WholeClipSolver:
         return q
 
     def _coarse_to_fine(
-        self, target: ClipTarget, fps: float, flight: Sequence[Span], progress: Callable[[int, int | None], None]
+        self, target: ClipTarget, fps: float, flight: Sequence[Span], progress: Progress
     ) -> Float[np.ndarray, "frames nq"]:
         """Solve a few frames from neutral, then more, each level beginning where the one before ended."""
         n_frames = target.n_frames
@@ -333,5 +330,4 @@ def _neighbourhoods(disturbed: Bool[np.ndarray, " frames"], margin: int) -> list
     near = np.convolve(disturbed, np.ones(2 * margin + 1), mode="same") > 0.5
     if len(near) != len(disturbed):  # NumPy returns the longer of the two
         near = np.ones(len(disturbed), dtype=bool)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(int)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return true_runs(near)

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 from benchmarks.retargeting.clips import BenchClip
 from benchmarks.retargeting.geometry import Traced
 from retarget.rotations import rotation_log
+from retarget.spans import true_runs
 from robots.model import RobotModel
 
 JUMP_RAD = 0.5
@@ -146,7 +147,7 @@ def stance_score(traced: Traced, stance: Bool[np.ndarray, "frames 2"], fps: floa
     drifts = [
         1e3 * float(np.linalg.norm(traced.toe_w[a:b, foot] - traced.toe_w[a, foot], axis=-1).max())
         for foot in range(2)
-        for a, b in runs(stance[:, foot])
+        for a, b in true_runs(stance[:, foot])
     ]
     gap = 1e3 * np.maximum(0.0, traced.sole_height)[stance]
     return StanceScore(
@@ -172,12 +173,6 @@ def joint_score(joint_pos: Float[np.ndarray, "frames joints"], fps: float, robot
         acc_rms=_rms(np.diff(joint_pos, 2, axis=0)) * fps**2,
         jerk_rms=_rms(np.diff(joint_pos, 3, axis=0)) * fps**3,
     )
-
-
-def runs(flags: Bool[np.ndarray, " frames"]) -> list[tuple[int, int]]:
-    """Return the spans (first frame, frame after the last) in which a flag is set."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def mean_score(scores: Sequence[Score]) -> dict[str, float]:

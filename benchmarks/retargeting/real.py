@@ -24,7 +24,7 @@ from benchmarks.report import Figure
 from benchmarks.retargeting.clips import BENCH_DIR
 from benchmarks.retargeting.exceptions import NoRealMotion
 from benchmarks.retargeting.geometry import SoleEnds, sole_ends, trace
-from benchmarks.retargeting.metrics import JUMP_RAD, JointScore, StanceScore, joint_score, runs, stance_score
+from benchmarks.retargeting.metrics import JUMP_RAD, JointScore, StanceScore, joint_score, stance_score
 from benchmarks.retargeting.scoring import self_collision_pct
 from pipeline.body import SkinnedBody, load_body
 from pipeline.readers import read_motion
@@ -32,6 +32,7 @@ from retarget.body_trajectory import BodyTrajectory
 from retarget.correspondence import Correspondence
 from retarget.result import RetargetResult
 from retarget.retargeter import Retargeter
+from retarget.spans import true_runs
 from robots.exceptions import WushuError
 from robots.model import RobotModel
 
@@ -181,7 +182,7 @@ def held_end_score(ends: SoleEnds, stance: Bool[np.ndarray, "frames 2"], fps: fl
     drifts = [
         min(_longest_stand(ends[a:b, foot, end, :2], touches[a:b, foot, end]) for end in range(2))[1]
         for foot in range(2)
-        for a, b in runs(stance[:, foot])
+        for a, b in true_runs(stance[:, foot])
         if touches[a:b, foot].any()
     ]
     return {
@@ -195,7 +196,7 @@ def held_end_score(ends: SoleEnds, stance: Bool[np.ndarray, "frames 2"], fps: fl
 def _longest_stand(place: np.ndarray, touches: np.ndarray) -> tuple[int, float]:
     """Minus the frames that a point touches for at most, and how far it drifts then [mm]."""
     return min(
-        ((a - b, 1e3 * float(np.linalg.norm(place[a:b] - place[a], axis=-1).max())) for a, b in runs(touches)),
+        ((a - b, 1e3 * float(np.linalg.norm(place[a:b] - place[a], axis=-1).max())) for a, b in true_runs(touches)),
         default=(0, 0.0),
     )
 

@@ -18,10 +18,10 @@ from benchmarks.trials.staging import Staging, facts_of, truth_of
 from benchmarks.trials.stagings import TRIALS
 from benchmarks.trials.truth import Trial, load_trial, save_trial, truth_path
 from pipeline.camera import CameraPath
-from pipeline.progress import Progress, silent
 from pipeline.record_codec import digest
 from pipeline.render import film_people
 from pipeline.store import atomic_path
+from retarget.progress import Progress, silent
 
 _RENDERING = 1
 """Raised whenever the same staging would be drawn differently, so that videos lying about are made anew."""

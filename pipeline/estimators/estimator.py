@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pipeline.body import SkinnedBody
 from pipeline.estimators.landmark import LandmarkConfig, LandmarkEstimator
 from pipeline.evidence import Evidence
-from pipeline.progress import Progress, silent
+from retarget.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
 
 

@@ -19,11 +19,11 @@ from pipeline.kfbench.dance import DANCE
 from pipeline.kfbench.kungfu_form import KUNGFU_FORM
 from pipeline.kfbench.performance import perform
 from pipeline.kfbench.truth import Truth, save_truth
-from pipeline.progress import Progress, silent
 from pipeline.render import FilmConfig, film_person
 from pipeline.render.skin import DEFAULT_COLOURS
 from pipeline.render.textures import Colour
 from pipeline.store import atomic_path
+from retarget.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
 
 PIECES: Mapping[str, Choreography] = {piece.name: piece for piece in (KUNGFU_FORM, DANCE)}

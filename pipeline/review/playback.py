@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from pipeline.progress import Progress, silent
+from retarget.progress import Progress, silent
 from robots.exceptions import InvalidArray
 
 Picture = UInt8[np.ndarray, "height width 3"]

@@ -17,7 +17,6 @@ from jaxtyping import Float, UInt8, UInt16
 
 from pipeline.camera import default_intrinsics
 from pipeline.evidence import FrameFlag
-from pipeline.progress import Progress, silent
 from pipeline.video.blazepose import BlazePose
 from pipeline.video.camera_rotation import CameraRotationTracker, is_static
 from pipeline.video.config import VideoConfig
@@ -28,6 +27,7 @@ from pipeline.video.prefetch import prefetch
 from pipeline.video.recording import PersonTrack, Recording, Shot
 from pipeline.video.shot_tracks import ShotTracks
 from pipeline.video.tempo import suspect_slow_motion
+from retarget.progress import Progress, silent
 
 _AHEAD = 4
 _MANY_REPEATS = 0.05

@@ -16,12 +16,12 @@ from benchmarks.retargeting.metrics import (
     frame_costs,
     joint_score,
     mean_score,
-    runs,
     stance_score,
 )
 from benchmarks.retargeting.peers import FastPeer, GmrPeer, TwoQpPeer, all_targets, frame_targets, target_rule
 from benchmarks.retargeting.scoring import score_motions
 from benchmarks.retargeting.timing import cpu_seconds, frames_per_second, times_faster
+from retarget.spans import true_runs
 from robots.g1 import load_g1
 
 HUMAN = ("pelvis", "left_knee", "left_foot", "right_foot", "left_wrist")
@@ -243,8 +243,8 @@ def test_means_weigh_frames_and_violations_add_up(clip, robot):
 
 def test_runs_are_the_spans_of_a_flag():
     """At both ends of a clip too."""
-    assert runs(np.array([1, 1, 0, 1, 0, 0, 1], dtype=bool)) == [(0, 2), (3, 4), (6, 7)]
-    assert runs(np.zeros(3, dtype=bool)) == []
+    assert true_runs(np.array([1, 1, 0, 1, 0, 0, 1], dtype=bool)) == [(0, 2), (3, 4), (6, 7)]
+    assert true_runs(np.zeros(3, dtype=bool)) == []
 
 
 def test_rule_of_gmr_is_solved_from_the_clip(clip):

@@ -5,14 +5,7 @@ import pytest
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.contact_regions import HUMAN_REGIONS, regions_of_skeleton
-from retarget.contacts import (
-    ContactConfig,
-    floor_height,
-    point_speed,
-    region_contacts,
-    speed_window,
-    stance_spans,
-)
+from retarget.contacts import ContactConfig, floor_height, point_speed, region_contacts, speed_window, stance_spans
 
 CONFIG = ContactConfig()
 FPS = 30.0

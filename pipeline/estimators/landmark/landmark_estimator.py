@@ -23,7 +23,7 @@ from pipeline.estimators.landmark.joint_trust import joint_trust
 from pipeline.estimators.landmark.observation import observe
 from pipeline.estimators.landmark.state import ClipState, Placed, Unknowns, camera_axes
 from pipeline.evidence import Evidence
-from pipeline.progress import Progress, silent
+from retarget.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
 from robots.exceptions import InvalidArray
 

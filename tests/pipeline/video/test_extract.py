@@ -14,10 +14,10 @@ from pipeline.camera import CameraPath, default_intrinsics
 from pipeline.clip import Clip, Source
 from pipeline.evidence import FrameFlag
 from pipeline.exceptions import NoPersonFound, UnreadableVideo
-from pipeline.progress import silent
 from pipeline.render import FilmConfig, film_person
 from pipeline.render.stage import look_at
 from pipeline.video import ClipConfig, VideoConfig, cut_clips, evidence_of, watch_video
+from retarget.progress import silent
 
 pytestmark = pytest.mark.render
 

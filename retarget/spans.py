@@ -1,0 +1,15 @@
+"""Turns a flag for each frame into spans of frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool
+
+Span = tuple[int, int]
+"""First frame and the frame after the last."""
+
+
+def true_runs(flags: Bool[np.ndarray, " frames"]) -> list[Span]:
+    """Return the spans in which a flag is set."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
+    return [(start, stop) for start, stop in edges.reshape(-1, 2).tolist()]
