@@ -11,8 +11,9 @@ from retarget.spans import Span, true_runs
 from robots.arrays import checked_array, freeze_fields
 from robots.exceptions import InvalidArray, UnknownName
 
-STAGES = ("plausibility", "validation")
-"""Who measures: the human's motion, the robot's motion. Limits are grouped by the same names."""
+STAGES = ("plausibility", "validation", "tracking")
+"""Who measures: the human's motion, the robot's motion, the robot that follows it in simulation. Limits are grouped by
+the same names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,6 +85,34 @@ class Measurements:
             if item.name == name:
                 return item
         raise UnknownName("measurement", name, (item.name for item in self.items))
+
+
+def largest(name: str, series: Float[np.ndarray, " frames"], unit: str, meaning: str) -> Measurement:
+    """Measure a series by its largest value, zero where it never applies (NaN)."""
+    value = float(np.nanmax(series)) if np.isfinite(series).any() else 0.0
+    return Measurement(name=name, value=value, unit=unit, meaning=meaning, series=series)
+
+
+def exceeded_in(
+    percent: float, name: str, series: Float[np.ndarray, " frames"], unit: str, meaning: str
+) -> Measurement:
+    """Measure a series by the value exceeded in some per cent of the frames it applies to, zero if in none."""
+    known = series[np.isfinite(series)]
+    value = float(np.percentile(known, 100 - percent)) if len(known) else 0.0
+    return Measurement(name=name, value=value, unit=unit, meaning=meaning, series=series)
+
+
+def share(name: str, flags: Bool[np.ndarray, " frames"], meaning: str) -> Measurement:
+    """Measure in which share of the frames something holds; its spans say in which."""
+    flags = np.asarray(flags, dtype=bool)
+    return Measurement(
+        name=name,
+        value=float(flags.mean()),
+        unit="1",
+        meaning=meaning,
+        series=flags.astype(float),
+        spans=spans_where(flags),
+    )
 
 
 def spans_where(mask: Bool[np.ndarray, " frames"]) -> tuple[Span, ...]:

@@ -211,9 +211,11 @@ def _where(series: np.ndarray, unit: str, spans: tuple[Span, ...], fps: float, *
 
 
 def _quantity(value: float, unit: str) -> str:
-    """Write a number with its unit; shares as per cent, small lengths in centimetres."""
+    """Write a number with its unit; shares as per cent, angles in degrees, small lengths in centimetres."""
     if unit == "1":
         return f"{100 * value:.3g} %"
+    if unit == "rad":
+        return f"{np.degrees(value):.3g} deg"
     if unit == "m" and abs(value) < 1:
         return f"{100 * value:.3g} cm"
     number = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
