@@ -1,0 +1,121 @@
+"""Turns the path of a centre of mass into what gravity says of it: free flights, and the speed it is played at.
+
+Nothing here knows a body: a centre of mass in the air falls with g whoever it belongs to, which makes g a ruler for
+time. A motion played at s times its speed falls with s^2 g.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from retarget.spans import Span, true_runs
+
+GRAVITY = 9.81
+"""Standard acceleration of free fall [m/s^2]."""
+
+PATH_NOISE = 0.003
+"""Least error that the height of a centre of mass is credited with [m]: a span of few frames fits its parabola too
+well to tell its own error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A parabola fitted to the path of a centre of mass over one span in the air."""
+
+    span: Span
+    """Frames in the air."""
+    vertical_acc: float
+    """Fitted vertical acceleration, -9.81 in free fall [m/s^2]."""
+    vertical_acc_error: float
+    """Standard error of it [m/s^2]."""
+    horizontal_acc: float
+    """Size of the fitted horizontal acceleration, 0 in free fall [m/s^2]."""
+    rms: float
+    """Root mean square distance of the path from the parabola [m]."""
+    rise: float
+    """Height of the parabola's apex over its first frame [m]; 0 where it only falls."""
+    takeoff_speed: float
+    """Upward speed of the parabola in its first frame [m/s]."""
+
+    @property
+    def acc_error(self) -> float:
+        """Distance of the fitted acceleration from that of free fall [m/s^2]."""
+        return float(np.hypot(self.vertical_acc + GRAVITY, self.horizontal_acc))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackSpeed:
+    """How fast a motion is played, told by its flights."""
+
+    speed: float
+    """1 as it happened, 0.7 slowed down, 2 sped up; 1 where no flight can tell."""
+    error: float
+    """Standard error of it; infinite where no flight can tell."""
+
+    @property
+    def wrong_by(self) -> float:
+        """How far the speed is from 1 beyond twice its standard error; 0 where no flight can tell."""
+        return max(abs(self.speed - 1) - 2 * self.error, 0.0) if np.isfinite(self.error) else 0.0
+
+
+def fit_flights(
+    com_pos_w: Float[np.ndarray, "frames 3"],
+    airborne: Bool[np.ndarray, " frames"],
+    fps: float,
+    *,
+    min_flight: float,
+) -> tuple[Flight, ...]:
+    """Fit a parabola to every span in the air.
+
+    Args:
+        com_pos_w: Centre of mass [m], z up.
+        airborne: Frames in which nothing touches the floor.
+        fps: Frames per second [1/s].
+        min_flight: Shorter spans are left out [s]; so are spans of fewer than four frames, which any parabola fits.
+    """
+    spans = (span for span in true_runs(airborne) if span[1] - span[0] >= 4)
+    return tuple(_fit(com_pos_w[slice(*span)], span, fps) for span in spans if (span[1] - span[0]) / fps >= min_flight)
+
+
+def playback_speed(flights: tuple[Flight, ...]) -> PlaybackSpeed:
+    """Combine what the flights say about the speed of playback, each weighted by what it can tell.
+
+    Each flight falls with s^2 g; the mean of these accelerations, weighted by their inverse variances, gives s. The
+    error is the larger of what the fits promise and what the flights differ by. A mean that does not fall says
+    nothing about time: such a body hovers.
+    """
+    if not flights:
+        return PlaybackSpeed(speed=1.0, error=np.inf)
+    acc = np.array([flight.vertical_acc for flight in flights])
+    weight = np.array([flight.vertical_acc_error for flight in flights]) ** -2.0
+    mean = float((weight * acc).sum() / weight.sum())
+    excess = float((weight * (acc - mean) ** 2).sum() / max(len(acc) - 1, 1))
+    error = float(np.sqrt(max(excess, 1.0) / weight.sum()))
+    if mean >= -error:
+        return PlaybackSpeed(speed=1.0, error=np.inf)
+    speed = float(np.sqrt(-mean / GRAVITY))
+    return PlaybackSpeed(speed=speed, error=error / (2 * GRAVITY * speed))
+
+
+def _fit(com_pos_w: Float[np.ndarray, "frames 3"], span: Span, fps: float) -> Flight:
+    """Least squares of a parabola in each coordinate."""
+    times = np.arange(len(com_pos_w)) / fps
+    times -= times.mean()  # keeps the three columns nearly orthogonal
+    columns = np.vander(times, 3, increasing=True)
+    terms = np.linalg.lstsq(columns, com_pos_w, rcond=None)[0]
+    miss = com_pos_w - columns @ terms
+    noise = max(np.sqrt((miss[:, 2] ** 2).sum() / (len(times) - 3)), PATH_NOISE)
+    acc, speed = 2 * terms[2], terms[1] + 2 * terms[2] * times[0]
+    rise = speed[2] ** 2 / (-2 * acc[2]) if acc[2] < 0 < speed[2] else 0.0
+    return Flight(
+        span=span,
+        vertical_acc=float(acc[2]),
+        vertical_acc_error=float(2 * noise * np.sqrt(np.linalg.inv(columns.T @ columns)[2, 2])),
+        horizontal_acc=float(np.hypot(acc[0], acc[1])),
+        rms=float(np.sqrt((miss**2).sum(axis=1).mean())),
+        rise=float(rise),
+        takeoff_speed=float(speed[2]),
+    )
