@@ -1,0 +1,1 @@
+"""Faults of known place put into good motion, and how well the checks find them."""

@@ -1,0 +1,95 @@
+"""Puts every fault into every good clip and notes what the checks say of it."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.validation.faulty import Fault, FaultyMotion
+from benchmarks.validation.localisation import intersection_over_union, named_frames
+from pipeline.measurement import Measurements
+from pipeline.validation import ValidationConfig, measure_robot
+from pipeline.verdict import Limits, Verdict, judge
+from retarget.progress import Progress, silent
+from robots.model import RobotModel
+from robots.motion import RobotMotion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GoodClip:
+    """A motion without known faults, and the robot that moves so."""
+
+    name: str
+    """File name without its ending."""
+    source: str
+    """Where it comes from: a data set, a format, or the demo."""
+    motion: RobotMotion
+    robot: RobotModel
+    recorded: bool
+    """Whether it is recorded or performed human motion that our retargeter put on the robot, which `clean` should
+    accept; other people's robot motion has their own faults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trial:
+    """What was measured of one clip with one fault, or with none."""
+
+    clip: GoodClip
+    fault: Fault | None
+    faulty: FaultyMotion
+    measurements: Measurements
+    cpu_s: float
+    """Time that the measurements took [s]."""
+
+    def verdict(self, limits: Limits) -> Verdict:
+        """Judge it."""
+        return judge((self.measurements,), limits)
+
+    def localisation(self, verdict: Verdict) -> float:
+        """Intersection over union of the frames that a verdict names and those that are wrong."""
+        named = named_frames(verdict, len(self.faulty.motion))
+        return intersection_over_union(named, self.faulty.bad, self.faulty.motion.fps)
+
+
+def try_clean(clips: Iterable[GoodClip], config: ValidationConfig) -> list[Trial]:
+    """Measure clips as they are."""
+    trials = []
+    for clip in clips:
+        untouched = FaultyMotion(motion=clip.motion, bad=np.zeros(len(clip.motion), dtype=bool))
+        trials.append(_tried(clip, None, untouched, config))
+    return trials
+
+
+def try_faults(
+    clips: Sequence[GoodClip],
+    faults: Sequence[Fault],
+    config: ValidationConfig,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> list[Trial]:
+    """Measure every clip with every fault that it has room for.
+
+    Each pair has its own generator, so that a fault is the same whatever else is tried.
+    """
+    trials, done = [], 0
+    for clip in clips:
+        for fault in faults:
+            rng = np.random.default_rng([seed, zlib.crc32(f"{clip.name}/{fault.key}".encode())])
+            faulty = fault.apply(clip.motion, clip.robot, rng)
+            if faulty is not None:
+                trials.append(_tried(clip, fault, faulty, config))
+            done += 1
+            progress(done, len(clips) * len(faults))
+    return trials
+
+
+def _tried(clip: GoodClip, fault: Fault | None, faulty: FaultyMotion, config: ValidationConfig) -> Trial:
+    start = time.process_time()
+    measurements = measure_robot(faulty.motion, clip.robot, config)
+    seconds = time.process_time() - start
+    return Trial(clip=clip, fault=fault, faulty=faulty, measurements=measurements, cpu_s=seconds)
