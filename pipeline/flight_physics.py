@@ -16,10 +16,6 @@ from retarget.spans import Span, true_runs
 GRAVITY = 9.81
 """Standard acceleration of free fall [m/s^2]."""
 
-PATH_NOISE = 0.003
-"""Least error that the height of a centre of mass is credited with [m]: a span of few frames fits its parabola too
-well to tell its own error."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
@@ -67,6 +63,7 @@ def fit_flights(
     fps: float,
     *,
     min_flight: float,
+    path_noise: float = 0.003,
 ) -> tuple[Flight, ...]:
     """Fit a parabola to every span in the air.
 
@@ -74,10 +71,13 @@ def fit_flights(
         com_pos_w: Centre of mass [m], z up.
         airborne: Frames in which nothing touches the floor.
         fps: Frames per second [1/s].
-        min_flight: Shorter spans are left out [s]; so are spans of fewer than four frames, which any parabola fits.
+        min_flight: Shorter spans are left out [s]; so are spans of fewer than three frames, which hold no acceleration.
+        path_noise: Least error that the height of a centre of mass is credited with [m]: a span of few frames fits
+            its parabola too well to tell its own error.
     """
-    spans = (span for span in true_runs(airborne) if span[1] - span[0] >= 4)
-    return tuple(_fit(com_pos_w[slice(*span)], span, fps) for span in spans if (span[1] - span[0]) / fps >= min_flight)
+    spans = (span for span in true_runs(airborne) if span[1] - span[0] >= 3)
+    long = (span for span in spans if (span[1] - span[0]) / fps >= min_flight - 1e-9)
+    return tuple(_fit(com_pos_w[slice(*span)], span, fps, path_noise) for span in long)
 
 
 def playback_speed(flights: tuple[Flight, ...]) -> PlaybackSpeed:
@@ -100,14 +100,14 @@ def playback_speed(flights: tuple[Flight, ...]) -> PlaybackSpeed:
     return PlaybackSpeed(speed=speed, error=error / (2 * GRAVITY * speed))
 
 
-def _fit(com_pos_w: Float[np.ndarray, "frames 3"], span: Span, fps: float) -> Flight:
+def _fit(com_pos_w: Float[np.ndarray, "frames 3"], span: Span, fps: float, path_noise: float) -> Flight:
     """Least squares of a parabola in each coordinate."""
     times = np.arange(len(com_pos_w)) / fps
     times -= times.mean()  # keeps the three columns nearly orthogonal
     columns = np.vander(times, 3, increasing=True)
     terms = np.linalg.lstsq(columns, com_pos_w, rcond=None)[0]
     miss = com_pos_w - columns @ terms
-    noise = max(np.sqrt((miss[:, 2] ** 2).sum() / (len(times) - 3)), PATH_NOISE)
+    noise = max(np.sqrt((miss[:, 2] ** 2).sum() / max(len(times) - 3, 1)), path_noise)
     acc, speed = 2 * terms[2], terms[1] + 2 * terms[2] * times[0]
     rise = speed[2] ** 2 / (-2 * acc[2]) if acc[2] < 0 < speed[2] else 0.0
     return Flight(

@@ -1,4 +1,4 @@
-"""Plays a robot motion through MuJoCo's kinematics and collision detection, frame by frame.
+"""Turns a robot motion, frame by frame, into heights, overlaps and the centre of mass (MuJoCo's kinematics).
 
 Heights come from the collision geometry, never from body origins: a sole lies 35 mm under its ankle.
 """
@@ -40,6 +40,8 @@ class BodyGeometry:
     """Origins of the links that carry the soles [m]."""
     foot_rot_w: Float[np.ndarray, "frames 2 3 3"]
     """Orientations of these links."""
+    com_pos_w: Float[np.ndarray, "frames 3"]
+    """Centre of mass of the whole robot [m]."""
     self_collision_depth: Float[np.ndarray, " frames"]
     """Deepest overlap of two bodies [m], 0 without one."""
     pairs: tuple[CollidingPair, ...]
@@ -55,7 +57,8 @@ def body_geometry(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"]) -> Bo
     on_foot = [np.flatnonzero(model.geom_bodyid[solid] == foot) for foot in feet]
     n = len(qpos)
     lowest, foot_height, depth = np.empty(n), np.empty((n, 2)), np.zeros(n)
-    foot_pos, foot_rot = np.empty((n, 2, 3)), np.empty((n, 2, 3, 3))
+    foot_pos, foot_rot, com_pos = np.empty((n, 2, 3)), np.empty((n, 2, 3, 3)), np.empty((n, 3))
+    root = model.body(robot.body_names[0]).id
     overlaps: dict[tuple[int, int], list[float]] = {}
     for start in range(0, n, CHUNK):
         rows = range(start, min(start + CHUNK, n))
@@ -64,7 +67,9 @@ def body_geometry(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"]) -> Bo
         for row, frame in enumerate(rows):
             data.qpos[:] = qpos[frame]
             mujoco.mj_kinematics(model, data)
+            mujoco.mj_comPos(model, data)
             mujoco.mj_collision(model, data)
+            com_pos[frame] = data.subtree_com[root]
             geom_z[row] = data.geom_xpos[solid, 2]
             geom_down[row] = -data.geom_xmat[solid, 6:9]
             foot_pos[frame], foot_rot[frame] = data.xpos[feet], data.xmat[feet].reshape(2, 3, 3)
@@ -79,6 +84,7 @@ def body_geometry(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"]) -> Bo
         foot_height=foot_height,
         foot_pos_w=foot_pos,
         foot_rot_w=foot_rot,
+        com_pos_w=com_pos,
         self_collision_depth=depth,
         pairs=_named_pairs(model, overlaps),
     )
