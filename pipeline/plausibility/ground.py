@@ -5,39 +5,21 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pipeline.measurement import Measurement, spans_where
-
-GRAVITY = 9.81
-"""Standard acceleration of free fall [m/s^2]."""
+from pipeline.flight_physics import GRAVITY, Flight
+from pipeline.measurement import Measurement
 
 
-def ballistic_frames(
-    com_height: Float[np.ndarray, " frames"],
-    airborne: Bool[np.ndarray, " frames"],
-    fps: float,
-    *,
-    min_flight: float,
-    tolerance: float,
-) -> Bool[np.ndarray, " frames"]:
+def ballistic_frames(flights: tuple[Flight, ...], n_frames: int, *, tolerance: float) -> Bool[np.ndarray, " frames"]:
     """Say in which frames the body is in free flight: airborne, and its centre of mass falls with g.
 
-    A parabola is fitted to each airborne span; with a span of T seconds and noise s in the height its curvature is
-    known to about 27 s / (T^2 sqrt(frames)), which is why short spans are not asked.
-
     Args:
-        com_height: Height of the centre of mass [m].
-        airborne: Frames in which nothing touches the floor.
-        fps: Frames per second [1/s].
-        min_flight: Shorter spans are no flight [s].
-        tolerance: How far the fitted acceleration may be from g [m/s^2].
+        flights: Spans in the air, with the parabolas that fit them.
+        n_frames: Length of the motion.
+        tolerance: How far the fitted vertical acceleration may be from g [m/s^2].
     """
-    ballistic = np.zeros(len(com_height), dtype=bool)
-    for start, stop in spans_where(airborne):
-        if stop - start < 3 or (stop - start) / fps < min_flight:
-            continue
-        times = np.arange(stop - start) / fps
-        acceleration = 2 * np.polynomial.polynomial.polyfit(times - times.mean(), com_height[start:stop], 2)[2]
-        ballistic[start:stop] = abs(acceleration + GRAVITY) <= tolerance
+    ballistic = np.zeros(n_frames, dtype=bool)
+    for flight in flights:
+        ballistic[slice(*flight.span)] = abs(flight.vertical_acc + GRAVITY) <= tolerance
     return ballistic
 
 

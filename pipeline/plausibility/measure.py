@@ -9,6 +9,7 @@ from jaxtyping import Float
 from scipy import sparse
 
 from pipeline.body import SkinnedBody
+from pipeline.flight_physics import fit_flights
 from pipeline.measurement import Measurements
 from pipeline.plausibility.body_parts import body_parts
 from pipeline.plausibility.feet import Feet, measure_feet
@@ -54,13 +55,9 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
     area = parts.area.sum(axis=0)
     lowest, pressure_pos = _skin_pass(motion, body, area, feet.ground)
     centres = body.points(motion, sparse.csr_array(np.stack([parts.pressure_com_weights, parts.com_weights])))
-    ballistic = ballistic_frames(
-        centres[:, 1, 2],
-        lowest - feet.ground > config.airborne_height,
-        motion.fps,
-        min_flight=config.min_flight,
-        tolerance=config.ballistic_tolerance,
-    )
+    airborne = lowest - feet.ground > config.airborne_height
+    flights = fit_flights(centres[:, 1], airborne, motion.fps, min_flight=config.min_flight)
+    ballistic = ballistic_frames(flights, len(motion), tolerance=config.ballistic_tolerance)
     joint_pos_w, joint_rot_w = motion.joints()
     distance = np.linalg.norm(centres[:, 0, :2] - pressure_pos, axis=1)
     return Measurements(
