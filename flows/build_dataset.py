@@ -21,6 +21,7 @@ from prefect.states import Completed, Failed, State
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from threadpoolctl import threadpool_limits
 
+from flows.console import usable_sentence
 from flows.solver import ready_solver
 from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
 from pipeline.home import Home
@@ -181,10 +182,18 @@ class _Run:
 
 def _publish(rows: Sequence[ManifestRow], unreadable: Sequence[str]) -> None:
     table = [
-        {"clip": row.clip.name, "id": row.clip.id, "outcome": row.outcome.value, "reasons": " ".join(row.reasons)}
+        {
+            "clip": row.clip.name,
+            "id": row.clip.id,
+            "outcome": row.outcome.value,
+            "usable": f"{row.usable_s:.1f} of {row.duration_s:.1f} s",
+            "reasons": " ".join(row.reasons),
+        }
         for row in rows
     ]
-    table += [{"clip": "", "id": "", "outcome": Outcome.BROKEN.value, "reasons": error} for error in unreadable]
+    table += [
+        {"clip": "", "id": "", "outcome": Outcome.BROKEN.value, "usable": "", "reasons": error} for error in unreadable
+    ]
     create_table_artifact(table=table, key="verdicts", description="outcome of every clip")
 
 
@@ -194,7 +203,8 @@ def _final_state(rows: Sequence[ManifestRow], unreadable: Sequence[str], max_bro
     counts = {outcome: sum(row.outcome is outcome for row in rows) for outcome in Outcome}
     broken = len(unreadable) + sum(row.error is not None for row in rows)
     message = (
-        f"{counts[Outcome.ACCEPTED]} accepted, {counts[Outcome.REJECTED]} rejected, {broken} broken of {total} clips"
+        f"{counts[Outcome.ACCEPTED]} accepted, {counts[Outcome.MENDED]} mended, {counts[Outcome.REJECTED]} rejected, "
+        f"{broken} broken of {total} clips; {usable_sentence(rows)}"
     )
     if total == 0:
         return Failed(message="nothing was named: give videos or motion files, or a folder that holds some")

@@ -20,7 +20,7 @@ console = Console()
 error_console = Console(stderr=True)
 
 _SHOWN_REASONS = 6
-_COLOUR = {Outcome.ACCEPTED: "green", Outcome.REJECTED: "yellow", Outcome.BROKEN: "red"}
+_COLOUR = {Outcome.ACCEPTED: "green", Outcome.MENDED: "cyan", Outcome.REJECTED: "yellow", Outcome.BROKEN: "red"}
 
 
 @contextmanager
@@ -65,6 +65,14 @@ def show_error(error: Exception | str) -> None:
     error_console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
 
 
+def usable_sentence(rows: Sequence[ManifestRow]) -> str:
+    """Say how much motion can be used: the headline of a run."""
+    total = sum(row.duration_s for row in rows)
+    usable = sum(row.usable_s for row in rows)
+    mended = sum(row.usable_s for row in rows if row.outcome is Outcome.MENDED)
+    return f"usable: {usable:.1f} s of {total:.1f} s of motion, {mended:.1f} s of it after a repair"
+
+
 def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
     """Print each clip's outcome, why it was not accepted, and where its results are."""
     for row in rows:
@@ -77,7 +85,11 @@ def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
             console.print(Padding(f"- {escape(reason)}", (0, 0, 0, 4)), highlight=False)
         if len(reasons) > _SHOWN_REASONS:
             console.print(f"    ... and {len(reasons) - _SHOWN_REASONS} more in row.json", highlight=False)
+        for number, piece in enumerate(row.pieces if row.outcome is Outcome.MENDED else (), start=1):
+            said = escape(" ".join(piece.edits))
+            console.print(f"    + part {number}, {piece.duration_s:.1f} s, accepted after: {said}", highlight=False)
         for remark in row.remarks:
             console.print(Padding(f"[dim]note:[/] {escape(remark)}", (0, 0, 0, 4)), highlight=False)
+    console.print(usable_sentence(rows), highlight=False)
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome.value}" for outcome in Outcome)
     console.print(f"{counts}; dataset: {escape(str(dataset.root))}", highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.clip import Clip
+from pipeline.measurement import Span
 from pipeline.record_codec import plain
 from pipeline.store import Dataset, read_record, remove_file, write_json
 from pipeline.verdict import Verdict
@@ -19,10 +20,44 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted"
     """A motion, and every rejecting check passed."""
+    MENDED = "mended"
+    """Refused as it stood, but parts of it, or all of it after a repair, are accepted."""
     REJECTED = "rejected"
-    """A motion, but a check refused it; the verdict says why."""
+    """A motion, but a check refused it, and no repair was found; the verdict says why."""
     BROKEN = "broken"
     """No motion: the input could not be used; the error says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One repair that was carried out, and how it was judged."""
+
+    edits: tuple[str, ...]
+    """What was done to the motion, in order, as sentences."""
+    frames: Span
+    """Frames of the original motion that were kept: first, and one after the last."""
+    duration_s: float
+    """Length of what is left [s]."""
+    accepted: bool
+    """The verdict on it."""
+    rejections: tuple[str, ...]
+    """Why it was still refused."""
+    score: float
+    """Rank in [0, 1] of what is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usable:
+    """A part of a clip that is accepted."""
+
+    frames: Span
+    """Frames of the clip that it is made of."""
+    edits: tuple[str, ...]
+    """What was done to them, in order; nothing if they were accepted as they stood."""
+    duration_s: float
+    """Its length [s]."""
+    score: float
+    """Rank in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +72,15 @@ class ManifestRow:
     licences: tuple[str, ...]
     """Licences of everything the motion was made from."""
     verdict: Verdict | None = None
+    """On the clip as it stood."""
+    duration_s: float = 0.0
+    """Length of the motion [s]."""
+    usable_s: float = 0.0
+    """Length of what is accepted, as it stood or mended [s]."""
+    pieces: tuple[Usable, ...] = ()
+    """What is accepted, in the order of time; the whole clip if it was accepted as it stood."""
+    attempts: tuple[Attempt, ...] = ()
+    """Repairs that were carried out, and how they were judged."""
     broken_stage: str | None = None
     """Stage that could not go on."""
     error: str | None = None
@@ -46,10 +90,12 @@ class ManifestRow:
 
     @property
     def outcome(self) -> Outcome:
-        """Accepted, rejected or broken."""
+        """Accepted, mended, rejected or broken."""
         if self.verdict is None:
             return Outcome.BROKEN
-        return Outcome.ACCEPTED if self.verdict.accepted else Outcome.REJECTED
+        if self.verdict.accepted:
+            return Outcome.ACCEPTED
+        return Outcome.MENDED if self.pieces else Outcome.REJECTED
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from pipeline.exceptions import CorruptArtefact
 from pipeline.manifest import ManifestRow, withdraw_row, write_row
 from pipeline.measurement import Measurements
 from pipeline.readers import MotionFile
+from pipeline.repair import Repairs
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.stages import Stages
 from pipeline.store import Dataset
@@ -25,7 +26,7 @@ from pipeline.verdict import Verdict
 from retarget.progress import Progress, silent
 from robots.exceptions import WushuError
 
-_TOLD = (Measurements, Verdict, Evidence, MotionFile, WrittenFiles)
+_TOLD = (Measurements, Verdict, Repairs, Evidence, MotionFile, WrittenFiles)
 """Results that an outcome tells of."""
 
 StageListener = Callable[[str], Progress]
@@ -142,6 +143,8 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
     broken = next((report for report in reports if report.error is not None), None)
     metrics: dict[str, float] = {}
     verdict: Verdict | None = None
+    repairs: Repairs | None = None
+    duration_s = 0.0
     licences, remarks = {clip.source.facts.licence}, []
     for stage in stages:
         licences.update(stage.licences)
@@ -150,8 +153,11 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
         record = _load(stage, clip, done[stage.name], dataset)
         if isinstance(record, Measurements):
             metrics.update({f"{stage.name}.{item.name}": item.value for item in record.items})
+            duration_s = record.n_frames / record.fps
         elif isinstance(record, Verdict):
             verdict = verdict or record  # of the robot that is shown; others decide on single files, which tell of it
+        elif isinstance(record, Repairs):
+            repairs = record
         elif isinstance(record, WrittenFiles):
             remarks += record.notes
         elif isinstance(record, Evidence | MotionFile):
@@ -163,6 +169,10 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
         metrics=metrics,
         licences=tuple(sorted(licences)),
         verdict=verdict,
+        duration_s=duration_s,
+        usable_s=repairs.usable_s if repairs else 0.0,
+        pieces=tuple(piece.usable for piece in repairs.pieces) if repairs else (),
+        attempts=repairs.attempts if repairs else (),
         broken_stage=broken.stage if broken else None,
         error=broken.error if broken else None,
         remarks=tuple(remarks),

@@ -13,6 +13,7 @@ from pipeline.estimators import LandmarkConfig
 from pipeline.exceptions import InvalidSettings
 from pipeline.plausibility import PlausibilityConfig
 from pipeline.record_codec import from_plain
+from pipeline.repair import RepairConfig
 from pipeline.review import PlaybackConfig
 from pipeline.validation import ValidationConfig
 from pipeline.video import ClipConfig, VideoConfig
@@ -43,8 +44,10 @@ class Settings:
     """What is measured on the robot."""
     limits: str = "trainable"
     """Which limits decide: a preset's name, or the path of a TOML file of your own."""
+    repair: RepairConfig = field(default_factory=RepairConfig)
+    """How hard to try to save what was refused."""
     formats: tuple[str, ...] = ("pbhc", "mjlab", "unitree-csv")
-    """Hand-off formats written for accepted clips."""
+    """Hand-off formats written for what is accepted."""
     robot: Variant | None = None
     """The G1 that is judged and shown: 29 joints, or 23 with the wrists welded. None: as many as the formats have.
     A format with fewer joints (pbhc) gets a motion of its own, solved and judged with these joints welded."""

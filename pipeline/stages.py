@@ -1,6 +1,6 @@
 """The lists of stages a clip goes through: one for videos, one for motion files; for ``wushu run`` and Prefect alike.
 
-video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> handoff and pictures
+video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> repair -> handoff, ...
 motion file:          reading -> motion -> plausibility -> ... the same from here
 
 Where a format has fewer joints than the robot that is shown, retarget, validation and verdict are there once more, for
@@ -9,9 +9,9 @@ the robot without these joints (``pipeline.variants``).
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ import numpy as np
 from pipeline.body import SkinnedBody, load_body
 from pipeline.clip import Clip
 from pipeline.evidence import Evidence
-from pipeline.export import FORMATS
 from pipeline.front_stages import array_digest, motion_file_stages, video_stages
+from pipeline.handoff_stage import handoff_stage
 from pipeline.home import Home
 from pipeline.limits import find_limits
 from pipeline.measurement import Measurements
@@ -32,10 +32,11 @@ from pipeline.readers.recognise import is_motion_file
 from pipeline.record_codec import plain
 from pipeline.render import ViewConfig, available_renderer, body_frames, robot_frames
 from pipeline.render.overlay import draw_evidence
+from pipeline.repair import Diagnosis, HumanMender, Piece, PieceOfVariant, Repairs, mend
 from pipeline.review import draw_residuals, render_playback, write_picture
 from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
-from pipeline.store import atomic_path, remove_file
+from pipeline.store import atomic_path
 from pipeline.validation import measure_robot
 from pipeline.variants import VariantPlan, stage_of
 from pipeline.verdict import Verdict, judge
@@ -83,10 +84,12 @@ def build_stages(settings: Settings, home: Home) -> Stages:
     """
     body = load_body(settings.body, search_dir=home.bodies_dir)
     plan = VariantPlan.of(settings.robot, settings.formats)
+    solvers: dict[Variant, Solver] = {variant: _solver(settings, variant) for variant in plan.variants}
     later = (
         _plausibility_stage(settings, body),
-        *(stage for variant in plan.variants for stage in _robot_stages(settings, variant)),
-        _handoff_stage(plan),
+        *(stage for variant in plan.variants for stage in _robot_stages(settings, variant, solvers[variant])),
+        _repair_stage(settings, body, plan, solvers),
+        handoff_stage(plan),
         _picture_stage(plan.shown),
     )
     watch, read = (_playback_stage(settings, body, plan.shown, source_view=view) for view in (True, False))
@@ -109,22 +112,26 @@ def _plausibility_stage(settings: Settings, body: SkinnedBody) -> Stage:
     )
 
 
-def _robot_stages(settings: Settings, variant: Variant) -> tuple[Stage, Stage, Stage]:
+Solver = Callable[[], Retargeter]
+"""Gives the retargeter of a variant, prepared at the first call: that takes longer than a short clip."""
+
+
+def _solver(settings: Settings, variant: Variant) -> Solver:
+    return cache(lambda: Retargeter(load_g1(variant), settings.retarget))
+
+
+def _robot_stages(settings: Settings, variant: Variant, solver: Solver) -> tuple[Stage, Stage, Stage]:
     """Return what makes and judges the motion of one variant of the robot."""
-    return _retarget_stage(settings, variant), _validation_stage(settings, variant), _verdict_stage(settings, variant)
+    retarget = _retarget_stage(settings, variant, solver)
+    return retarget, _validation_stage(settings, variant), _verdict_stage(settings, variant)
 
 
-def _retarget_stage(settings: Settings, variant: Variant) -> Stage:
+def _retarget_stage(settings: Settings, variant: Variant, solver: Solver) -> Stage:
     robot = load_g1(variant)
     correspondence = _correspondence(settings, robot)
 
-    @cache
-    def retargeter() -> Retargeter:
-        """Prepare the robot once for all clips: which of its links may meet takes longer than a short clip."""
-        return Retargeter(robot, settings.retarget)
-
     def run(context: StageContext, motion: SmplMotion) -> RetargetResult:
-        return retargeter().retarget(motion.body_trajectory(), context.progress)
+        return solver().retarget(motion.body_trajectory(), context.progress)
 
     return Stage(
         name=stage_of("retarget", variant),
@@ -170,43 +177,58 @@ def _verdict_stage(settings: Settings, variant: Variant) -> Stage:
     )
 
 
-def _handoff_stage(plan: VariantPlan) -> Stage:
-    """Write a file where both the clip and the very motion in the file were accepted; take all others away."""
+def _repair_stage(settings: Settings, body: SkinnedBody, plan: VariantPlan, solvers: Mapping[Variant, Solver]) -> Stage:
+    """Look for the parts of a refused clip, and the edits, that save it, for every variant that a format needs."""
+    limits = find_limits(settings.limits)
 
-    def run(context: StageContext, *solved: Any) -> WrittenFiles:
-        motions: dict[Variant, RetargetResult] = dict(zip(plan.variants, solved[::2], strict=True))
-        verdicts: dict[Variant, Verdict] = dict(zip(plan.variants, solved[1::2], strict=True))
-        folder = context.clip_dir / "handoff"
-        paths = {name: folder / f"{context.clip.id}.{name}{f.suffix}" for name, f in FORMATS.items()}
-        clip_accepted = verdicts[plan.shown].accepted
-        wanted: dict[str, Variant] = {
-            name: variant for name, variant in plan.solved_for.items() if clip_accepted and verdicts[variant].accepted
-        }
-        withdrawn = [path for name, path in paths.items() if name not in wanted]
-        for path in withdrawn:
-            remove_file(path)
-        files = [FORMATS[n].write(motions[v].motion, load_g1(v), paths[n]) for n, v in wanted.items()]
-        notes = [f"{file.path.name}: {note}" for file in files for note in file.notes]
-        if clip_accepted:  # else the clip itself says why
-            notes += [
-                f"not handed off as {name}: {_refusal(load_g1(variant), verdicts[variant])}"
-                for name, variant in plan.solved_for.items()
-                if name not in wanted
-            ]
-        return WrittenFiles.of(context.clip_dir, [file.path for file in files], tuple(notes), withdrawn)
+    def mender(variant: Variant) -> HumanMender:
+        return HumanMender(
+            body=body,
+            plausibility=settings.plausibility,
+            retargeter=solvers[variant](),
+            robot=load_g1(variant),
+            validation=settings.validation,
+            limits=limits,
+            regrounding=settings.repair.regrounding,
+        )
 
+    def run(
+        context: StageContext,
+        motion: SmplMotion,
+        human: Measurements,
+        robot: Measurements,
+        solved: RetargetResult,
+        verdict: Verdict,
+    ) -> Repairs:
+        first = Diagnosis(motion=motion, robot_motion=solved.motion, measurements=(human, robot), verdict=verdict)
+        repairs = mend(first, mender(plan.shown), settings.repair, context.progress)
+        if verdict.accepted:
+            return repairs
+        others: dict[Variant, HumanMender] = {variant: mender(variant) for variant in plan.variants[1:]}
+        return replace(repairs, pieces=tuple(_with_variants(piece, others) for piece in repairs.pieces))
+
+    shown = [stage_of(name, plan.shown) for name in ("validation", "retarget", "verdict")]
     return Stage(
-        name="handoff",
-        version=3,
-        config=[[name, variant] for name, variant in sorted(plan.solved_for.items())],
-        reads=tuple(stage_of(name, variant) for variant in plan.variants for name in ("retarget", "verdict")),
-        result=WrittenFiles,
+        name="repair",
+        version=1,
+        config=[plain(settings.repair), list(plan.variants)],
+        reads=("motion", "plausibility", *shown),
+        result=Repairs,
         run=run,
     )
 
 
-def _refusal(robot: RobotModel, verdict: Verdict) -> str:
-    return f"the motion of {robot.name} was refused. {' '.join(verdict.rejections)}"
+def _with_variants(piece: Piece, others: Mapping[Variant, HumanMender]) -> Piece:
+    assert piece.human is not None  # found by a mender of human motions
+    human = piece.human
+    solved: dict[Variant, Diagnosis[SmplMotion]] = {variant: other.diagnose(human) for variant, other in others.items()}
+    return replace(
+        piece,
+        variants=tuple(
+            PieceOfVariant(variant=variant, motion=found.robot_motion, verdict=found.verdict)
+            for variant, found in solved.items()
+        ),
+    )
 
 
 def _picture_stage(variant: Variant) -> Stage:

@@ -60,6 +60,8 @@ class Verdict:
     """Name of the set of limits."""
     checks: tuple[CheckResult, ...]
     """One for each limit of the stages that had measured, in the order of the limits."""
+    score: float = 0.0
+    """Rank in [0, 1] among motions, 1 = nothing to wish for (:mod:`pipeline.score`)."""
 
     @property
     def accepted(self) -> bool:

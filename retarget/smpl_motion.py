@@ -6,11 +6,13 @@ that contains the quarter turn about x, as in AMASS.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
+from scipy.interpolate import CubicSpline, interp1d
+from scipy.spatial.transform import Rotation, Slerp
 
 from retarget.body_trajectory import BodyTrajectory
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES, forward_kinematics, local_rotations
@@ -74,14 +76,51 @@ class SmplMotion:
     def part(self, start_s: float, end_s: float) -> SmplMotion:
         """Return the frames from one time to another, at least one [s]."""
         first = min(max(0, round(start_s * self.fps)), len(self) - 1)
-        frames = slice(first, max(first, min(round(end_s * self.fps), len(self) - 1)) + 1)
+        return self.frames(first, max(first, min(round(end_s * self.fps), len(self) - 1)) + 1)
+
+    def frames(self, start: int, stop: int) -> SmplMotion:
+        """Return some of the frames, ``stop`` left out.
+
+        Raises:
+            InvalidArray: There are none between the two.
+        """
+        return self._with(lambda values: values[start:stop], lambda rotvec: rotvec[start:stop])
+
+    def moved(self, by: tuple[float, float, float] | Float[np.ndarray, "frames 3"]) -> SmplMotion:
+        """Return the motion elsewhere [m], by one way for all frames or by one for each."""
+        return replace(self, transl=self.transl + np.asarray(by, dtype=float))
+
+    def at_speed(self, speed: float) -> SmplMotion:
+        """Return the motion played this many times as fast, at the same frame rate.
+
+        Rotations go along the shortest arc, the path along a cubic spline, contact and trust linearly.
+        """
+        if len(self) < 3:
+            return self
+        old = np.arange(len(self)) / speed
+        new = np.arange(int(np.floor(old[-1] + 1e-9)) + 1, dtype=float)
+
+        def turned(rotvec: np.ndarray) -> np.ndarray:
+            return Slerp(old, Rotation.from_rotvec(rotvec.copy()))(new).as_rotvec()
+
+        def between(values: np.ndarray) -> np.ndarray:
+            return interp1d(old, values, axis=0)(new).clip(values.min(), values.max())
+
+        part = self._with(between, turned)
+        return replace(part, transl=CubicSpline(old, self.transl)(new))
+
+    def _with(
+        self, values: Callable[[np.ndarray], np.ndarray], rotvec: Callable[[np.ndarray], np.ndarray]
+    ) -> SmplMotion:
+        """Put other frames into everything that has frames."""
+        pose = [rotvec(self.body_pose[:, joint]) for joint in range(self.body_pose.shape[1])]
         return replace(
             self,
-            global_orient=self.global_orient[frames],
-            body_pose=self.body_pose[frames],
-            transl=self.transl[frames],
-            foot_contact=None if self.foot_contact is None else self.foot_contact[frames],
-            joint_trust=None if self.joint_trust is None else self.joint_trust[frames],
+            global_orient=rotvec(self.global_orient),
+            body_pose=np.stack(pose, axis=1),
+            transl=values(self.transl),
+            foot_contact=None if self.foot_contact is None else values(self.foot_contact),
+            joint_trust=None if self.joint_trust is None else values(self.joint_trust),
         )
 
     def joints(self) -> tuple[Float[np.ndarray, "frames 24 3"], Float[np.ndarray, "frames 24 3 3"]]:

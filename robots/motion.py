@@ -92,6 +92,19 @@ class RobotMotion:
             foot_contact=foot_contact,
         )
 
+    def frames(self, start: int, stop: int) -> RobotMotion:
+        """Return some of the frames, ``stop`` left out.
+
+        Raises:
+            InvalidArray: There are none between the two.
+        """
+        return RobotMotion.from_qpos(
+            self.qpos[start:stop],
+            fps=self.fps,
+            joint_names=self.joint_names,
+            foot_contact=self.foot_contact[start:stop],
+        )
+
     def resampled(self, fps: float) -> RobotMotion:
         """Return the same motion at another frame rate, within the original time span.
 

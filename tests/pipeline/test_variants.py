@@ -162,7 +162,7 @@ def test_a_file_is_withheld_where_its_own_motion_is_refused(done, chain, tmp_pat
     assert row.outcome is Outcome.ACCEPTED
     assert [file_of(done.dataset, row, name).exists() for name in ALL] == [False, True, True]
     (remark,) = (remark for remark in row.remarks if "pbhc" in remark)
-    assert remark.startswith("not handed off as pbhc: the motion of g1_23dof was refused. validation: ")
+    assert ": not handed off as pbhc: the motion of g1_23dof was refused. validation: " in remark
     assert "Between." in remark
     assert process_source(done.source, chain(limits=limits, formats=("pbhc",)), done.dataset)[0].outcome is (
         Outcome.REJECTED
@@ -190,10 +190,10 @@ def names_of_new(clip, before, after) -> set[str]:
     ("settings", "redone"),
     [
         ({"robot": "29dof"}, set()),
-        ({"formats": ("mjlab",)}, {"handoff"}),
-        ({"formats": ("pbhc",)}, {"handoff", "picture"}),
-        ({"formats": ("pbhc",), "robot": "29dof"}, {"handoff"}),
-        ({"robot": "23dof"}, {"handoff", "picture"}),
+        ({"formats": ("mjlab",)}, {"repair", "handoff"}),
+        ({"formats": ("pbhc",)}, {"repair", "handoff", "picture"}),
+        ({"formats": ("pbhc",), "robot": "29dof"}, {"repair", "handoff"}),
+        ({"robot": "23dof"}, {"repair", "handoff", "picture"}),
     ],
 )
 def test_another_choice_of_robot_or_formats_solves_nothing_again(form, chain, settings, redone):
@@ -204,7 +204,7 @@ def test_another_choice_of_robot_or_formats_solves_nothing_again(form, chain, se
 def test_a_choice_that_lacked_one_robot_adds_only_that(done, chain, form, tmp_path):
     """From mjlab alone to all formats: the welded robot is solved and judged, the rest is there."""
     only, default = chain(formats=("mjlab",)), chain()
-    added = {"retarget_23dof", "validation_23dof", "verdict_23dof", "handoff"}
+    added = {"retarget_23dof", "validation_23dof", "verdict_23dof", "repair", "handoff"}
     assert names_of_new(Clip.of(form), only, default) == added
     dataset = Dataset.open_or_create(tmp_path / "set")
     (row,) = process_source(form, only, dataset)

@@ -1,0 +1,84 @@
+"""Turns where a robot's soles are into what they say of the floor: which way is up, how high it lies, who stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from robots.differences import derivative
+from robots.kinematics import link_poses, qpos_in_order
+from robots.model import RobotModel
+from robots.motion import RobotMotion
+
+LOW_M, SLOW_M_S = 0.025, 0.25
+"""A sole bears weight where it is lower than this over the usual stance and its slowest corner slower than this."""
+DRIFT_S = 0.15
+"""Slower changes of the stance height are the floor's, not the foot's [s, standard deviation of the average]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Soles:
+    """Corners and up axes of both soles in the world."""
+
+    fps: float
+    corners_w: Float[np.ndarray, "frames 2 points 3"]
+    """Corners [m]."""
+    up_w: Float[np.ndarray, "frames 2 3"]
+    """Unit vectors that point out of the floor where the sole stands flat."""
+
+    @classmethod
+    def of(cls, motion: RobotMotion, robot: RobotModel) -> Soles:
+        """Pose the feet."""
+        pos_w, quat_w = link_poses(robot, qpos_in_order(robot, motion))
+        feet = [robot.body_names.index(name) for name in robot.foot_body_names]
+        rot_w = _matrices(quat_w[:, feet])
+        corners = np.einsum("fsij,pj->fspi", rot_w, robot.sole_points_b) + pos_w[:, feet, None]
+        return cls(fps=motion.fps, corners_w=corners, up_w=rot_w[..., 2])
+
+    @property
+    def height(self) -> Float[np.ndarray, "frames 2"]:
+        """Height of each sole's lowest corner [m]."""
+        return self.corners_w[..., 2].min(axis=2)
+
+    @property
+    def slip_speed(self) -> Float[np.ndarray, "frames 2"]:
+        """Speed of each sole's slowest corner [m/s]."""
+        return np.linalg.norm(derivative(self.corners_w, self.fps), axis=-1).min(axis=2)
+
+    def standing(self) -> Bool[np.ndarray, "frames 2"]:
+        """Say which foot bears weight, from where the soles are alone.
+
+        The usual stance is the median of the lower foot among slow ones, so neither a constant height nor some
+        frames in the air matter.
+        """
+        slow = self.slip_speed < SLOW_M_S
+        lower = np.where(slow, self.height, np.inf).min(axis=1)
+        known = np.isfinite(lower)
+        floor = np.median(lower[known]) if known.any() else np.median(self.height.min(axis=1))
+        return slow & (self.height < floor + LOW_M)
+
+    def mean_up(self, contact: Bool[np.ndarray, "frames 2"]) -> Float[np.ndarray, " 3"] | None:
+        """Which way the soles that bear weight look on the whole, None without any contact."""
+        if not contact.any():
+            return None
+        middle = np.median(self.up_w[contact], axis=0)  # a toe stance here and there does not turn it
+        length = np.linalg.norm(middle)
+        return None if length < 1e-6 else middle / length
+
+    def stance_height(self, contact: Bool[np.ndarray, "frames 2"]) -> Float[np.ndarray, " frames"] | None:
+        """Height of the floor over time that standing soles show, smooth, None without any contact [m]."""
+        lower = np.where(contact, self.height, np.inf).min(axis=1)
+        known = np.flatnonzero(np.isfinite(lower))
+        if len(known) == 0:
+            return None
+        filled = np.interp(np.arange(len(lower)), known, lower[known])
+        return gaussian_filter1d(filled, DRIFT_S * self.fps, mode="nearest")
+
+
+def _matrices(quat_wxyz: Float[np.ndarray, "frames 2 4"]) -> Float[np.ndarray, "frames 2 3 3"]:
+    flat = Rotation.from_quat(quat_wxyz.reshape(-1, 4), scalar_first=True).as_matrix()
+    return flat.reshape(*quat_wxyz.shape[:2], 3, 3)
