@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.signal import sosfiltfilt
 
 from retarget.spans import Span
 from robots.arrays import checked_array, freeze_fields
@@ -113,11 +112,6 @@ def draw_span(
         return None
     start = int(rng.choice(good))
     return start, start + length
-
-
-def low_pass(x: Float[np.ndarray, "frames dims"], sos: np.ndarray) -> Float[np.ndarray, "frames dims"]:
-    """Filter forwards and backwards, as far as the clip is long enough to be padded."""
-    return sosfiltfilt(sos, x, axis=0, padlen=min(len(x) - 1, 30))
 
 
 def ramped(span: Span, frames: int, fps: float, ramp_s: float) -> Float[np.ndarray, " frames"]:

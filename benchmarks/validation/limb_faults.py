@@ -11,8 +11,8 @@ from robots.model import RobotModel
 from robots.motion import RobotMotion
 
 SWAP_MOVES_RAD = 0.2
-"""An exchange of limbs is one if it moves their joints by this much in the mean [rad]; who stands straight may be
-mirrored without anybody's notice."""
+"""An exchange of limbs is one if it moves their joints by this much, root mean square [rad]; who stands straight may
+be mirrored without anybody's notice."""
 
 SWING_S = 0.2
 """Time in which an arm swings into the trunk and out of it [s]."""
@@ -48,7 +48,7 @@ def mirror(motion: RobotMotion, robot: RobotModel, rng: np.random.Generator) -> 
     """Exchange the left and the right limbs over a span, as detectors do with people seen from behind."""
     swapped = _swapped(motion)
     limbs = [i for i, name in enumerate(motion.joint_names) if name.startswith(("left_", "right_"))]
-    change = np.abs(swapped - motion.joint_pos)[:, limbs].mean(axis=1)
+    change = np.sqrt(((swapped - motion.joint_pos)[:, limbs] ** 2).mean(axis=1))
     span = draw_span(motion, rng, change, SWAP_MOVES_RAD)
     if span is None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,19 +49,39 @@ class Trial:
         """Judge it."""
         return judge((self.measurements,), limits)
 
-    def localisation(self, verdict: Verdict) -> float:
-        """Intersection over union of the frames that a verdict names and those that are wrong."""
-        named = named_frames(verdict, len(self.faulty.motion))
-        return intersection_over_union(named, self.faulty.bad, self.faulty.motion.fps)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a verdict made of a trial."""
+
+    clip: str
+    fault: str | None
+    """Key of the fault."""
+    accepted: bool
+    rejected_by: tuple[str, ...]
+    """Measurements whose limits refused it."""
+    iou: float
+    """Intersection over union of the frames named and the frames wrong; 0 if it was accepted."""
+
+    @classmethod
+    def of(cls, trial: Trial, limits: Limits) -> Outcome:
+        """Judge a trial."""
+        verdict, faulty = trial.verdict(limits), trial.faulty
+        named = named_frames(verdict, len(faulty.motion))
+        return cls(
+            clip=trial.clip.name,
+            fault=None if trial.fault is None else trial.fault.key,
+            accepted=verdict.accepted,
+            rejected_by=tuple(c.measurement for c in verdict.checks if not c.passed and c.severity == "reject"),
+            iou=0.0 if verdict.accepted else intersection_over_union(named, faulty.bad, faulty.motion.fps),
+        )
 
 
-def try_clean(clips: Iterable[GoodClip], config: ValidationConfig) -> list[Trial]:
+def try_clean(clips: Iterable[GoodClip], config: ValidationConfig) -> Iterator[Trial]:
     """Measure clips as they are."""
-    trials = []
     for clip in clips:
         untouched = FaultyMotion(motion=clip.motion, bad=np.zeros(len(clip.motion), dtype=bool))
-        trials.append(_tried(clip, None, untouched, config))
-    return trials
+        yield _tried(clip, None, untouched, config)
 
 
 def try_faults(
@@ -71,21 +91,18 @@ def try_faults(
     *,
     seed: int = 0,
     progress: Progress = silent,
-) -> list[Trial]:
+) -> Iterator[Trial]:
     """Measure every clip with every fault that it has room for.
 
     Each pair has its own generator, so that a fault is the same whatever else is tried.
     """
-    trials, done = [], 0
-    for clip in clips:
-        for fault in faults:
-            rng = np.random.default_rng([seed, zlib.crc32(f"{clip.name}/{fault.key}".encode())])
-            faulty = fault.apply(clip.motion, clip.robot, rng)
-            if faulty is not None:
-                trials.append(_tried(clip, fault, faulty, config))
-            done += 1
-            progress(done, len(clips) * len(faults))
-    return trials
+    pairs = [(clip, fault) for clip in clips for fault in faults]
+    for done, (clip, fault) in enumerate(pairs, start=1):
+        rng = np.random.default_rng([seed, zlib.crc32(f"{clip.name}/{fault.key}".encode())])
+        faulty = fault.apply(clip.motion, clip.robot, rng)
+        if faulty is not None:
+            yield _tried(clip, fault, faulty, config)
+        progress(done, len(pairs))
 
 
 def _tried(clip: GoodClip, fault: Fault | None, faulty: FaultyMotion, config: ValidationConfig) -> Trial:

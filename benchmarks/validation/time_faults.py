@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.interpolate import interp1d
-from scipy.signal import butter
 from scipy.spatial.transform import Rotation, Slerp
 
-from benchmarks.validation.faulty import Apply, FaultyMotion, draw_span, everywhere, joint_speed, low_pass
+from benchmarks.validation.faulty import Apply, FaultyMotion, draw_span, everywhere, joint_speed
 from pipeline.validation.body_geometry import body_geometry
 from retarget.spans import Span, true_runs
 from robots.kinematics import qpos_in_order
 from robots.model import RobotModel
 from robots.motion import RobotMotion
+from robots.trajectory import low_passed
 
 MIN_FLIGHT_S = 0.2
 """A speed can be told from flights of at least this length [s]: in them a body rises by 5 cm."""
@@ -77,10 +77,7 @@ def smoothing(cutoff_hz: float) -> Apply:
     """Low-pass everything but the labels, feet and floor forgotten [Hz]."""
 
     def apply(motion: RobotMotion, robot: RobotModel, rng: np.random.Generator) -> FaultyMotion:
-        sos = butter(2, cutoff_hz, fs=motion.fps, output="sos")
-        smooth = low_pass(np.hstack([motion.root_pos_w, motion.root_quat_wxyz, motion.joint_pos]), sos)
-        quat = smooth[:, 3:7] / np.linalg.norm(smooth[:, 3:7], axis=1, keepdims=True)
-        return everywhere(replace(motion, root_pos_w=smooth[:, :3], root_quat_wxyz=quat, joint_pos=smooth[:, 7:]))
+        return everywhere(low_passed(motion, cutoff_hz))
 
     return apply
 
