@@ -6,8 +6,8 @@ points, upwards and within friction. What it cannot give is the residual: how fa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import mujoco
 import numpy as np
@@ -253,17 +253,12 @@ def _explain(
     )
     wanted = np.hstack([motion.force_w, motion.moment_w / config.moment_scale, motion.torque * per_torque])
     share = np.zeros(rays.shape[:2])
-    for i, (start, stop) in enumerate(_pairs(bounds - bounds[0])):
+    for i, (start, stop) in enumerate(pairwise((bounds - bounds[0]).tolist())):
         if stop > start:
             known = points.identity[chosen][start:stop]
             share[start:stop], guess[known] = _shares(effect[start:stop], wanted[i], guess[known], config.force_price)
     force = np.einsum("pr,pri->pi", share, rays)
     return _collected(robot, motion, frame, body, pos_w, force, jacobian)
-
-
-def _pairs(bounds: np.ndarray) -> Iterator[tuple[int, int]]:
-    numbers = bounds.tolist()
-    return zip(numbers[:-1], numbers[1:], strict=True)
 
 
 def _shares(

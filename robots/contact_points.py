@@ -38,8 +38,8 @@ class ContactRules:
     """A sole lower than this touches, whatever its label [m]."""
     sole_depth: float = 0.03
     """Of a foot that touches, the points up to this far over its lowest one do [m]."""
-    sole_spacing: float = 0.03
-    """Distance between neighbouring points along the edge of the sole, at most [m]."""
+    ball: float = 0.6
+    """Where along the sole, from the heel, its ball is: a foot on its toes stands between there and the tip."""
     body_near: float = 0.02
     """Any other part of the robot touches below this height [m]."""
     floor_offset: float = 0.10
@@ -47,7 +47,7 @@ class ContactRules:
 
     def __post_init__(self) -> None:
         """Check that distances are positive and the probability is one."""
-        check_settings(self, positive=("sole_spacing", "foot_near", "body_near"), at_most_one=("label_prob",))
+        check_settings(self, positive=("foot_near", "body_near"), below_one=("ball",), at_most_one=("label_prob",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,32 +95,28 @@ class _Soles:
     bodies: tuple[int, int]
     """MuJoCo's numbers of the feet."""
     points_b: Float[np.ndarray, "outline 3"]
-    corner: Bool[np.ndarray, " outline"]
-    """Where the outline bends."""
 
     @classmethod
-    def of(cls, model: mujoco.MjModel, robot: RobotModel, spacing: float) -> _Soles:
-        outline, corner = sole_outline(robot.sole_points_b[:, :2], spacing)
+    def of(cls, model: mujoco.MjModel, robot: RobotModel, ball: float) -> _Soles:
         left, right = (int(model.body(name).id) for name in robot.foot_body_names)
-        level = np.full(len(outline), robot.sole_points_b[:, 2].min())
-        return cls(bodies=(left, right), points_b=np.column_stack([outline, level]), corner=corner)
+        flat = robot.sole_points_b
+        outline = sole_outline(flat[:, :2], _rim(model, left, float(flat[:, 0].max())), ball)
+        return cls(bodies=(left, right), points_b=np.column_stack([outline, np.full(len(outline), flat[:, 2].min())]))
 
     def places(self, pos_w: Float[np.ndarray, "frames 2 3"], rot_w: Float[np.ndarray, "frames 2 3 3"]) -> np.ndarray:
         """Where the points are at poses of the feet, ``(frames, 2, outline, 3)`` [m]."""
         return np.einsum("fsij,pj->fspi", rot_w, self.points_b) + pos_w[:, :, None]
 
+    @staticmethod
     def touching(
-        self, height: Float[np.ndarray, "frames 2 outline"], labelled: Bool[np.ndarray, "frames 2"], rules: ContactRules
+        height: Float[np.ndarray, "frames 2 outline"], labelled: Bool[np.ndarray, "frames 2"], rules: ContactRules
     ) -> Bool[np.ndarray, "frames 2 outline"]:
-        """Which points are corners of the patches that touch."""
+        """Which points touch, by their heights over the floor [m]."""
         lowest = height.min(axis=2)
         foot = lowest < rules.foot_near
         if rules.use_labels:
             foot = foot | (labelled & (lowest < rules.label_reach))
-        patch = foot[..., None] & (height - lowest[..., None] < rules.sole_depth)
-        # A patch ends where the outline bends, and where its rest is too high.
-        within = np.roll(patch, 1, axis=2) & np.roll(patch, -1, axis=2)
-        return patch & (self.corner | ~within)
+        return foot[..., None] & (height - lowest[..., None] < rules.sole_depth)
 
 
 def contact_points(
@@ -130,9 +126,6 @@ def contact_points(
     rules: ContactRules,
 ) -> ContactPoints:
     """Find what may touch the floor: soles that are labelled or low, and every other part that is low.
-
-    Of a sole, the corners of the patch that touches are kept: points between them could carry nothing that the
-    corners could not.
 
     Args:
         robot: The robot.
@@ -145,7 +138,7 @@ def contact_points(
     """
     model = robot.mj_model()
     data = mujoco.MjData(model)
-    soles = _Soles.of(model, robot, rules.sole_spacing)
+    soles = _Soles.of(model, robot, rules.ball)
     geoms = [geom for geom in _solid(model) if model.geom_bodyid[geom] not in soles.bodies]
     labelled = np.asarray(foot_contact >= rules.label_prob)
     floor = _floor_height(model, data, soles, qpos, labelled, rules.floor_offset)
@@ -172,17 +165,42 @@ def contact_points(
     )
 
 
-def sole_outline(
-    points: Float[np.ndarray, "points 2"], spacing: float
-) -> tuple[Float[np.ndarray, "outline 2"], Bool[np.ndarray, " outline"]]:
-    """Return points along the convex outline of a sole, no further apart than ``spacing`` [m]; True where it bends."""
-    hull = points[ConvexHull(points).vertices]
-    edges, corner = [], []
+def sole_outline(flat: Float[np.ndarray, "points 2"], rim: float, ball: float) -> Float[np.ndarray, "outline 2"]:
+    """Return the corners of a sole and both sides of its ball, counter-clockwise, x forward [m].
+
+    Args:
+        flat: Points of the flat part of the sole.
+        rim: Width of what surrounds the flat part [m].
+        ball: Where along the flat part, from its heel, its ball is.
+    """
+    hull = flat[ConvexHull(flat).vertices]
+    heel, tip = hull[:, 0].min(), hull[:, 0].max()
+    x = heel + ball * (tip - heel)
+    outline = []
     for start, end in zip(hull, np.roll(hull, -1, axis=0), strict=True):
-        steps = int(np.ceil(np.linalg.norm(end - start) / spacing))
-        edges.append(start + np.arange(steps)[:, None] / steps * (end - start))
-        corner.append(np.arange(steps) == 0)
-    return np.concatenate(edges), np.concatenate(corner)
+        outline.append(start)
+        if (start[0] - x) * (end[0] - x) < 0:
+            outline.append(start + (x - start[0]) / (end[0] - start[0]) * (end - start))
+    corners = np.array(outline)
+    along = np.roll(corners, -1, axis=0) - corners
+    outward = np.column_stack([along[:, 1], -along[:, 0]]) / np.linalg.norm(along, axis=1, keepdims=True)
+    aside = outward + np.roll(outward, 1, axis=0)
+    return corners + rim * aside / np.linalg.norm(aside, axis=1, keepdims=True)
+
+
+def _rim(model: mujoco.MjModel, foot: int, tip: float) -> float:
+    """How far the solid shapes of a foot reach beyond the tip of its flat sole [m]."""
+    reach = [tip]
+    forward_is_down = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
+    for geom in _solid(model):
+        if model.geom_bodyid[geom] == foot:
+            rot = np.empty(9)
+            mujoco.mju_quat2Mat(rot, model.geom_quat[geom])
+            turned = (forward_is_down @ rot.reshape(3, 3))[None]
+            reach.append(
+                -_lowest_points(model, geom, (forward_is_down @ model.geom_pos[geom])[None], turned)[..., 2].min()
+            )
+    return max(reach) - tip
 
 
 def _solid(model: mujoco.MjModel) -> list[int]:
