@@ -7,8 +7,8 @@ Good motion is what DIR holds: hand-off files (PBHC's pickles through the restri
 CSV) and human motion (BVH, npz), which is retargeted first. Without DIR it is recorded human motion where the machine
 has it, else the demo's performances, beside PBHC's released motions where they lie. Faults (``benchmarks/validation``)
 are put into the human motion that tier `clean` accepts, so that a rejection is the fault's; where DIR has none, into
-the built-in set. A fault's IoU holds the frames that the failed rejecting checks name against those that are wrong, both
-widened by a tenth of a second. Limits were chosen on the even clips; the odd ones, the default here, had no say.
+the built-in set. A fault's IoU holds the frames that the failed rejecting checks name against those that are wrong,
+both widened by 0.1 s. Limits were chosen on the even clips; the odd ones, the default here, had no say.
 """
 
 from __future__ import annotations
