@@ -1,4 +1,4 @@
-"""Turns the feet's geometry and contact labels into ground, float and skate figures."""
+"""Turns the feet's geometry and contact labels into stances, and these into figures of skate."""
 
 from __future__ import annotations
 
@@ -77,52 +77,6 @@ def slip_speed(
     return speed
 
 
-def measure_ground(geometry: BodyGeometry, stance: Stance) -> tuple[Measurement, ...]:
-    """Measure penetration of the floor (z = 0), and the height of the feet while they bear weight."""
-    support = stance.support_height(geometry)
-    heights = support[~np.isnan(support)]
-    # Without any contact the best guess of where the floor was meant to be is the usual lowest point.
-    offset = np.median(heights if len(heights) else geometry.lowest_height)
-    penetration = np.maximum(-geometry.lowest_height, 0.0)
-    return (
-        Measurement(
-            name="penetration_max",
-            value=penetration.max(),
-            unit="m",
-            meaning="Deepest that any part of the robot goes under the floor",
-            series=penetration,
-        ),
-        Measurement(
-            name="penetration_p95",
-            value=np.percentile(penetration, 95),
-            unit="m",
-            meaning="Depth under the floor of the robot's lowest point, exceeded in 5 % of the frames",
-            series=penetration,
-        ),
-        Measurement(
-            name="ground_offset",
-            value=float(offset),
-            unit="m",
-            meaning="Median height of the supporting sole over the floor: a constant error that one shift repairs",
-            series=support,
-        ),
-        Measurement(
-            name="stance_height_std",
-            value=heights.std() if len(heights) else 0.0,
-            unit="m",
-            meaning="Standard deviation of the supporting sole's height: it bobs, drifts or hovers while it carries",
-            series=np.abs(support - offset),
-        ),
-        Measurement(
-            name="stance_float_p95",
-            value=max(float(np.percentile(heights, 95)), 0.0) if len(heights) else 0.0,
-            unit="m",
-            meaning="Height over the floor of the supporting sole, exceeded in 5 % of contact",
-            series=support,
-        ),
-    )
-
-
 def measure_skate(stance: Stance) -> tuple[Measurement, ...]:
     """Measure how fast and how far feet slide while they bear weight."""
     slip = stance.slip_in_contact()
@@ -155,33 +109,6 @@ def measure_skate(stance: Stance) -> tuple[Measurement, ...]:
             meaning="Longest way that a foot slides within one contact",
             series=episode_slip,
             spans=spans,
-        ),
-    )
-
-
-def measure_labels(
-    geometry: BodyGeometry, stance: Stance, touch_height: float, touch_speed: float
-) -> tuple[Measurement, ...]:
-    """Measure how often a foot bears weight, and how often one rests on the floor although its label denies it."""
-    support = stance.support_height(geometry)
-    supported = np.array(~np.isnan(support))
-    floor = np.median(support[supported]) if supported.any() else 0.0
-    resting = (geometry.foot_height - floor < touch_height) & (stance.slip_speed < touch_speed)
-    unlabelled = (resting & stance.denied).any(axis=1)
-    return (
-        Measurement(
-            name="contact_share",
-            value=supported.mean(),
-            unit="1",
-            meaning="Share of frames with a foot labelled as bearing weight; skate and float are taken in these only",
-            series=supported.astype(float),
-        ),
-        Measurement(
-            name="contact_unlabelled_share",
-            value=unlabelled.mean(),
-            unit="1",
-            meaning="Share of frames in which a foot rests on the floor but its contact label denies it",
-            series=unlabelled.astype(float),
         ),
     )
 

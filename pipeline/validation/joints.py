@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+from scipy.signal import welch
 
-from pipeline.measurement import Measurement
+from pipeline.measurement import Measurement, largest
 from robots.differences import derivative
 from robots.model import RobotModel
+
+JITTER_HZ = 8.0
+"""Bodies hardly move faster than this; what does is jitter (kicks and punches stay below)."""
+_WINDOW_S = 4.0
+"""Length of the pieces whose spectra are averaged [s]."""
 
 
 def measure_joint_range(
@@ -27,13 +33,7 @@ def measure_joint_range(
     over = f"; {_worst(robot, beyond)} goes furthest" if beyond.any() else ""
     often = f"; {busiest} most often" if near.any() else ""
     return (
-        Measurement(
-            name="joint_over_limit",
-            value=beyond.max(),
-            unit="rad",
-            meaning=f"Furthest that any joint goes beyond its range{over}",
-            series=beyond.max(axis=1),
-        ),
+        largest("joint_over_limit", beyond.max(axis=1), "rad", f"Furthest that any joint goes beyond its range{over}"),
         Measurement(
             name="joint_near_limit_share",
             value=near.any(axis=1).mean(),
@@ -45,54 +45,91 @@ def measure_joint_range(
 
 
 def measure_joint_speed(
-    robot: RobotModel, joint_pos: Float[np.ndarray, "frames joints"], fps: float
+    robot: RobotModel, joint_pos: Float[np.ndarray, "frames joints"], fps: float, suffix: str = ""
 ) -> tuple[Measurement, ...]:
-    """Measure joint speeds against both tiers of the motors' limits, accelerations and jerks."""
+    """Measure joint speeds against both tiers of the motors' limits, accelerations and jerks.
+
+    Args:
+        robot: Whose limits.
+        joint_pos: Angles in the robot's joint order [rad], as they are or low-passed.
+        fps: Frames per second [1/s].
+        suffix: Ending of the names, ``_lp6`` for low-passed angles.
+    """
     speed = np.abs(derivative(joint_pos, fps))
     acceleration = np.abs(derivative(joint_pos, fps, order=2))
-    jerk = np.abs(derivative(joint_pos, fps, order=3)).max(axis=1)
+    jerk = np.abs(derivative(joint_pos, fps, order=3))
     return (
-        Measurement(
-            name="joint_speed",
-            value=speed.max(),
-            unit="rad/s",
-            meaning=f"Fastest joint between two frames: {_worst(robot, speed)}",
-            series=speed.max(axis=1),
-        ),
-        _speed_ratio("joint_speed_ratio", "hard", robot, speed / robot.velocity_limit),
-        _speed_ratio("joint_speed_ratio_soft", "soft", robot, speed / robot.velocity_limit_soft),
-        Measurement(
-            name="joint_acc",
-            value=acceleration.max(),
-            unit="rad/s^2",
-            meaning=f"Largest joint acceleration: {_worst(robot, acceleration)}",
-            series=acceleration.max(axis=1),
-        ),
-        Measurement(
-            name="joint_acc_p99",
-            value=np.percentile(acceleration.max(axis=1), 99),
-            unit="rad/s^2",
-            meaning="99th percentile over the frames of the largest joint acceleration",
-            series=acceleration.max(axis=1),
-        ),
-        Measurement(
-            name="joint_jerk_median",
-            value=np.median(jerk),
-            unit="rad/s^3",
-            meaning="Median over the frames of the largest joint jerk, a measure of jitter",
-            series=jerk,
-        ),
+        *_over_joints(robot, f"joint_speed*{suffix}", "speed", "rad/s", speed, (100, 95)),
+        _speed_ratio("joint_speed_ratio", "hard", robot, speed / robot.velocity_limit, suffix),
+        _speed_ratio("joint_speed_ratio_soft", "soft", robot, speed / robot.velocity_limit_soft, suffix),
+        *_over_joints(robot, f"joint_acc*{suffix}", "acceleration", "rad/s^2", acceleration, (100, 99)),
+        *_over_joints(robot, f"joint_jerk*{suffix}", "jerk", "rad/s^3", jerk, (50, 95)),
     )
 
 
-def _speed_ratio(name: str, tier: str, robot: RobotModel, ratio: Float[np.ndarray, "frames joints"]) -> Measurement:
+def measure_jitter(joint_pos: Float[np.ndarray, "frames joints"], fps: float) -> Measurement:
+    """Measure the share of the joints' motion (power of their speeds) that is faster than a body moves.
+
+    Zero where the frame rate cannot hold such frequencies, and in a motion of a few frames.
+    """
+    value = 0.0
+    speed = np.diff(joint_pos, axis=0) * fps
+    if len(speed) >= 8 and fps / 2 > JITTER_HZ:
+        pieces = min(len(speed), round(_WINDOW_S * fps))
+        frequency, power = welch(speed, fs=fps, nperseg=pieces, axis=0)
+        total = power.sum()
+        value = float(power[frequency > JITTER_HZ].sum() / total) if total > 0 else 0.0
     return Measurement(
-        name=name,
+        name="joint_high_frequency_share",
+        value=value,
+        unit="1",
+        meaning=f"Share of the power of the joint speeds above {JITTER_HZ:g} Hz, where bodies hardly move: jitter",
+    )
+
+
+def _over_joints(
+    robot: RobotModel,
+    name: str,
+    words: str,
+    unit: str,
+    x: Float[np.ndarray, "frames joints"],
+    percents: tuple[int, ...],
+) -> tuple[Measurement, ...]:
+    """Measure the largest over the joints by percentiles over the frames; 100 is the maximum and has the plain name."""
+    series = x.max(axis=1)
+    stem, _, suffix = name.partition("*")
+    labels = {100: ("", "Largest"), 50: ("_median", "Median over the frames of the largest")}
+    taken = []
+    for percent in percents:
+        label, said = labels.get(percent, (f"_p{percent}", f"{percent}th percentile over the frames of the largest"))
+        which = f": {_worst(robot, x)}" if percent == 100 else ""
+        taken.append(
+            Measurement(
+                name=stem + label + suffix,
+                value=np.percentile(series, percent),
+                unit=unit,
+                meaning=f"{said} joint {words}{_filtered(suffix)}{which}",
+                series=series,
+            )
+        )
+    return tuple(taken)
+
+
+def _speed_ratio(
+    name: str, tier: str, robot: RobotModel, ratio: Float[np.ndarray, "frames joints"], suffix: str
+) -> Measurement:
+    return Measurement(
+        name=name + suffix,
         value=ratio.max(),
         unit="1",
-        meaning=f"Fastest joint as a share of its motor's {tier} speed limit: {_worst(robot, ratio)}",
+        meaning=f"Fastest joint as a share of its motor's {tier} speed limit{_filtered(suffix)}: "
+        f"{_worst(robot, ratio)}",
         series=ratio.max(axis=1),
     )
+
+
+def _filtered(suffix: str) -> str:
+    return f" of the motion low-passed at {suffix.removeprefix('_lp')} Hz" if suffix else ""
 
 
 def _worst(robot: RobotModel, x: Float[np.ndarray, "frames joints"]) -> str:

@@ -7,19 +7,29 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from pipeline.measurement import Measurement, Measurements
+from pipeline.measurement import Measurement, Measurements, largest
 from pipeline.validation.body_geometry import BodyGeometry, body_geometry
+from pipeline.validation.breaks import measure_breaks
 from pipeline.validation.exceptions import WrongRobot
-from pipeline.validation.feet import Stance, measure_ground, measure_labels, measure_skate
-from pipeline.validation.joints import measure_joint_range, measure_joint_speed
+from pipeline.validation.feet import Stance, measure_skate
+from pipeline.validation.flight import Flights, measure_flight
+from pipeline.validation.ground import measure_ground, measure_hover, measure_soles
+from pipeline.validation.joints import measure_jitter, measure_joint_range, measure_joint_speed
+from pipeline.validation.labels import measure_labels
+from pipeline.validation.posture import measure_posture
 from pipeline.validation.root import measure_root
+from robots.arrays import check_settings
 from robots.model import RobotModel
 from robots.motion import RobotMotion
+from robots.trajectory import DYNAMICS_LOW_PASS_HZ, low_passed
+
+LOW_PASSED = f"_lp{DYNAMICS_LOW_PASS_HZ:g}"
+"""Ending of the names of what is measured on the low-passed motion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationConfig:
-    """What the words "contact", "near" and "resting" mean in the measurements of a robot motion."""
+    """What the words "contact", "near", "resting" and "flight" mean in the measurements of a robot motion."""
 
     contact_prob: float = 0.5
     """A foot bears weight above this probability and does not below it; PBHC's pads say 0.5: neither."""
@@ -29,35 +39,115 @@ class ValidationConfig:
     """A foot lower than this over the median stance height [m] ..."""
     touch_speed: float = 0.25
     """... and slower than this [m/s] rests on the floor, whatever its label says."""
+    lift_height: float = 0.03
+    """A foot higher than this over the median stance height does not bear weight, whatever its label says [m]."""
+    shortest_contact: float = 0.1
+    """Contacts and lifts shorter than this are chatter of the labels [s]: 3 frames at 30 fps."""
+    clear_height: float = 0.03
+    """The robot is in the air when its lowest point is higher than this [m] and no label says otherwise."""
+    min_flight: float = 0.1
+    """Shorter times in the air are no flight [s]: 3 frames at 30 fps."""
+    com_noise: float = 0.001
+    """Error with which the centre of mass is credited in flight [m]; that of retargeted jumps is below it."""
+    flight_misfit: float = 0.015
+    """Only flights that leave their parabola by less than this (RMS) tell the speed of playback [m]."""
+    flight_acc_tolerance: float = 2.5
+    """How far from free fall a flight may be before its height counts as hovering [m/s^2]."""
+    still_speed: float = 0.001
+    """Nothing moves faster than this within a freeze [rad/s and m/s]: frames that repeat each other ..."""
+    moving_speed: float = 0.5
+    """... and some joint moves faster than this just before or after [rad/s]."""
+    min_freeze: float = 0.1
+    """Shorter repetitions are no freeze [s]."""
+    swap_jump: float = 0.5
+    """Left and right change sides where exchanging them shortens the step between two frames by this [rad]."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, positive=("com_noise", "min_flight"), at_most_one=("contact_prob", "near_limit"))
 
 
 def measure_robot(motion: RobotMotion, robot: RobotModel, config: ValidationConfig) -> Measurements:
-    """Measure joints, root, self-collision, ground and feet of a motion.
+    """Measure joints, root, breaks, self-collision, ground, feet, labels, posture and flights of a motion.
 
     The floor is z = 0. Every series has one value a frame; what is a difference of frames stands at
     the frame where it begins. No value changes if the whole motion is turned about the vertical or
-    moved horizontally.
+    moved horizontally. Figures of the motion low-passed at 6 Hz stand beside the raw ones.
 
     Raises:
         WrongRobot: The motion's joints are not the robot's.
     """
     joint_pos = _in_robot_order(motion, robot)
     qpos = np.hstack([motion.root_pos_w, motion.root_quat_wxyz, joint_pos])
-    geometry = body_geometry(robot, qpos)
-    stance = Stance.of(geometry, robot.sole_points_b, motion.foot_contact, config.contact_prob, motion.fps)
     return Measurements(
         stage="validation",
         fps=motion.fps,
         n_frames=len(motion),
-        items=(
-            *measure_joint_range(robot, joint_pos, config.near_limit),
-            *measure_joint_speed(robot, joint_pos, motion.fps),
-            *measure_root(motion),
-            *_measure_self_collision(geometry),
-            *measure_ground(geometry, stance),
-            *measure_skate(stance),
-            *measure_labels(geometry, stance, config.touch_height, config.touch_speed),
+        items=(*_measure_joints(motion, robot, qpos, config), *_measure_on_floor(motion, robot, qpos, config)),
+    )
+
+
+def _measure_joints(
+    motion: RobotMotion, robot: RobotModel, qpos: Float[np.ndarray, "frames nq"], config: ValidationConfig
+) -> tuple[Measurement, ...]:
+    """Measure what needs the generalised positions only."""
+    fps = motion.fps
+    ordered = RobotMotion.from_qpos(qpos, fps=fps, joint_names=robot.joint_names, foot_contact=motion.foot_contact)
+    smooth = low_passed(ordered, DYNAMICS_LOW_PASS_HZ).qpos
+    return (
+        *measure_joint_range(robot, qpos[:, 7:], config.near_limit),
+        *measure_joint_speed(robot, qpos[:, 7:], fps),
+        *measure_joint_speed(robot, smooth[:, 7:], fps, LOW_PASSED),
+        measure_jitter(qpos[:, 7:], fps),
+        *measure_root(qpos, fps),
+        *measure_root(smooth, fps, LOW_PASSED),
+        *measure_breaks(
+            robot,
+            qpos,
+            fps,
+            freeze_speeds=(config.still_speed, config.moving_speed),
+            min_freeze=config.min_freeze,
+            swap_jump=config.swap_jump,
         ),
+    )
+
+
+def _measure_on_floor(
+    motion: RobotMotion, robot: RobotModel, qpos: Float[np.ndarray, "frames nq"], config: ValidationConfig
+) -> tuple[Measurement, ...]:
+    """Measure what needs the collision geometry and the floor."""
+    fps = motion.fps
+    geometry = body_geometry(robot, qpos)
+    stance = Stance.of(geometry, robot.sole_points_b, motion.foot_contact, config.contact_prob, fps)
+    flights = Flights.of(
+        geometry,
+        stance,
+        clearance=config.clear_height,
+        min_flight=config.min_flight,
+        path_noise=config.com_noise,
+        largest_misfit=config.flight_misfit,
+    )
+    falling = flights.falling(config.flight_acc_tolerance)
+    return (
+        *_measure_self_collision(geometry),
+        *measure_ground(geometry, stance, robot.sole_points_b),
+        *measure_hover(geometry, falling, fps, clear_height=config.clear_height),
+        *measure_soles(geometry, stance),
+        *measure_skate(stance),
+        *measure_labels(
+            geometry,
+            stance,
+            touch_height=config.touch_height,
+            touch_speed=config.touch_speed,
+            lift_height=config.lift_height,
+            shortest_contact=config.shortest_contact,
+        ),
+        *measure_posture(geometry, stance, robot.sole_points_b, qpos[:, 3:7]),
+        *measure_flight(robot, qpos, flights),
     )
 
 
@@ -85,11 +175,10 @@ def _measure_self_collision(geometry: BodyGeometry) -> tuple[Measurement, ...]:
             meaning=f"Share of frames in which parts of the robot overlap{deepest}",
             series=touching.astype(float),
         ),
-        Measurement(
-            name="self_collision_depth",
-            value=geometry.self_collision_depth.max(),
-            unit="m",
-            meaning=f"Deepest overlap of two parts of the robot{deepest}",
-            series=geometry.self_collision_depth,
+        largest(
+            "self_collision_depth",
+            geometry.self_collision_depth,
+            "m",
+            f"Deepest overlap of two parts of the robot{deepest}",
         ),
     )

@@ -1,0 +1,129 @@
+"""Turns the spans in which the robot touches nothing into what gravity says of them, and of the playback speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from jaxtyping import Bool, Float
+
+from pipeline.flight_physics import Flight, PlaybackSpeed, fit_flights, playback_speed
+from pipeline.measurement import Measurement, largest, spans_where
+from pipeline.validation.body_geometry import BodyGeometry
+from pipeline.validation.feet import Stance
+from robots.kinematics import generalised_velocities
+from robots.model import RobotModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flights:
+    """The motion's spans in the air and the parabolas of its centre of mass in them."""
+
+    fps: float
+    airborne: Bool[np.ndarray, " frames"]
+    """Frames in which the robot clears the floor and no label says otherwise."""
+    fits: tuple[Flight, ...]
+    """One for each span that is long enough."""
+    speed: PlaybackSpeed
+    """What they say of the speed of playback."""
+
+    @classmethod
+    def of(
+        cls,
+        geometry: BodyGeometry,
+        stance: Stance,
+        *,
+        clearance: float,
+        min_flight: float,
+        path_noise: float,
+        largest_misfit: float,
+    ) -> Flights:
+        """Find the flights and fit them.
+
+        Args:
+            geometry: Of the motion.
+            stance: Of the same.
+            clearance: Height of the lowest point from which the robot is in the air [m].
+            min_flight: Shorter spans are no flight [s].
+            path_noise: Error of the centre of mass's height [m].
+            largest_misfit: Only flights that leave their parabola by less than this tell time [m].
+        """
+        airborne = (geometry.lowest_height > clearance) & ~stance.contact.any(axis=1)
+        fits = fit_flights(geometry.com_pos_w, airborne, stance.fps, min_flight=min_flight, path_noise=path_noise)
+        # A body that is carried sideways in the air is moved by something else than gravity.
+        free = tuple(fit for fit in fits if fit.rms < largest_misfit and fit.horizontal_acc < 0.3 * -fit.vertical_acc)
+        return cls(fps=stance.fps, airborne=airborne, fits=fits, speed=playback_speed(free))
+
+    def falling(self, tolerance: float) -> Bool[np.ndarray, " frames"]:
+        """Frames of the flights that fall with g within a tolerance [m/s^2] and their own uncertainty."""
+        falling = np.zeros(len(self.airborne), dtype=bool)
+        for fit in self.fits:
+            falling[slice(*fit.span)] = fit.acc_error <= tolerance + 2 * fit.vertical_acc_error
+        return falling
+
+
+def measure_flight(
+    robot: RobotModel, qpos: Float[np.ndarray, "frames nq"], flights: Flights
+) -> tuple[Measurement, ...]:
+    """Measure whether flights fall with g, keep their momentum, and at what speed they are played.
+
+    In the air gravity alone acts: the centre of mass falls with 9.81 m/s^2 and the angular momentum about it is
+    constant. Each figure is told beyond what the length of the flight leaves open (twice its standard error).
+    """
+    error, misfit, turning = (np.zeros(len(qpos)) for _ in range(3))
+    for fit in flights.fits:
+        span = slice(*fit.span)
+        error[span] = max(fit.acc_error - 2 * fit.vertical_acc_error, 0.0)
+        misfit[span] = fit.rms
+        turning[span] = _momentum_rate(robot, qpos[span], flights.fps)
+    spans = spans_where(flights.airborne)
+    speed = flights.speed
+    told = f"{speed.speed:.2f} +- {speed.error:.2f}" if np.isfinite(speed.error) else "no flight tells"
+    return (
+        Measurement(
+            name="flight_share",
+            value=flights.airborne.mean(),
+            unit="1",
+            meaning="Share of frames in which the robot is in the air",
+            series=flights.airborne.astype(float),
+            spans=spans,
+        ),
+        largest(
+            "flight_acc_error", error, "m/s^2", "Furthest that a flight's acceleration is from free fall, for sure"
+        ),
+        largest("flight_misfit", misfit, "m", "Furthest (RMS) that the centre of mass leaves the parabola of a flight"),
+        largest("flight_momentum_rate", turning, "N m", "Largest change of angular momentum within a flight"),
+        Measurement(
+            name="playback_speed",
+            value=speed.speed,
+            unit="1",
+            meaning=f"Speed of playback that flights under gravity tell: {told}; 1 is as it happened",
+        ),
+        Measurement(
+            name="playback_speed_error",
+            value=speed.wrong_by,
+            unit="1",
+            meaning=f"How far the speed of playback is from 1, beyond doubt: {told}",
+        ),
+    )
+
+
+def _momentum_rate(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"], fps: float) -> float:
+    """Size of the steady rate of change of the angular momentum about the centre of mass within a flight [N m]."""
+    if len(qpos) < 5:  # two inner frames are differences of four; fewer tell nothing of a rate
+        return 0.0
+    model = robot.mj_model()
+    data = mujoco.MjData(model)
+    root = model.body(robot.body_names[0]).id
+    qvel = generalised_velocities(model, qpos, fps)[1:-1]
+    momentum = np.empty((len(qvel), 3))
+    for i, (q, v) in enumerate(zip(qpos[1:-1], qvel, strict=True)):
+        data.qpos[:], data.qvel[:] = q, v
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_comVel(model, data)
+        mujoco.mj_subtreeVel(model, data)
+        momentum[i] = data.subtree_angmom[root]
+    time = np.arange(len(momentum)) / fps
+    return float(np.linalg.norm(np.polyfit(time - time.mean(), momentum, 1)[0]))
