@@ -23,6 +23,10 @@ from robots.trajectory import RobotTrajectory
 RAYS = 4
 """Edges of the pyramid that stands for a friction cone, inscribed in it."""
 
+PUSH_SHARE = 0.15
+"""Of its weight: a robot that the floor need push less is as good as flying, and has neither a friction demand nor a
+point of zero moment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrictionConfig:
@@ -104,11 +108,30 @@ class ExplainedForces:
     def friction_demand(self) -> Float[np.ndarray, " frames"]:
         """Horizontal over vertical part of the required force: friction that the motion needs as a whole.
 
-        NaN where the floor need hardly push (less than a tenth of the weight), as in flight.
+        NaN where the floor need hardly push (:data:`PUSH_SHARE`).
         """
-        up = self.required_force_w[:, 2]
-        pushed = up > 0.1 * self.weight
-        return np.where(pushed, np.hypot(*self.required_force_w[:, :2].T) / np.where(pushed, up, 1.0), np.nan)
+        across = np.linalg.norm(self.required_force_w[:, :2], axis=1)
+        return np.where(self._pushed, across / self._push, np.nan)
+
+    def zero_moment_point_w(self, floor_height: float) -> Float[np.ndarray, "frames 2"]:
+        """Where the floor's whole force would have to act, seen from above [m]; NaN where it need hardly push.
+
+        Vukobratovic and Borovac, "Zero-moment point - thirty five years of its life", 2004; it lies among the
+        contacts if and only if one flat floor that only pushes can give the moments about level axes.
+        """
+        height = self.com_w[:, 2] - floor_height
+        force, moment = self.required_force_w, self.required_moment_w
+        aside = np.column_stack([-moment[:, 1] - force[:, 0] * height, moment[:, 0] - force[:, 1] * height])
+        return np.where(self._pushed[:, None], self.com_w[:, :2] + aside / self._push[:, None], np.nan)
+
+    @property
+    def _pushed(self) -> Bool[np.ndarray, " frames"]:
+        return self.required_force_w[:, 2] > PUSH_SHARE * self.weight
+
+    @property
+    def _push(self) -> Float[np.ndarray, " frames"]:
+        """Vertical part of the required force, no less than what counts as a push [N]."""
+        return np.maximum(self.required_force_w[:, 2], PUSH_SHARE * self.weight)
 
 
 def explain_forces(

@@ -7,6 +7,7 @@ taken off; :attr:`ContactPoints.floor_height` says how much.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import mujoco
 import numpy as np
@@ -14,8 +15,11 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import ConvexHull
 
 from robots.arrays import check_settings, checked_array, freeze_fields
-from robots.exceptions import InvalidArray, UnsupportedShape
+from robots.exceptions import InvalidArray, UnknownName, UnsupportedShape
 from robots.model import RobotModel
+
+FootRule = Literal["either", "labels", "geometry"]
+"""What may say that a foot touches."""
 
 CHUNK = 1024
 """Frames whose geometry is held at once: bounds the memory for motions of any length."""
@@ -28,8 +32,8 @@ class ContactRules:
     The distances of the feet are those with which PBHC's released motions were measured elsewhere.
     """
 
-    use_labels: bool = True
-    """Let a foot that is labelled touch as well; without, geometry alone decides."""
+    feet: FootRule = "either"
+    """Which feet touch: those that are labelled, those that are low (``geometry``), or those that are either."""
     label_prob: float = 0.5
     """A foot is labelled from this probability on."""
     label_reach: float = 0.10
@@ -46,7 +50,9 @@ class ContactRules:
     """A constant height of the stance up to this is taken off; beyond it, the feet do not stand on that floor [m]."""
 
     def __post_init__(self) -> None:
-        """Check that distances are positive and the probability is one."""
+        """Check that distances are positive, the probability is one, and the rule is known."""
+        if self.feet not in get_args(FootRule):
+            raise UnknownName("rule for feet", self.feet, get_args(FootRule))
         check_settings(self, positive=("foot_near", "body_near"), below_one=("ball",), at_most_one=("label_prob",))
 
 
@@ -87,6 +93,17 @@ class ContactPoints:
         """Frame of each point."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
+    def of_frames(self, chosen: Bool[np.ndarray, " frames"]) -> ContactPoints:
+        """Return the points of the chosen frames, which follow each other without a gap."""
+        kept = chosen[self.frame]
+        return ContactPoints(
+            starts=np.concatenate([[0], np.cumsum(np.diff(self.starts)[chosen])]),
+            pos_w=self.pos_w[kept],
+            body=self.body[kept],
+            identity=self.identity[kept],
+            floor_height=self.floor_height,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Soles:
@@ -113,9 +130,8 @@ class _Soles:
     ) -> Bool[np.ndarray, "frames 2 outline"]:
         """Which points touch, by their heights over the floor [m]."""
         lowest = height.min(axis=2)
-        foot = lowest < rules.foot_near
-        if rules.use_labels:
-            foot = foot | (labelled & (lowest < rules.label_reach))
+        low, said = lowest < rules.foot_near, labelled & (lowest < rules.label_reach)
+        foot = {"either": low | said, "labels": said, "geometry": low}[rules.feet]
         return foot[..., None] & (height - lowest[..., None] < rules.sole_depth)
 
 
