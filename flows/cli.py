@@ -18,6 +18,7 @@ from flows.commands.fit_table import FitTable
 from flows.commands.play import Play
 from flows.commands.run import Run
 from flows.commands.show import Show
+from flows.commands.validate import Validate
 from flows.console import console, show_error
 from pipeline.settings import Settings, load_settings
 from robots.exceptions import WushuError
@@ -60,6 +61,7 @@ def _command_type(settings: Settings) -> Any:
     return (
         Annotated[Demo, sub("demo")]
         | Annotated[Run, sub("run", default=Run(videos=(), settings=settings))]
+        | Annotated[Validate, sub("validate")]
         | Annotated[Show, sub("show")]
         | Annotated[Play, sub("play")]
         | Annotated[Doctor, sub("doctor")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from robots.exceptions import WushuError
@@ -92,3 +93,14 @@ class InvalidSources(PipelineError):
         self.path = path
         self.problem = problem
         super().__init__(f"{path}: {problem}. See docs/sources.md for what it may say.")
+
+
+class UnknownMotionFile(PipelineError):
+    """A file is neither a hand-off file nor a motion of a human."""
+
+    def __init__(self, path: Path, *, suffixes: Sequence[str]) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}: no kind of motion file that is known. Name one that ends in {', '.join(suffixes)}, or a human's "
+            "motion (.bvh, SMPL parameters in .npz)."
+        )
