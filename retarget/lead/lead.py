@@ -1,0 +1,213 @@
+"""Turns a motion into one that begins and ends at rest in the robot's standing pose, its own frames untouched.
+
+A lead-out is the lead-in of the motion run backwards: standing, stepping slowly and meeting a pose with its speed and
+acceleration look the same in both directions of time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from retarget.lead.check import LeadFigures, collision_depth, lead_figures
+from retarget.lead.config import LeadConfig
+from retarget.lead.exceptions import NoLead
+from retarget.lead.plan import Attempt, LeadPlan, plan_lead, step_length
+from retarget.lead.seam import Seam, read_seam
+from retarget.lead.standing_robot import StandingRobot, to_mujoco, to_pin
+from robots.kinematics import qpos_in_order
+from robots.model import RobotModel
+from robots.motion import RobotMotion
+
+_DROPS_M = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.26, 0.32)
+_ROLLS_RAD = (0.0, 0.1, 0.2, 0.3)
+_RUN_UPS_S = (0.3, 0.15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LedMotion:
+    """A motion with leads."""
+
+    motion: RobotMotion
+    """Lead-in, the motion as it was given, lead-out."""
+    n_lead_in: int
+    """Frames before the motion."""
+    n_lead_out: int
+    """Frames after it."""
+    notes: tuple[str, ...]
+    """What a reader of the motion should know, in sentences."""
+
+
+class _Lead(NamedTuple):
+    """Frames that end one frame before the clip."""
+
+    qpos: Float[np.ndarray, "frames nq"]
+    contact: Bool[np.ndarray, "frames 2"]
+
+
+def with_leads(motion: RobotMotion, robot: RobotModel, config: LeadConfig | None = None) -> LedMotion:
+    """Put a lead-in before a motion and a lead-out after it.
+
+    A lead begins at rest in the robot's standing pose, soles on the floor. The standing pose is placed and turned so
+    that one of its feet stands where the clip's first stance has it. The weight goes over that foot, slowly enough that
+    the zero-moment point stays on it; the other foot is lifted and put down, or raised to where the clip has it; and
+    the clip's first pose is met with its speed and acceleration. Feet that bear weight stay where they are. Where that
+    cannot be done, there is no lead, and a sentence says why.
+
+    Args:
+        motion: Of this robot.
+        robot: The robot.
+        config: Settings; defaults when left out.
+
+    Raises:
+        JointsDoNotMatch: The motion moves other joints than the robot has.
+    """
+    config = config or LeadConfig()
+    qpos = qpos_in_order(robot, motion)
+    standing = StandingRobot(robot)
+    before, notes_in = _lead(standing, qpos, motion, config, wanted=config.lead_in, name="lead-in")
+    backwards = replace(
+        motion,
+        root_pos_w=motion.root_pos_w[::-1],
+        root_quat_wxyz=motion.root_quat_wxyz[::-1],
+        joint_pos=motion.joint_pos[::-1],
+        foot_contact=motion.foot_contact[::-1],
+    )
+    after, notes_out = _lead(standing, qpos[::-1], backwards, config, wanted=config.lead_out, name="lead-out")
+    columns = [robot.joint_names.index(name) for name in motion.joint_names]
+    rows = [before.qpos, qpos, after.qpos[::-1]]
+    whole = np.concatenate(rows)
+    contact = [before.contact.astype(float), motion.foot_contact, after.contact[::-1].astype(float)]
+    led = replace(
+        motion,
+        root_pos_w=whole[:, :3],
+        root_quat_wxyz=whole[:, 3:7],
+        joint_pos=whole[:, 7:][:, columns],
+        foot_contact=np.concatenate(contact),
+    )
+    return LedMotion(motion=led, n_lead_in=len(before.qpos), n_lead_out=len(after.qpos), notes=(*notes_in, *notes_out))
+
+
+def _lead(
+    standing: StandingRobot,
+    qpos: Float[np.ndarray, "frames nq"],
+    motion: RobotMotion,
+    config: LeadConfig,
+    *,
+    wanted: bool,
+    name: str,
+) -> tuple[_Lead, tuple[str, ...]]:
+    """Make one lead-in, or say why not."""
+    nothing = _Lead(np.zeros((0, qpos.shape[1])), np.zeros((0, 2), dtype=bool))
+    if not wanted:
+        return nothing, ()
+    try:
+        seam = read_seam(standing, to_pin(qpos), motion.foot_contact, motion.fps, config)
+        q, contact = _best(standing, seam, config)
+    except NoLead as error:
+        where = "begins" if name == "lead-in" else "ends"
+        return nothing, (f"no {name} from where the clip {where}: {error}",)
+    rows = to_mujoco(q)
+    # The clip's quaternions stay as they are; those before it come over to their hemisphere.
+    for t in range(len(rows) - 1, -1, -1):
+        following = rows[t + 1, 3:7] if t + 1 < len(rows) else qpos[0, 3:7]
+        rows[t, 3:7] *= 1.0 if rows[t, 3:7] @ following >= 0 else -1.0
+    return _Lead(rows, contact), (f"the {name} has {len(rows)} frames",)
+
+
+def _best(
+    standing: StandingRobot, seam: Seam, config: LeadConfig
+) -> tuple[Float[np.ndarray, "frames nq"], Bool[np.ndarray, "frames 2"]]:
+    """Try ways into the clip from the simplest on; return the first that is right.
+
+    Raises:
+        NoLead: None is; the reason is that of the way that came farthest.
+    """
+    supports = [side for side in (0, 1) if seam.feet[side].down]
+    supports.sort(key=lambda side: step_length(standing, seam, side))
+    reasons: list[tuple[int, str]] = []
+    for run_up_s in _RUN_UPS_S:
+        for support in supports:
+            for drop_m, roll_rad in product(_DROPS_M, _ROLLS_RAD):
+                plan = plan_lead(standing, seam, Attempt(support, drop_m, roll_rad, run_up_s), config)
+                try:
+                    q = _solved(standing, plan)
+                    _check(standing, seam, plan, q, config)
+                except _Failed as failure:
+                    reasons.append((failure.progress, failure.reason))
+                    continue
+                return q, plan.contact
+    raise NoLead(max(reasons, key=lambda reason: reason[0])[1])
+
+
+class _Failed(Exception):
+    """A way into the clip is not right."""
+
+    def __init__(self, progress: int, reason: str) -> None:
+        self.progress, self.reason = progress, reason
+        super().__init__(reason)
+
+
+def _solved(standing: StandingRobot, plan: LeadPlan) -> Float[np.ndarray, "frames nq"]:
+    """Find the pose of every frame.
+
+    Raises:
+        _Failed: The legs do not reach.
+    """
+    lower, upper = standing.robot.joint_lower, standing.robot.joint_upper
+    q = np.empty((len(plan.com_xy), len(plan.start_q)))
+    pose = plan.start_q.copy()
+    for t in range(len(q)):
+        pose[2], pose[3:7] = plan.height[t], plan.lean[t]
+        pose[7 + standing.upper] = plan.upper[t]
+        found = standing.solve(pose, plan.com_xy[t], plan.feet(t))
+        if found is None:
+            raise _Failed(t, "its stance is out of reach of a step from the standing pose")
+        beyond = np.maximum(lower - found[7:], found[7:] - upper)
+        if beyond.max() > 1e-9 and t < len(q) - 1:
+            joint = standing.robot.joint_names[int(beyond.argmax())]
+            raise _Failed(t, f"the way there takes '{joint}' past its limit")
+        q[t] = pose = found
+        pose = pose.copy()
+    return q
+
+
+def _check(
+    standing: StandingRobot, seam: Seam, plan: LeadPlan, q: Float[np.ndarray, "frames nq"], config: LeadConfig
+) -> None:
+    """Measure a lead.
+
+    Raises:
+        _Failed: It is not right.
+    """
+    n = len(q)
+    whole = np.concatenate([q, seam.q])
+    down = np.array([[foot.down for foot in seam.feet]] * len(seam.q))
+    figures = lead_figures(standing, whole, np.concatenate([plan.contact, down]), seam.fps)
+    speed = np.abs(np.diff(whole[:, 7:], axis=0)) * seam.fps
+    own = speed[n:].max(axis=0)
+    over = speed[: n + 1].max(axis=0) / np.maximum(standing.robot.velocity_limit_soft, 1.05 * own)
+    if over.max() > 1.0:
+        raise _Failed(n, f"'{standing.robot.joint_names[int(over.argmax())]}' would be too fast on the way there")
+    _check_balance(figures, seam, plan, n, config)
+    if figures.sole_low_m[:n].min() < min(-0.001, figures.sole_low_m[n] - 0.001):
+        raise _Failed(n + 2, "a foot would go through the floor on the way there")
+    depth = collision_depth(standing, whole[: n + 1])
+    if depth[:n].max() > max(config.max_collision_m, depth[n]):
+        raise _Failed(n + 3, f"the robot would run {1e3 * depth[:n].max():.0f} mm into itself on the way there")
+
+
+def _check_balance(figures: LeadFigures, seam: Seam, plan: LeadPlan, n: int, config: LeadConfig) -> None:
+    """Hold the centre of mass over what bears weight until the clip's own speed is met.
+
+    Raises:
+        _Failed: It is not.
+    """
+    quasi_static = max(n - round(config.meet_s * seam.fps), 0)
+    margin = figures.com_margin_m[:quasi_static]
+    if len(margin) and margin.min() < config.com_margin_m:
+        raise _Failed(n + 1, "the clip moves too fast or leans too far there to be met from standing")
