@@ -1,0 +1,327 @@
+"""Turns the feet of a reference into footholds that do not move, and into the ways of the feet between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
+from retarget.spans import Span, true_runs
+from robots.arrays import check_settings
+from robots.model import RobotModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootholdConfig:
+    """What counts as a stance, and how a foot gets from one to the next."""
+
+    shortest_stance_s: float = 0.1
+    """Shorter contacts are left out [s]."""
+    shortest_swing_s: float = 0.08
+    """Shorter gaps between contacts of one foot near each other are closed [s]."""
+    largest_turn: float = 0.35
+    """Heading by which a reference's standing foot may stray to either side before the foot pivots after it [rad]."""
+    largest_slide: float = 0.08
+    """Distance by which it may stray along an axis of the floor to either side before the foot steps anew, if the
+    other one stands; without the other's help it stays [m]."""
+    step_s: float = 0.25
+    """Duration of such a step [s]."""
+    pivot_smoothing_s: float = 0.1
+    """Over what time the heading of a pivoting foot is smoothed [s]."""
+    blend_s: float = 0.2
+    """Time in which a foot takes up the reference's speed after a stance, and loses it before one [s]."""
+    clearance: float = 0.01
+    """Height that the sole gains in the middle of a swing, if the reference's stays below [m]."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, positive=("blend_s", "step_s", "largest_slide"))
+
+
+class Foothold(NamedTuple):
+    """A foot that stands flat on the floor."""
+
+    span: Span
+    """Frames in which it stands."""
+    pos_w: Float[np.ndarray, " 3"]
+    """Origin of the foot's link in the middle of the stance [m]."""
+    rot_w: Float[np.ndarray, "3 3"]
+    """Its orientation then: a turn about the vertical."""
+    pivots: bool
+    """Whether it turns about the centre of its sole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FootPaths:
+    """Where both feet are in every frame of a plan."""
+
+    contact: Bool[np.ndarray, "frames 2"]
+    """Feet that stand."""
+    pos_w: Float[np.ndarray, "frames 2 3"]
+    """Origins of the foot links [m]."""
+    rot_w: Float[np.ndarray, "frames 2 3 3"]
+    """Their orientations."""
+    footholds: tuple[tuple[Foothold, ...], tuple[Foothold, ...]]
+    """Stances of the left and of the right foot, in their order."""
+
+
+def foot_paths(
+    robot: RobotModel,
+    hz: float,
+    contact: Bool[np.ndarray, "frames 2"],
+    pos_w: Float[np.ndarray, "frames 2 3"],
+    rot_w: Float[np.ndarray, "frames 2 3 3"],
+    heading: Float[np.ndarray, "frames 2"],
+    config: FootholdConfig,
+) -> FootPaths:
+    """Stand every stance of a reference still and flat on the floor, and bend the swings between to fit.
+
+    A foothold has the median place of the stance's sole centre, and a heading near the wanted one; where that turns
+    farther than a foot may stray from it, the foot pivots about its middle. A stance that slides is cut by a step where
+    the other foot can hold the robot. In a swing the foot
+    follows the reference plus an offset that leads from one foothold's offset to the next one's, with the speed and
+    acceleration of standing at both ends.
+
+    Args:
+        robot: Whose soles stand.
+        hz: Frames per second of the reference [1/s].
+        contact: Feet that stand in the reference.
+        pos_w: Origins of its foot links [m].
+        rot_w: Their orientations.
+        heading: Directions in which flat feet would bend the legs least, without jumps [rad].
+        config: Settings.
+    """
+    gait = [_spans(contact[:, foot], hz, config) for foot in range(2)]
+    ways = [_Way.of(robot, pos_w[:, foot], rot_w[:, foot], heading[:, foot], hz) for foot in range(2)]
+    for foot in (0, 1):
+        other = _flags(gait[1 - foot], len(contact))
+        gait[foot] = [piece for span in gait[foot] for piece in _stepped(span, ways[foot], other, hz, config)]
+    new_pos, new_rot = pos_w.copy(), rot_w.copy()
+    holds = []
+    for foot in range(2):
+        stances = [_foothold(robot, span, ways[foot], hz, config) for span in gait[foot]]
+        for stance in stances:
+            frames = slice(*stance.hold.span)
+            new_pos[frames, foot], new_rot[frames, foot] = stance.pos_w, stance.rot_w
+        feet = tuple(stance.hold for stance in stances)
+        _bend_swings(robot, hz, feet, new_pos[:, foot], new_rot[:, foot], config)
+        holds.append(feet)
+    return FootPaths(
+        contact=np.stack([_flags(spans, len(contact)) for spans in gait], axis=1),
+        pos_w=new_pos,
+        rot_w=new_rot,
+        footholds=(holds[0], holds[1]),
+    )
+
+
+class _Way(NamedTuple):
+    """The sole of a reference, as seen from above."""
+
+    centre_w: Float[np.ndarray, "frames 3"]
+    """Centre of the sole [m]."""
+    heading: Float[np.ndarray, " frames"]
+    """Direction of the toes, without jumps [rad]."""
+    speed: Float[np.ndarray, " frames"]
+    """How fast the foot moves along the floor [m/s]."""
+
+    @classmethod
+    def of(cls, robot: RobotModel, pos_w: np.ndarray, rot_w: np.ndarray, heading: np.ndarray, hz: float) -> _Way:
+        """Look at a foot from above."""
+        centre = pos_w + rot_w @ robot.sole_points_b.mean(axis=0)
+        return cls(centre, heading, np.linalg.norm(np.gradient(centre[:, :2], 1 / hz, axis=0), axis=1))
+
+    def slides(self, span: Span, config: FootholdConfig) -> bool:
+        """Whether no single foothold is near the whole stance."""
+        return bool(np.ptp(self.centre_w[slice(*span), :2], axis=0).max() > 2 * config.largest_slide)
+
+
+def _flags(spans: list[Span], n: int) -> Bool[np.ndarray, " frames"]:
+    """Spans as a flag for each frame."""
+    flags = np.zeros(n, dtype=bool)
+    for span in spans:
+        flags[slice(*span)] = True
+    return flags
+
+
+def _spans(contact: Bool[np.ndarray, " frames"], hz: float, config: FootholdConfig) -> list[Span]:
+    """Spans of contact with short gaps closed and short contacts dropped; one at an end of the clip may be short."""
+    spans: list[Span] = []
+    for start, stop in true_runs(contact):
+        if spans and start - spans[-1][1] < config.shortest_swing_s * hz:
+            spans[-1] = (spans[-1][0], stop)
+        else:
+            spans.append((start, stop))
+    ends = (0, len(contact))
+    return [s for s in spans if s[1] - s[0] >= config.shortest_stance_s * hz or s[0] == ends[0] or s[1] == ends[1]]
+
+
+def _stepped(span: Span, way: _Way, other: np.ndarray, hz: float, config: FootholdConfig) -> list[Span]:
+    """Cut a stance that slides where the reference's foot moves fastest while the other foot stands."""
+    half = max(1, round(0.5 * config.step_s * hz))
+    shortest = max(1, round(config.shortest_stance_s * hz))
+    first, last = span[0] + shortest + half, span[1] - shortest - half
+    if not way.slides(span, config) or first >= last:
+        return [span]
+    held = np.convolve(other, np.ones(2 * (half + shortest) + 1), mode="same") > 2 * (half + shortest) + 0.5
+    speed = np.convolve(way.speed, np.ones(2 * half + 1) / (2 * half + 1), mode="same")
+    speed = np.where(held, speed, -1.0)[first:last]
+    if speed.max() < 0.0:
+        return [span]
+    cut = first + int(speed.argmax())
+    parts = ((span[0], cut - half), (cut + half, span[1]))
+    return [piece for part in parts for piece in _stepped(part, way, other, hz, config)]
+
+
+def _foothold(robot: RobotModel, span: Span, way: _Way, hz: float, config: FootholdConfig) -> _Stance:
+    """Lay a foot flat where the centre of its sole stood."""
+    frames = slice(*span)
+    middle = robot.sole_points_b.mean(axis=0)
+    centre = np.median(way.centre_w[frames], axis=0)
+    centre[2] = middle[2] - robot.sole_points_b[:, 2].min()
+    heading = _lazily(way.heading[frames], config.largest_turn)
+    pivots = bool(np.ptp(heading) > 0.0)
+    if pivots:
+        heading = gaussian_filter1d(heading, config.pivot_smoothing_s * hz, mode="nearest")
+    rot = Rotation.from_rotvec(heading[:, None] * [0.0, 0.0, 1.0]).as_matrix()
+    pos = centre - rot @ middle
+    half = len(pos) // 2
+    return _Stance(Foothold(span, pos[half], rot[half], pivots), pos, rot)
+
+
+class _Stance(NamedTuple):
+    """A foothold with the foot's poses in its frames."""
+
+    hold: Foothold
+    pos_w: Float[np.ndarray, "frames 3"]
+    rot_w: Float[np.ndarray, "frames 3 3"]
+
+
+def _lazily(angle: Float[np.ndarray, " frames"], play: float) -> Float[np.ndarray, " frames"]:
+    """Follow an angle within a play, moving only when pushed; constant if all of it is within the play."""
+    low, high = np.maximum.accumulate(angle - play), np.minimum.accumulate(angle + play)
+    inside = np.flatnonzero(low <= high)[-1]  # as long as one angle serves all frames so far
+    now = 0.5 * (low[inside] + high[inside])
+    followed = np.empty_like(angle)
+    for i, wanted in enumerate(angle):
+        now = min(max(now, wanted - play), wanted + play)
+        followed[i] = now
+    return followed
+
+
+def _bend_swings(
+    robot: RobotModel,
+    hz: float,
+    holds: tuple[Foothold, ...],
+    pos_w: Float[np.ndarray, "frames 3"],
+    rot_w: Float[np.ndarray, "frames 3 3"],
+    config: FootholdConfig,
+) -> None:
+    """Write the ways between the footholds of a foot over those of the reference."""
+    swings: list[tuple[Foothold | None, Foothold | None]] = [*pairwise((None, *holds, None))] if holds else []
+    for before, after in swings:
+        start = before.span[1] if before else 0
+        stop = after.span[0] if after else len(pos_w)
+        if stop <= start:
+            continue
+        frames = slice(start, stop)
+        ref_pos, ref_rot = pos_w[frames].copy(), rot_w[frames].copy()
+        last, first = pos_w[start - 1] if before else None, pos_w[stop] if after else None
+        pos_w[frames] += _offset(ref_pos, last, first, hz, config)
+        last, first = rot_w[start - 1] if before else None, rot_w[stop] if after else None
+        turn = _turn_offset(ref_rot, (last, first), hz, config)
+        rot_w[frames] = Rotation.from_rotvec(turn).as_matrix() @ ref_rot
+        _raise_soles(robot, pos_w[frames], rot_w[frames], config.clearance, both=before is not None is not after)
+
+
+def _turn_offset(
+    ref_rot: Float[np.ndarray, "frames 3 3"],
+    ends: tuple[np.ndarray | None, np.ndarray | None],
+    hz: float,
+    config: FootholdConfig,
+) -> Float[np.ndarray, "frames 3"]:
+    """Rotation vectors, in world axes, that lead from the reference's orientation to the footholds' [rad]."""
+    path = np.zeros((len(ref_rot), 3))
+    steps = Rotation.from_matrix(ref_rot[1:] @ ref_rot[:-1].transpose(0, 2, 1)).as_rotvec()
+    path[1:] = np.cumsum(steps, axis=0)  # a vector path with the reference's angular velocity
+    goals = []
+    for rot, edge in zip(ends, (0, -1), strict=True):
+        goals.append(None if rot is None else path[edge] + Rotation.from_matrix(rot @ ref_rot[edge].T).as_rotvec())
+    return _offset(path, goals[0], goals[1], hz, config)
+
+
+def _offset(
+    path: Float[np.ndarray, "frames 3"],
+    first: Float[np.ndarray, " 3"] | None,
+    last: Float[np.ndarray, " 3"] | None,
+    hz: float,
+    config: FootholdConfig,
+) -> Float[np.ndarray, "frames 3"]:
+    """Offset that makes a path begin at rest in ``first`` and end at rest in ``last``, where these are given."""
+    n = len(path)
+    time = np.arange(1, n + 1)  # the frame before the swing and the one after it stand
+    window = max(1.0, min(float(n + 1), config.blend_s * hz))
+    velocity = np.gradient(path, axis=0) if n > 1 else np.zeros_like(path)
+    acceleration = np.gradient(velocity, axis=0) if n > 2 else np.zeros_like(path)
+    offset = np.zeros_like(path)
+    far = np.full(3, 0.0)
+    starts = far if first is None else first - (path[0] - velocity[0])
+    stops = far if last is None else last - (path[-1] + velocity[-1])
+    if first is None and last is None:
+        return offset
+    share = _smooth_step(time / (n + 1))[:, None]
+    if first is None:
+        offset += stops
+    elif last is None:
+        offset += starts
+    else:
+        offset += (1 - share) * starts + share * stops
+    if first is not None:
+        offset -= _rise(time / window)[:, None] * window * velocity[0]
+        offset -= _bend(time / window)[:, None] * window**2 * acceleration[0]
+    if last is not None:
+        back = (n + 1 - time) / window
+        offset += _rise(back)[:, None] * window * velocity[-1]
+        offset -= _bend(back)[:, None] * window**2 * acceleration[-1]
+    return offset
+
+
+def _smooth_step(s: np.ndarray) -> np.ndarray:
+    """Quintic from 0 to 1 with no speed and acceleration at the ends."""
+    s = np.clip(s, 0.0, 1.0)
+    return s**3 * (10.0 - 15.0 * s + 6.0 * s**2)
+
+
+def _rise(s: np.ndarray) -> np.ndarray:
+    """Quintic Hermite polynomial of a unit speed at 0."""
+    s = np.clip(s, 0.0, 1.0)
+    return s - 6.0 * s**3 + 8.0 * s**4 - 3.0 * s**5
+
+
+def _bend(s: np.ndarray) -> np.ndarray:
+    """Quintic Hermite polynomial of a unit acceleration at 0."""
+    s = np.clip(s, 0.0, 1.0)
+    return 0.5 * s**2 - 1.5 * s**3 + 1.5 * s**4 - 0.5 * s**5
+
+
+def _raise_soles(
+    robot: RobotModel,
+    pos_w: Float[np.ndarray, "frames 3"],
+    rot_w: Float[np.ndarray, "frames 3 3"],
+    clearance: float,
+    *,
+    both: bool,
+) -> None:
+    """Lift a swinging foot that dips below a low arc, in place."""
+    lowest = (pos_w[:, None, 2] + np.einsum("fj,pj->fp", rot_w[:, 2], robot.sole_points_b)).min(axis=1)
+    share = np.arange(1, len(pos_w) + 1) / (len(pos_w) + 1)
+    arc = clearance * (64.0 * (share * (1 - share)) ** 3 if both else 0.0)
+    pos_w[:, 2] += np.maximum(arc - lowest, 0.0)
