@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.linalg import solve_triangular
+from scipy.optimize import nnls
 
-PATIENCE = 3
-"""Exchanges of whole blocks that may fail to improve before unknowns are exchanged one by one."""
+ROUNDS = 8
+"""Exchanges of whole blocks that are tried before unknowns are exchanged one by one."""
 
 
 def nonnegative_minimum(
@@ -15,10 +17,10 @@ def nonnegative_minimum(
     """Minimise x' gram x / 2 - target' x over x >= 0.
 
     Block principal pivoting: guess which unknowns are free, solve for them as if they could be negative, exchange
-    all that break a condition, and so on; from the answer of a neighbouring frame it takes one or two solutions.
-    Exchanging only the last one that breaks a condition, when the blocks run in circles, makes it finite (Portugal,
-    Judice and Vicente, "A comparison of block pivoting and interior-point algorithms for linear least squares
-    problems with nonnegative variables", 1994, with Murty's rule).
+    all that break a condition, and so on; from the answer of a neighbouring frame it takes one or two solutions
+    (Portugal, Judice and Vicente, "A comparison of block pivoting and interior-point algorithms for linear least
+    squares problems with nonnegative variables", 1994). Blocks may run in circles; then Lawson and Hanson's slower
+    method, which cannot, starts afresh.
 
     Args:
         gram: Symmetric and positive definite.
@@ -29,24 +31,17 @@ def nonnegative_minimum(
         The minimum, and which unknowns are free in it.
     """
     n = len(target)
-    free = free.copy()
-    tolerance = 1e-10 * max(float(np.abs(target).max(initial=0.0)), 1e-300)
-    fewest, patience = n + 1, PATIENCE
-    while True:
+    tolerance = 1e-10 * float(np.abs(target).max(initial=0.0))
+    for _ in range(ROUNDS):
         x = np.zeros(n)
         chosen = np.flatnonzero(free)
         if len(chosen):
             x[chosen] = np.linalg.solve(gram[np.ix_(chosen, chosen)], target[chosen])
-        slope = gram @ x - target
-        broken = np.where(free, x < 0, slope < -tolerance)
-        count = int(broken.sum())
-        if count == 0:
+        broken = np.where(free, x < 0, gram @ x - target < -tolerance)
+        if not broken.any():
             return x, free
-        if count < fewest:
-            fewest, patience = count, PATIENCE
-        elif patience:
-            patience -= 1
-        else:
-            last = int(np.flatnonzero(broken)[-1])
-            broken = np.arange(n) == last
         free = free ^ broken
+    # |U x - U^-T target|^2 is the same function up to a constant, if gram = U' U.
+    upper = np.linalg.cholesky(gram).T
+    x, _ = nnls(upper, solve_triangular(upper, target, trans="T"), maxiter=30 * n)
+    return x, x > 0
