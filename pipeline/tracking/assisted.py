@@ -168,7 +168,7 @@ def follow(
         simulation.advance(rows.start - 1, rows.stop - 1)
         reached, wanted = simulation.qpos[rows], reference.qpos[rows]
         lost = np.linalg.norm(reached[:, :3] - wanted[:, :3], axis=1)
-        bad = fallen(reached, wanted) | ~(lost < config.lost_m)
+        bad = fallen(reached, wanted, drop_m=config.lost_m) | ~(lost < config.lost_m)
         if bad.any():
             fell_at = rows.start + int(np.argmax(bad))
             break

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from pipeline.measurement import Measurement, Measurements
 from pipeline.tracking.assisted import AssistConfig, CapSearch, body_weight, smallest_cap
@@ -41,12 +42,27 @@ def measure_tracking(motion: RobotMotion, robot: RobotModel, config: TrackingCon
         JointsDoNotMatch: The motion moves other joints than the robot has.
         WrongDuration: The motion is too short or too long.
     """
-    followed = reference(robot, motion, config.reference)
+    followed = reference(robot, facing_x(motion), config.reference)
     return Measurements(
         stage="tracking",
         fps=motion.fps,
         n_frames=len(motion),
         items=measure_assistance(robot, followed, config),
+    )
+
+
+def facing_x(motion: RobotMotion) -> RobotMotion:
+    """Return the motion moved to the origin and turned about the vertical so that it begins facing +x.
+
+    MuJoCo's friction pyramids stand still in the world, so that friction depends on where a robot faces.
+    """
+    rotation = Rotation.from_quat(motion.root_quat_wxyz, scalar_first=True)
+    turn = Rotation.from_euler("z", -rotation[0].as_euler("ZYX")[0])
+    start = np.array([*motion.root_pos_w[0, :2], 0.0])
+    return replace(
+        motion,
+        root_pos_w=turn.apply(motion.root_pos_w - start),
+        root_quat_wxyz=(turn * rotation).as_quat(scalar_first=True),
     )
 
 
