@@ -21,14 +21,14 @@ from prefect.states import Completed, Failed, State
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 from threadpoolctl import threadpool_limits
 
-from flows.console import usable_sentence
 from flows.solver import ready_solver
 from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
 from pipeline.home import Home
-from pipeline.manifest import ManifestRow, Outcome
+from pipeline.manifest import ManifestRow, Outcome, read_rows
 from pipeline.process_clip import StageReport, conclude, cut_source, run_stage
 from pipeline.record_codec import from_plain, plain
 from pipeline.render import why_no_pictures
+from pipeline.review import usable_sentence, write_run_page
 from pipeline.settings import Settings, load_settings
 from pipeline.sources import find_files, identify
 from pipeline.stages import Stages, build_stages
@@ -77,6 +77,7 @@ def build_dataset(
         ready_solver()
     reports = _Run(stages, target, json.dumps(plain(settings), sort_keys=True)).of(known.sources)
     rows = [conclude(clip, stages.of(clip), target, done) for clip, done in reports]
+    write_run_page(target, read_rows(target))
     _publish(rows, known.unreadable)
     return _final_state(rows, known.unreadable, max_broken_share)
 

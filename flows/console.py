@@ -11,8 +11,10 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from pipeline.manifest import ManifestRow, Outcome
+from pipeline.exceptions import CorruptArtefact
+from pipeline.manifest import ManifestRow, Outcome, read_rows
 from pipeline.process_clip import StageListener
+from pipeline.review import usable_sentence, write_run_page
 from pipeline.store import Dataset
 from retarget.progress import Progress
 
@@ -65,14 +67,6 @@ def show_error(error: Exception | str) -> None:
     error_console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
 
 
-def usable_sentence(rows: Sequence[ManifestRow]) -> str:
-    """Say how much motion can be used: the headline of a run."""
-    total = sum(row.duration_s for row in rows)
-    usable = sum(row.usable_s for row in rows)
-    mended = sum(row.usable_s for row in rows if row.outcome is Outcome.MENDED)
-    return f"usable: {usable:.1f} s of {total:.1f} s of motion, {mended:.1f} s of it after a repair"
-
-
 def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
     """Print each clip's outcome, why it was not accepted, and where its results are."""
     for row in rows:
@@ -93,3 +87,14 @@ def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
     console.print(usable_sentence(rows), highlight=False)
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome.value}" for outcome in Outcome)
     console.print(f"{counts}; dataset: {escape(str(dataset.root))}", highlight=False, soft_wrap=True)
+    _show_page(dataset)
+
+
+def _show_page(dataset: Dataset) -> None:
+    """Write the page of the whole dataset, whatever part of it was asked for, and say where it is."""
+    try:
+        page = write_run_page(dataset, read_rows(dataset))
+    except CorruptArtefact as error:
+        show_warning(f"no page of the run: {error}")
+    else:
+        console.print(f"page: {escape(str(page))}", highlight=False, soft_wrap=True)

@@ -15,11 +15,11 @@ from pipeline.limits import find_limits
 from pipeline.readers import read_motion
 from pipeline.readers.recognise import holds_motion
 from pipeline.repair import Diagnosis, HumanMender, Mender, RobotMender
-from pipeline.repair.ground import Soles
 from pipeline.settings import Settings
 from retarget.retargeter import Retargeter
 from robots.g1 import Variant, load_g1
 from robots.motion import RobotMotion
+from robots.soles import Soles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -33,7 +33,7 @@ from pipeline.record_codec import plain
 from pipeline.render import ViewConfig, available_renderer, body_frames, robot_frames
 from pipeline.render.overlay import draw_evidence
 from pipeline.repair import Diagnosis, HumanMender, Piece, PieceOfVariant, Repairs, mend
-from pipeline.review import draw_residuals, render_playback, write_picture
+from pipeline.review import ClipReport, draw_residuals, render_playback, write_picture, write_report
 from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import atomic_path
@@ -91,6 +91,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
         _repair_stage(settings, body, plan, solvers),
         handoff_stage(plan),
         _picture_stage(plan.shown),
+        _report_stage(plan.shown),
     )
     watch, read = (_playback_stage(settings, body, plan.shown, source_view=view) for view in (True, False))
     drawn = available_renderer() is not None
@@ -240,6 +241,32 @@ def _picture_stage(variant: Variant) -> Stage:
 
     reads = (stage_of("retarget", variant),)
     return Stage(name="picture", version=2, config=[], reads=reads, result=WrittenFiles, run=run)
+
+
+def _report_stage(variant: Variant) -> Stage:
+    def run(
+        context: StageContext,
+        human: Measurements,
+        robot: Measurements,
+        verdict: Verdict,
+        result: RetargetResult,
+        repairs: Repairs,
+    ) -> WrittenFiles:
+        report = ClipReport(
+            name=context.clip.name,
+            motion=result.motion,
+            measurements=(human, robot),
+            verdict=verdict,
+            pieces=tuple(piece.usable for piece in repairs.pieces),
+        )
+        path = context.clip_dir / "report.png"
+        with atomic_path(path) as temporary:
+            write_report(temporary, report, load_g1(variant))
+        return WrittenFiles.of(context.clip_dir, [path])
+
+    robot_reads = (stage_of(name, variant) for name in ("validation", "verdict", "retarget"))
+    reads = ("plausibility", *robot_reads, "repair")
+    return Stage(name="report", version=1, config=[], reads=reads, result=WrittenFiles, run=run)
 
 
 def _told_of_stances(result: RetargetResult) -> tuple[str, ...]:

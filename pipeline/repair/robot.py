@@ -10,18 +10,20 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from pipeline.repair.ground import Soles
 from pipeline.repair.search import Diagnosis, Edit
 from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.verdict import Limits, judge
 from robots.model import RobotModel
 from robots.motion import RobotMotion
+from robots.soles import Soles
 from robots.trajectory import low_passed
 
 _SMOOTH_HZ = 6.0
 """What a human moves faster than this is mostly noise of the estimate [Hz]."""
 _LEVEL_RAD = (np.radians(0.5), np.radians(45))
 """Soles that lean less on the whole stand level; those that lean more stand in a world of other axes."""
+_ALIKE_RAD = np.radians(2)
+"""Soles that stand on one floor lie within this of each other, whatever way the feet point."""
 _WRONG_SPEED = 0.03
 """A speed nearer to one than this is not worth a new rate."""
 
@@ -140,7 +142,7 @@ def _other_labels(soles: Soles, labelled: Bool[np.ndarray, "frames 2"]) -> list[
 
 def _level_ground(soles: Soles, contact: Bool[np.ndarray, "frames 2"]) -> list[Edit[RobotMotion]]:
     """Turn the world so that standing soles lie level."""
-    up = soles.mean_up(contact)
+    up = soles.common_up(contact, _ALIKE_RAD)
     if up is None:
         return []
     axis = np.cross(up, [0.0, 0.0, 1.0])

@@ -34,7 +34,7 @@ def test_a_bad_video_ends_alone_and_the_run_says_so(prefect_server, tmp_path):
     bad.write_bytes(b"this is no film")
     state = run_flow([bad, tmp_path / "missing.mp4"], tmp_path / "set")
     assert state.is_failed()
-    assert "0 accepted, 0 rejected, 2 broken of 2 clips" in state.message
+    assert "0 accepted, 0 mended, 0 rejected, 2 broken of 2 clips" in state.message
     assert run_flow([bad], tmp_path / "set", max_broken_share=1.0).is_completed()
 
 

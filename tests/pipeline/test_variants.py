@@ -190,10 +190,10 @@ def names_of_new(clip, before, after) -> set[str]:
     ("settings", "redone"),
     [
         ({"robot": "29dof"}, set()),
-        ({"formats": ("mjlab",)}, {"repair", "handoff"}),
-        ({"formats": ("pbhc",)}, {"repair", "handoff", "picture"}),
-        ({"formats": ("pbhc",), "robot": "29dof"}, {"repair", "handoff"}),
-        ({"robot": "23dof"}, {"repair", "handoff", "picture"}),
+        ({"formats": ("mjlab",)}, {"repair", "handoff", "report"}),
+        ({"formats": ("pbhc",)}, {"repair", "handoff", "picture", "report"}),
+        ({"formats": ("pbhc",), "robot": "29dof"}, {"handoff"}),
+        ({"robot": "23dof"}, {"repair", "handoff", "picture", "report"}),
     ],
 )
 def test_another_choice_of_robot_or_formats_solves_nothing_again(form, chain, settings, redone):
@@ -204,7 +204,7 @@ def test_another_choice_of_robot_or_formats_solves_nothing_again(form, chain, se
 def test_a_choice_that_lacked_one_robot_adds_only_that(done, chain, form, tmp_path):
     """From mjlab alone to all formats: the welded robot is solved and judged, the rest is there."""
     only, default = chain(formats=("mjlab",)), chain()
-    added = {"retarget_23dof", "validation_23dof", "verdict_23dof", "repair", "handoff"}
+    added = {"retarget_23dof", "validation_23dof", "verdict_23dof", "repair", "handoff", "report"}
     assert names_of_new(Clip.of(form), only, default) == added
     dataset = Dataset.open_or_create(tmp_path / "set")
     (row,) = process_source(form, only, dataset)

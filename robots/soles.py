@@ -25,6 +25,8 @@ class Soles:
     """Corners and up axes of both soles in the world."""
 
     fps: float
+    origin_w: Float[np.ndarray, "frames 2 3"]
+    """Origins of the links that carry the soles [m]."""
     corners_w: Float[np.ndarray, "frames 2 points 3"]
     """Corners [m]."""
     up_w: Float[np.ndarray, "frames 2 3"]
@@ -37,7 +39,7 @@ class Soles:
         feet = [robot.body_names.index(name) for name in robot.foot_body_names]
         rot_w = _matrices(quat_w[:, feet])
         corners = np.einsum("fsij,pj->fspi", rot_w, robot.sole_points_b) + pos_w[:, feet, None]
-        return cls(fps=motion.fps, corners_w=corners, up_w=rot_w[..., 2])
+        return cls(fps=motion.fps, origin_w=pos_w[:, feet], corners_w=corners, up_w=rot_w[..., 2])
 
     @property
     def height(self) -> Float[np.ndarray, "frames 2"]:
@@ -68,6 +70,17 @@ class Soles:
         middle = np.median(self.up_w[contact], axis=0)  # a toe stance here and there does not turn it
         length = np.linalg.norm(middle)
         return None if length < 1e-6 else middle / length
+
+    def common_up(self, contact: Bool[np.ndarray, "frames 2"], spread_rad: float) -> Float[np.ndarray, " 3"] | None:
+        """Return :meth:`mean_up` if half of the standing soles lie within an angle of it, else None.
+
+        A world that leans turns all soles alike; feet that stand on their toes turn theirs each its own way.
+        """
+        up = self.mean_up(contact)
+        if up is None:
+            return None
+        angle = np.arccos(np.clip(self.up_w[contact] @ up, -1.0, 1.0))
+        return up if np.median(angle) < spread_rad else None
 
     def stance_height(self, contact: Bool[np.ndarray, "frames 2"]) -> Float[np.ndarray, " frames"] | None:
         """Height of the floor over time that standing soles show, smooth, None without any contact [m]."""
