@@ -43,5 +43,5 @@ def nonnegative_minimum(
         free = free ^ broken
     # |U x - U^-T target|^2 is the same function up to a constant, if gram = U' U.
     upper = np.linalg.cholesky(gram).T
-    x, _ = nnls(upper, solve_triangular(upper, target, trans="T"), maxiter=30 * n)
+    x, _ = nnls(upper, solve_triangular(upper, target, trans=1), maxiter=30 * n)
     return x, x > 0

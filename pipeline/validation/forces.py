@@ -35,6 +35,8 @@ class ForcesConfig:
     """A frame is feasible below this residual force, as a share of the weight ..."""
     feasible_moment: float = 40.0
     """... and below this residual moment [N m]."""
+    idle_force: float = 0.01
+    """A foot that lifts less than this share of the weight carries nothing."""
 
     def __post_init__(self) -> None:
         """Check that both bounds can be kept."""
@@ -179,34 +181,40 @@ def _measure_labels(
     robot: RobotModel, motion: RobotMotion, smooth: TrajectoryForces, config: ForcesConfig
 ) -> Measurement:
     """Measure how often feet that are labelled and feet that are low tell different stories about forces."""
-    by_labels = _feasible_by("labels", robot, motion, smooth, config)
-    by_geometry = _feasible_by("geometry", robot, motion, smooth, config)
-    gap = np.isfinite(_judged(np.zeros(len(motion)))) & (by_labels != by_geometry)
+    by_labels, _ = _explained_by("labels", robot, motion, smooth, config)
+    by_geometry, lift = _explained_by("geometry", robot, motion, smooth, config)
+    labelled = motion.foot_contact > config.contacts.label_prob  # half way between says neither
+    idle = (labelled & (lift < config.idle_force * smooth.forces.weight)).any(axis=1)
+    gap = np.isfinite(_judged(np.zeros(len(motion)))) & ((by_labels != by_geometry) | idle)
     return Measurement(
         name="label_force_gap_lp6",
         value=gap.mean(),
         unit="1",
-        meaning="Share of frames whose forces the labelled feet can give and the low ones cannot, or the other way",
+        meaning="Share of frames whose forces come from other feet than the labelled ones: the labelled feet cannot "
+        "give what the low feet can, or one of them carries nothing",
         series=gap.astype(float),
         spans=spans_where(gap),
     )
 
 
-def _feasible_by(
+def _explained_by(
     feet: FootRule, robot: RobotModel, motion: RobotMotion, smooth: TrajectoryForces, config: ForcesConfig
-) -> Bool[np.ndarray, " frames"]:
-    """Which frames are feasible if contacts follow another rule; frames with the same contacts are not solved again."""
+) -> tuple[Bool[np.ndarray, " frames"], Float[np.ndarray, "frames 2"]]:
+    """Which frames are feasible if contacts follow another rule, and what each foot then lifts [N].
+
+    Frames with the same contacts are not solved again.
+    """
     rules = replace(config.contacts, feet=feet)
     points = contact_points(robot, smooth.trajectory.qpos, motion.foot_contact, rules)
-    feasible = _feasible(smooth.forces, config)
+    feasible, lift = _feasible(smooth.forces, config), smooth.forces.foot_force_w[..., 2].copy()
     # Either rule leaves points out and adds none, so that equal numbers are equal points.
     other = np.diff(points.starts) != np.diff(smooth.points.starts)
     if other.any():
         part = smooth.trajectory
         part = RobotTrajectory(fps=part.fps, qpos=part.qpos[other], qvel=part.qvel[other], qacc=part.qacc[other])
         forces = explain_forces(robot, part, points.of_frames(other), config.friction)
-        feasible[other] = _feasible(forces, config)
-    return feasible
+        feasible[other], lift[other] = _feasible(forces, config), forces.foot_force_w[..., 2]
+    return feasible, lift
 
 
 def _feasible(forces: ExplainedForces, config: ForcesConfig) -> Bool[np.ndarray, " frames"]:

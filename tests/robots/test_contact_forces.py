@@ -150,7 +150,7 @@ def test_forces_turn_with_the_robot():
     quat = turn * Rotation.from_quat(trajectory.qpos[:, 3:7], scalar_first=True)
     qpos = np.hstack(
         [
-            turn.apply(trajectory.qpos[:, :3].copy()) + [3, -2, 0],
+            turn.apply(trajectory.qpos[:, :3] + np.array([3.0, -2.0, 0.0])),
             quat.as_quat(scalar_first=True),
             trajectory.qpos[:, 7:],
         ]
