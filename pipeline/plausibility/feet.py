@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import sparse
-from scipy.spatial import ConvexHull
 
 from pipeline.body import SkinnedBody
 from pipeline.measurement import Measurement, spans_where
+from pipeline.plausibility.skin_points import on_hull, picking_verts, points_by_part
 from retarget.smpl_motion import SmplMotion
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 from robots.differences import derivative
@@ -36,6 +35,10 @@ class Feet:
     """World height of the floor [m]."""
     contact: Bool[np.ndarray, "frames 2"]
     """Where a foot is slow and low."""
+    low_pos_w: Float[np.ndarray, "frames 4 3"]
+    """Lowest point of left heel, left toes, right heel, right toes [m]."""
+    low_speed: Float[np.ndarray, "frames 4"]
+    """Speed of these points of the skin, this frame to the next [m/s]."""
 
     @classmethod
     def of(cls, motion: SmplMotion, body: SkinnedBody, *, slow: float, low: float) -> Feet:
@@ -47,16 +50,27 @@ class Feet:
             slow: A foot may bear weight below this slip speed [m/s] ...
             low: ... and below this height over the ground [m].
         """
+        patches = [_foot_patches(body, motion.betas, side) for side in ("left", "right")]
         height, slip_speed = np.empty((len(motion), 2)), np.empty((len(motion), 2))
-        for side, word in enumerate(("left", "right")):
-            points = body.points(motion, _picking(body, _foot_verts(body, motion.betas, word)))
-            height[:, side] = points[..., 2].min(axis=1)
-            speed = np.linalg.norm(derivative(points[..., :2], motion.fps), axis=-1)
-            may_carry = points[..., 2] < height[:, [side]] + SOLE_THICKNESS
-            slip_speed[:, side] = np.where(may_carry, speed, np.inf).min(axis=1)
+        low_pos, low_speed = np.empty((len(motion), 4, 3)), np.empty((len(motion), 4))
+        for side, feet in enumerate(patches):
+            picking = picking_verts(body, np.concatenate(feet))
+            for part, points in points_by_part(motion, body, picking):
+                height[part, side], slip_speed[part, side] = _bearing(points, motion.fps, len(height[part]))
+                for i, patch in enumerate(np.split(points, [len(feet[0])], axis=1)):
+                    lowest = _lowest(patch, motion.fps, len(height[part]))
+                    low_pos[part, 2 * side + i], low_speed[part, 2 * side + i] = lowest
         ground = ground_height(height, slip_speed < slow)
         contact = (slip_speed < slow) & (height - ground < low)
-        return cls(fps=motion.fps, height=height, slip_speed=slip_speed, ground=ground, contact=contact)
+        return cls(
+            fps=motion.fps,
+            height=height,
+            slip_speed=slip_speed,
+            ground=ground,
+            contact=contact,
+            low_pos_w=low_pos,
+            low_speed=low_speed,
+        )
 
     def skate(self) -> Float[np.ndarray, "frames 2"]:
         """Slip speed in contact, NaN elsewhere [m/s]. The last frame has no next one."""
@@ -118,19 +132,26 @@ def measure_feet(feet: Feet) -> tuple[Measurement, ...]:
     )
 
 
-def _foot_verts(body: SkinnedBody, betas: Float[np.ndarray, " 10"], side: str) -> Int[np.ndarray, " points"]:
+def _foot_patches(body: SkinnedBody, betas: Float[np.ndarray, " 10"], side: str) -> list[Int[np.ndarray, " points"]]:
     """Vertices on the hulls of the foot and of its toes: no other can be the lowest while each keeps its shape."""
     mover = np.asarray(body.skin_weights).argmax(axis=1)
     rest = body.rest_verts(betas)
-    chosen = []
-    for joint in (f"{side}_ankle", f"{side}_foot"):
-        own = np.flatnonzero(mover == SMPL_JOINT_NAMES.index(joint))
-        chosen.append(own if len(own) < 5 else own[ConvexHull(rest[own], qhull_options="QJ").vertices])
-    return np.unique(np.concatenate(chosen))
+    return [
+        on_hull(rest, np.flatnonzero(mover == SMPL_JOINT_NAMES.index(joint)))
+        for joint in (f"{side}_ankle", f"{side}_foot")
+    ]
 
 
-def _picking(body: SkinnedBody, verts: Int[np.ndarray, " points"]) -> sparse.csr_array:
-    """Regressor that returns single vertices."""
-    return sparse.csr_array(
-        (np.ones(len(verts)), (np.arange(len(verts)), verts)), shape=(len(verts), len(body.template_verts))
-    )
+def _bearing(points: np.ndarray, fps: float, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Height of a foot, and slip speed of the slowest of the points that may carry it, in the first frames."""
+    height = points[..., 2].min(axis=1)
+    speed = np.linalg.norm(derivative(points[..., :2], fps), axis=-1)
+    may_carry = points[..., 2] < height[:, None] + SOLE_THICKNESS
+    return height[:frames], np.where(may_carry, speed, np.inf).min(axis=1)[:frames]
+
+
+def _lowest(points: np.ndarray, fps: float, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """Place and speed of the lowest of some points, in the first frames."""
+    lowest = points[:frames, :, 2].argmin(axis=1)
+    speed = np.linalg.norm(derivative(points, fps), axis=-1)[:frames]
+    return points[np.arange(frames), lowest], speed[np.arange(frames), lowest]

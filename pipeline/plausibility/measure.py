@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -12,12 +12,20 @@ from pipeline.body import SkinnedBody
 from pipeline.flight_physics import fit_flights
 from pipeline.measurement import Measurements
 from pipeline.plausibility.body_parts import body_parts
+from pipeline.plausibility.breaks import in_pelvis, measure_breaks
 from pipeline.plausibility.feet import Feet, measure_feet
-from pipeline.plausibility.ground import ballistic_frames, measure_heights
+from pipeline.plausibility.flights import falling_frames, measure_flights
+from pipeline.plausibility.ground import measure_ground, measure_heights
+from pipeline.plausibility.ground_curve import GroundConfig, ground_curve
+from pipeline.plausibility.joint_ranges import measure_joint_ranges
+from pipeline.plausibility.skin_points import frames_of
+from pipeline.plausibility.smoothness import measure_smoothness
 from pipeline.plausibility.speeds import measure_speeds
 from pipeline.plausibility.stability import centre_of_pressure, measure_stability
+from pipeline.plausibility.support import SupportConfig, find_support
 from pipeline.plausibility.trust import measure_trust
 from retarget.smpl_motion import SmplMotion
+from robots.arrays import check_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +44,20 @@ class PlausibilityConfig:
     """Shorter times in the air are no flight [s]: in them a body rises by less than 2 cm."""
     ballistic_tolerance: float = 2.5
     """How far from g the fall of the centre of mass may be in flight [m/s^2]."""
+    largest_misfit: float = 0.02
+    """Flights whose path leaves its parabola by more (RMS) tell nothing of the playback speed [m]."""
+    support: SupportConfig = field(default_factory=SupportConfig)
+    """When the lowest part of the body carries it."""
+    ground: GroundConfig = field(default_factory=GroundConfig)
+    """How the ground that carries it may move over time."""
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
+        check_settings(self, positive=("stable_distance", "contact_speed", "contact_height", "min_flight"))
 
 
 def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityConfig) -> Measurements:
@@ -52,13 +74,16 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
     """
     parts = body_parts(body, motion.betas)
     feet = Feet.of(motion, body, slow=config.contact_speed, low=config.contact_height)
-    area = parts.area.sum(axis=0)
-    lowest, pressure_pos = _skin_pass(motion, body, area, feet.ground)
+    support = find_support(motion, body, config.support)
+    curve = ground_curve(support.height, support.held, motion.fps, config.ground)
+    lowest, pressure_pos = _skin_pass(motion, body, parts.area.sum(axis=0), feet.ground)
     centres = body.points(motion, sparse.csr_array(np.stack([parts.pressure_com_weights, parts.com_weights])))
-    airborne = lowest - feet.ground > config.airborne_height
-    flights = fit_flights(centres[:, 1], airborne, motion.fps, min_flight=config.min_flight)
-    ballistic = ballistic_frames(flights, len(motion), tolerance=config.ballistic_tolerance)
-    joint_pos_w, joint_rot_w = motion.joints()
+    com_pos = centres[:, 1] - curve[:, None] * np.array([0.0, 0.0, 1.0])
+    airborne = (support.height - curve > config.airborne_height) & ~support.held
+    flights = fit_flights(com_pos, airborne, motion.fps, min_flight=config.min_flight)
+    falling = falling_frames(flights, len(motion), tolerance=config.ballistic_tolerance)
+    joint_pos_w, root_rot_w = joint_paths(motion)
+    local = in_pelvis(joint_pos_w, root_rot_w)
     distance = np.linalg.norm(centres[:, 0, :2] - pressure_pos, axis=1)
     return Measurements(
         stage="plausibility",
@@ -66,12 +91,27 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
         n_frames=len(motion),
         items=(
             *measure_stability(distance, motion.fps, config.stable_distance),
-            *measure_heights(lowest - feet.ground, ballistic),
+            *measure_heights(lowest - feet.ground, falling),
+            *measure_ground(support, curve, feet, falling),
             *measure_feet(feet),
-            *measure_speeds(joint_pos_w, joint_rot_w[:, 0], motion.fps),
+            *measure_flights(flights, airborne, largest_misfit=config.largest_misfit),
+            *measure_speeds(joint_pos_w, root_rot_w, motion.fps),
+            *measure_breaks(joint_pos_w[:, 0], root_rot_w, local, motion.fps),
+            *measure_joint_ranges(motion.body_pose),
+            *measure_smoothness(local, motion.fps),
             *measure_trust(np.asarray(motion.joint_trust)),
         ),
     )
+
+
+def joint_paths(motion: SmplMotion) -> tuple[Float[np.ndarray, "frames 24 3"], Float[np.ndarray, "frames 3 3"]]:
+    """World positions of the joints [m] and world rotations of the pelvis, without those of all the other joints."""
+    pos, rot = np.empty((len(motion), 24, 3)), np.empty((len(motion), 3, 3))
+    for start in range(0, len(motion), 512):
+        part = slice(start, start + 512)
+        pos[part], all_rot = frames_of(motion, part).joints()
+        rot[part] = all_rot[:, 0]
+    return pos, rot
 
 
 def _skin_pass(

@@ -6,21 +6,17 @@ heights that drift with the estimate are judged by it, so it may not presume the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy import sparse
-from scipy.spatial import ConvexHull
 
 from pipeline.body import SkinnedBody
 from pipeline.plausibility.feet import SOLE_THICKNESS
+from pipeline.plausibility.skin_points import on_hull, picking_verts, points_by_part
 from retarget.smpl_motion import SmplMotion
 from retarget.spans import true_runs
 from robots.arrays import check_settings
-
-_CHUNK = 512
-"""Frames whose points are held at once: memory does not grow with the motion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +63,11 @@ def find_support(motion: SmplMotion, body: SkinnedBody, config: SupportConfig) -
         StaleRestJoints: The motion's rest joints are not this body's.
     """
     verts = outer_verts(body, motion.betas)
-    picking = sparse.csr_array(
-        (np.ones(len(verts)), (np.arange(len(verts)), verts)), shape=(len(verts), len(body.template_verts))
-    )
     height, still = np.empty(len(motion)), np.zeros(len(motion), dtype=bool)
-    for start in range(0, len(motion), _CHUNK):
-        stop = min(start + _CHUNK, len(motion))
-        points = body.points(frames_of(motion, slice(start, min(stop + 1, len(motion)))), picking)
-        height[start:stop] = points[: stop - start, :, 2].min(axis=1)
-        if len(points) > 1:
-            moved = _still(points, motion.fps, config)
-            still[start : start + len(moved)] = moved
+    for part, points in points_by_part(motion, body, picking_verts(body, verts)):
+        height[part] = points[: len(height[part]), :, 2].min(axis=1)
+        moved = _still(points, motion.fps, config)
+        still[part.start : part.start + len(moved)] = moved
     if len(motion) > 1:
         still[-1] = still[-2]  # the last frame has no next one
     return Support(fps=motion.fps, height=height, held=_carrying(height, still, motion.fps, config))
@@ -87,23 +77,7 @@ def outer_verts(body: SkinnedBody, betas: Float[np.ndarray, " 10"]) -> Int[np.nd
     """Vertices on the hulls of the parts that each joint moves: no other can be the lowest while a part is rigid."""
     mover = np.asarray(body.skin_weights).argmax(axis=1)
     rest = body.rest_verts(betas)
-    chosen = []
-    for joint in np.unique(mover):
-        own = np.flatnonzero(mover == joint)
-        chosen.append(own if len(own) < 5 else own[ConvexHull(rest[own], qhull_options="QJ").vertices])
-    return np.unique(np.concatenate(chosen))
-
-
-def frames_of(motion: SmplMotion, frames: slice) -> SmplMotion:
-    """Return some frames of a motion, at least one."""
-    return replace(
-        motion,
-        global_orient=motion.global_orient[frames],
-        body_pose=motion.body_pose[frames],
-        transl=motion.transl[frames],
-        foot_contact=None if motion.foot_contact is None else motion.foot_contact[frames],
-        joint_trust=None if motion.joint_trust is None else motion.joint_trust[frames],
-    )
+    return np.unique(np.concatenate([on_hull(rest, np.flatnonzero(mover == joint)) for joint in np.unique(mover)]))
 
 
 def _still(points: Float[np.ndarray, "frames points 3"], fps: float, config: SupportConfig) -> np.ndarray:
