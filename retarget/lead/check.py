@@ -11,6 +11,8 @@ from scipy.spatial import ConvexHull, QhullError
 
 from retarget.lead.standing_robot import StandingRobot, to_mujoco
 
+GRAVITY = 9.81
+"""[m/s^2]"""
 ON_FLOOR_M = 0.005
 """A point of a sole no higher than this bears weight [m]."""
 
@@ -19,7 +21,7 @@ class LeadFigures(NamedTuple):
     """What was measured on frames; all of stances is of the frames in which a foot's label is 1."""
 
     skate: Float[np.ndarray, " frames"]
-    """Speed of the fastest point of a sole that is on the floor in this frame and the next [m/s]."""
+    """Speed along the floor of the fastest point of a sole that is on it in this frame and the next [m/s]."""
     sole_low_m: Float[np.ndarray, " frames"]
     """Height of the lowest point of both soles [m]."""
     sole_float_m: Float[np.ndarray, " frames"]
@@ -46,36 +48,36 @@ def lead_figures(
     points = np.array([points_b @ pose.rot.transpose(0, 2, 1) + pose.pos[:, None] for pose in poses])
     com = np.array([standing.com(row) for row in q])
     loaded = contact[:, :, None] & (points[..., 2] < ON_FLOOR_M)
-    speed = np.linalg.norm(np.diff(points, axis=0), axis=-1) * fps
+    speed = np.linalg.norm(np.diff(points[..., :2], axis=0), axis=-1) * fps
     skate = np.where(loaded[:-1] & loaded[1:], speed, 0.0).max(axis=(1, 2), initial=0.0)
     low = points[..., 2].min(axis=2)
     acc = np.zeros_like(com)
     if len(com) > 2:
         acc[1:-1] = np.diff(com, n=2, axis=0) * fps**2
-    zmp = com[:, :2] - com[:, 2:] * acc[:, :2] / (9.81 + acc[:, 2:])
+    zmp = com[:, :2] - com[:, 2:] * acc[:, :2] / (GRAVITY + acc[:, 2:])
     return LeadFigures(
         skate=np.append(skate, skate[-1:]),
         sole_low_m=low.min(axis=1),
         sole_float_m=np.where(contact, low, -np.inf).max(axis=1),
-        com_margin_m=np.array([_margin(points[t][loaded[t]], com[t, :2]) for t in range(len(q))]),
-        zmp_margin_m=np.array([_margin(points[t][loaded[t]], zmp[t]) for t in range(len(q))]),
+        com_margin_m=np.array([hull_margin(points[t][loaded[t]][:, :2], com[t, :2]) for t in range(len(q))]),
+        zmp_margin_m=np.array([hull_margin(points[t][loaded[t]][:, :2], zmp[t]) for t in range(len(q))]),
     )
 
 
-def _margin(points: Float[np.ndarray, "points 3"], place: Float[np.ndarray, " 2"]) -> float:
-    """Distance of a place from the rim of the convex hull of points, negative outside; minus infinity without a hull."""
+def hull_margin(points: Float[np.ndarray, "points _"], place: Float[np.ndarray, " 2"]) -> float:
+    """Distance of a place from the rim of the hull of points on the floor, negative outside [m]."""
     if len(points) < 3:
         return -np.inf
     try:
-        hull = ConvexHull(points[:, :2])
+        hull = ConvexHull(points)
     except QhullError:  # points on one line
         return -np.inf
     return -float((hull.equations[:, :2] @ place + hull.equations[:, 2]).max())
 
 
 def collision_depth(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) -> Float[np.ndarray, " frames"]:
-    """Return the deepest overlap of the robot's own parts in every frame, and of parts other than feet with the floor [m]."""
-    model = standing.robot.mj_model()
+    """Return the deepest overlap in every frame: of the robot's own parts, or of any but a foot with the floor [m]."""
+    model = standing.mj_model
     data = mujoco.MjData(model)
     feet = [model.body(name).id for name in standing.robot.foot_body_names]
     depth = np.zeros(len(q))

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 
 from retarget.lead.check import LeadFigures, collision_depth, lead_figures
 from retarget.lead.config import LeadConfig
+from retarget.lead.curves import rest_to_rest
 from retarget.lead.exceptions import NoLead
 from retarget.lead.plan import Attempt, LeadPlan, plan_lead, step_length
 from retarget.lead.seam import Seam, read_seam
@@ -24,6 +25,9 @@ from robots.model import RobotModel
 from robots.motion import RobotMotion
 
 _DROPS_M = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.26, 0.32)
+_LET_HANG = 0.35
+"""Share of a swing at either end in which the ankle goes over from standing to hanging and back."""
+_ROUNDING = 1e-9
 _ROLLS_RAD = (0.0, 0.1, 0.2, 0.3)
 _RUN_UPS_S = (0.3, 0.15)
 
@@ -133,12 +137,15 @@ def _best(
     for run_up_s in _RUN_UPS_S:
         for support in supports:
             for drop_m, roll_rad in product(_DROPS_M, _ROLLS_RAD):
-                plan = plan_lead(standing, seam, Attempt(support, drop_m, roll_rad, run_up_s), config)
                 try:
+                    plan = plan_lead(standing, seam, Attempt(support, drop_m, roll_rad, run_up_s), config)
                     q = _solved(standing, plan)
                     _check(standing, seam, plan, q, config)
                 except _Failed as failure:
                     reasons.append((failure.progress, failure.reason))
+                    continue
+                except NoLead as failure:
+                    reasons.append((0, failure.problem))
                     continue
                 return q, plan.contact
     raise NoLead(max(reasons, key=lambda reason: reason[0])[1])
@@ -156,24 +163,52 @@ def _solved(standing: StandingRobot, plan: LeadPlan) -> Float[np.ndarray, "frame
     """Find the pose of every frame.
 
     Raises:
-        _Failed: The legs do not reach.
+        _Failed: The legs do not reach, or only beyond a limit.
     """
-    lower, upper = standing.robot.joint_lower, standing.robot.joint_upper
     q = np.empty((len(plan.com_xy), len(plan.start_q)))
-    pose = plan.start_q.copy()
+    near = plan.start_q
     for t in range(len(q)):
-        pose[2], pose[3:7] = plan.height[t], plan.lean[t]
-        pose[7 + standing.upper] = plan.upper[t]
-        found = standing.solve(pose, plan.com_xy[t], plan.feet(t))
-        if found is None:
-            raise _Failed(t, "its stance is out of reach of a step from the standing pose")
-        beyond = np.maximum(lower - found[7:], found[7:] - upper)
-        if beyond.max() > 1e-9 and t < len(q) - 1:
-            joint = standing.robot.joint_names[int(beyond.argmax())]
-            raise _Failed(t, f"the way there takes '{joint}' past its limit")
-        q[t] = pose = found
-        pose = pose.copy()
+        raised = plan.raised.side if plan.raised is not None and t >= plan.raised.start else None
+        near = q[t] = _found(standing, plan, t, plan.pose(standing, t, near), raised)
+    if plan.raised is None:
+        _relax_ankles(standing, plan, q)
+    lower, upper = standing.robot.joint_lower, standing.robot.joint_upper
+    beyond = np.maximum(lower - q[:, 7:], q[:, 7:] - upper)
+    if (beyond > _ROUNDING).any():
+        t, joint = np.argwhere(beyond > _ROUNDING)[0]
+        raise _Failed(int(t), f"the way there takes '{standing.robot.joint_names[joint]}' past its limit")
     return q
+
+
+def _found(
+    standing: StandingRobot, plan: LeadPlan, t: int, near: Float[np.ndarray, " nq"], raised: int | None
+) -> Float[np.ndarray, " nq"]:
+    found = standing.solve(near, plan.com_xy[t], plan.feet(t), raised)
+    if found is None:
+        raise _Failed(t, "its stance is out of reach of a step from the standing pose")
+    return found
+
+
+def _relax_ankles(standing: StandingRobot, plan: LeadPlan, q: Float[np.ndarray, "frames nq"]) -> None:
+    """Let a swinging foot hang from its leg between lift-off and landing, instead of turning as its place does.
+
+    Ankles roll by 15 degrees only, which is less than legs lean in a wide step; off the floor they need not.
+
+    Raises:
+        _Failed: The leg does not reach.
+    """
+    for side in (0, 1):
+        start, stop = plan.swing(side)
+        joints = standing.turning(side)
+        rigid = q[start - 1 : stop + 1, 7 + joints].copy() if stop else q[:0, 7 + joints]
+        share = np.linspace(0.0, 1.0, len(rigid))[:, None]
+        hanging = rigid[:1] + rest_to_rest(share) * (rigid[-1:] - rigid[:1])
+        off = rest_to_rest(share / _LET_HANG) * rest_to_rest((1.0 - share) / _LET_HANG)
+        angles = rigid + off * (hanging - rigid)
+        for t in range(start, stop):
+            near = plan.pose(standing, t, q[t])
+            near[7 + joints] = angles[t - start + 1]
+            q[t] = _found(standing, plan, t, near, side)
 
 
 def _check(

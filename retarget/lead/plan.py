@@ -12,12 +12,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
+from retarget.lead.check import GRAVITY
 from retarget.lead.config import LeadConfig
-from retarget.lead.curves import Ends, Move, bump, meeting, rest_to_rest, running_up, through
+from retarget.lead.curves import Ends, Move, bump, meeting, running_up, through
+from retarget.lead.exceptions import NoLead
 from retarget.lead.seam import Seam, SeamFoot
 from retarget.lead.standing_robot import FootPoses, StandingRobot
 
-GRAVITY = 9.81
 _PEAK_ACCELERATION = 10.0 / np.sqrt(3.0)
 """Of a least-jerk way of length 1 in time 1."""
 _PEAK_SPEED = 15.0 / 8.0
@@ -27,8 +28,12 @@ _INWARD_M = 0.01
 """How far inside the middle of the foot the weight goes, towards the other foot [m]."""
 _SHIFT_DROP_M = 0.04
 """How far the base goes down at most while the weight is shifted [m]; the rest it does during the step."""
-_ROLL_S = 0.4
+_ROLL_S = 0.5
 """Time in which a flat foot rolls over its edge into the clip's pose [s]."""
+_RISE_ACCELERATION = 3.0
+"""Of the base on its way up to the clip's height [m/s^2]."""
+_EDGE = 0.15
+"""Share of a swing at either end in which the foot only goes up or down [1]."""
 _LEAN_SPEED = 1.5
 """Of the base on its way to the clip's lean [rad/s]."""
 
@@ -68,6 +73,16 @@ class Phases(NamedTuple):
     end: float
 
 
+class Raised(NamedTuple):
+    """A foot that is raised into the clip's pose."""
+
+    side: int
+    start: int
+    """First frame in which it is off the floor."""
+    joint_pos: Float[np.ndarray, "frames 3"]
+    """Angles of its yaw and ankle joints; they say how it turns [rad]."""
+
+
 class LeadPlan(NamedTuple):
     """What every frame of a lead is to be."""
 
@@ -82,10 +97,32 @@ class LeadPlan(NamedTuple):
     foot_rot: Float[np.ndarray, "frames 2 3 3"]
     foot_pos: Float[np.ndarray, "frames 2 3"]
     contact: Bool[np.ndarray, "frames 2"]
+    raised: Raised | None
+    """A foot that does not come down again."""
 
     def feet(self, frame: int) -> FootPoses:
         """Poses of both feet in a frame."""
         return FootPoses(self.foot_rot[frame], self.foot_pos[frame])
+
+    def swing(self, side: int) -> tuple[int, int]:
+        """First frame in which a foot is off the floor, and the first after it."""
+        off = np.flatnonzero(~self.contact[:, side])
+        return (int(off[0]), int(off[-1]) + 1) if len(off) else (0, 0)
+
+    def pose(self, standing: StandingRobot, frame: int, near: np.ndarray | None = None) -> Float[np.ndarray, " nq"]:
+        """Fill in what a frame prescribes: height and lean of the base, the upper body, the joints of a raised foot.
+
+        Args:
+            standing: The robot.
+            frame: Frame of the lead.
+            near: What is kept elsewhere; the standing pose when left out.
+        """
+        q = (self.start_q if near is None else near).copy()
+        q[2], q[3:7] = self.height[frame], self.lean[frame]
+        q[7 + standing.upper] = self.upper[frame]
+        if self.raised is not None and frame >= self.raised.start:
+            q[7 + standing.turning(self.raised.side)] = self.raised.joint_pos[frame]
+        return q
 
 
 def step_length(standing: StandingRobot, seam: Seam, support: int) -> float:
@@ -122,27 +159,45 @@ def plan_lead(standing: StandingRobot, seam: Seam, attempt: Attempt, config: Lea
     time = np.arange(frames) / seam.fps
     base = Rotation.from_euler("z", yaw) * Rotation.from_rotvec(_lean(time, goals, phases, attempt))
     feet = [_still_foot(time, seam.feet[side], stance[side], phases, attempt.foot_run_up_s) for side in (0, 1)]
-    if goals.raises:
-        feet[other] = _raised_foot(time, seam.feet[other], stance[other], base, phases, attempt, config.lift_m)
-    elif goals.steps:
-        feet[other] = _stepping_foot(time, standing, seam.feet[other], stance[other], phases, attempt, config.lift_m)
+    if goals.steps:
+        feet[other] = _swinging_foot(time, seam.feet[other], stance[other], phases, attempt, config.lift_m)
     contact = np.ones((frames, 2), dtype=bool)
     if goals.steps:
         landed = (time >= phases.step - 1e-9) & (not goals.raises)
         contact[:, other] = (time <= phases.shift + 1e-9) | landed
-    return LeadPlan(
+    pose_from = phases.shift if goals.raises else phases.hold
+    plan = LeadPlan(
         start_q=start_q,
         phases=phases,
         com_xy=_com(time, goals, phases, attempt, config),
         height=_height(time, standing, seam, goals, phases, attempt),
         lean=base.as_quat(),
-        upper=meeting(
-            time, standing.default_q[7 + standing.upper], [], phases.hold, phases.end, goals.upper, attempt.run_up_s
-        ),
+        upper=meeting(time, start_q[7 + standing.upper], [], pose_from, phases.end, goals.upper, attempt.run_up_s),
         foot_rot=np.stack([foot[0] for foot in feet], axis=1),
         foot_pos=np.stack([foot[1] for foot in feet], axis=1),
         contact=contact,
+        raised=None,
     )
+    return plan._replace(raised=_raised(time, standing, seam, plan, other, attempt)) if goals.raises else plan
+
+
+def _raised(
+    time: np.ndarray, standing: StandingRobot, seam: Seam, plan: LeadPlan, side: int, attempt: Attempt
+) -> Raised:
+    """Take the joints that turn a foot from where they are when it leaves the floor to where the clip has them.
+
+    Raises:
+        NoLead: The weight cannot be taken off the foot.
+    """
+    start = int(np.flatnonzero(plan.contact[:, side])[-1]) + 1
+    before = plan.pose(standing, start - 1)
+    lifted = standing.solve(before, plan.com_xy[start - 1], plan.feet(start - 1))
+    if lifted is None:
+        raise NoLead("the weight cannot be shifted over the foot that stands there")
+    joints = standing.turning(side)
+    share = (plan.phases.shift, plan.phases.end)
+    path = meeting(time, lifted[7 + joints], [], *share, seam.joints(joints), attempt.run_up_s)
+    return Raised(side, start, path)
 
 
 class _Goals(NamedTuple):
@@ -173,17 +228,25 @@ def _height(
 ) -> Float[np.ndarray, " frames"]:
     """Height of the base: down for the step, then to where the clip has it."""
     stand = standing.default_q[2:3]
-    moves = [
-        Move(phases.hold, phases.shift, stand - min(attempt.drop_m, _SHIFT_DROP_M)),
-        Move(phases.shift, phases.step, stand - attempt.drop_m),
-    ]
-    last = phases.step
-    return meeting(time, stand, moves if goals.steps else [], last, phases.end, seam.height, attempt.run_up_s)[:, 0]
+    low = stand - attempt.drop_m
+    moves = []
+    if goals.raises:
+        moves = [Move(phases.hold, phases.shift, low)]
+    elif goals.steps:
+        moves = [Move(phases.hold, phases.shift, np.maximum(low, stand - _SHIFT_DROP_M))]
+        moves += [Move(phases.shift, phases.step, low)]
+    here = moves[-1].target if moves else stand
+    # Up as late as feet may roll onto their toes, for before that legs are too short; down in all the time there is.
+    rise = float((seam.height.pos - here)[0])
+    late_s = max(_ROLL_S, np.sqrt(_PEAK_ACCELERATION * rise / _RISE_ACCELERATION)) if rise > 0 else np.inf
+    start = max(phases.step, phases.end - late_s)
+    return meeting(time, stand, moves, start, phases.end, seam.height, attempt.run_up_s)[:, 0]
 
 
 def _lean(time: np.ndarray, goals: _Goals, phases: Phases, attempt: Attempt) -> Float[np.ndarray, "frames 3"]:
     """Rotation vector of the base in the axes of the standing pose; it leans over the foot that bears weight."""
-    path = meeting(time, np.zeros(3), [], phases.hold, phases.end, goals.lean, attempt.run_up_s)
+    pose_from = phases.shift if goals.raises else phases.hold
+    path = meeting(time, np.zeros(3), [], pose_from, phases.end, goals.lean, attempt.run_up_s)
     if not goals.steps:
         return path
     over = np.array([attempt.roll_rad if attempt.support == 1 else -attempt.roll_rad, 0.0, 0.0])
@@ -214,7 +277,7 @@ def _phases(standing: StandingRobot, goals: _Goals, step_m: float, config: LeadC
     settle_s = max(config.settle_s, shift_s(goals.com.pos - (goals.over_support if goals.steps else goals.start_com)))
     if goals.raises:
         settle_s = max(settle_s, swing_s)
-    return Phases(config.hold_s, shift, step, max(step + settle_s, config.hold_s + pose_s))
+    return Phases(config.hold_s, shift, step, max(step + settle_s, (shift if goals.raises else config.hold_s) + pose_s))
 
 
 def _stance(
@@ -263,54 +326,27 @@ def _still_foot(
     return rot, pivots - rot @ foot.pivot_b
 
 
-def _stepping_foot(
-    time: np.ndarray,
-    standing: StandingRobot,
-    foot: SeamFoot,
-    footprint: Footprint,
-    phases: Phases,
-    attempt: Attempt,
-    lift_m: float,
+def _swinging_foot(
+    time: np.ndarray, foot: SeamFoot, footprint: Footprint, phases: Phases, attempt: Attempt, lift_m: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lift a foot, carry it, and put it down flat; it rolls over its pivot into the clip's pose in the end."""
-    run_up_s = attempt.foot_run_up_s
-    goal = _footprint(standing, foot, run_up_s)
-    start, stop = phases.shift, phases.step
-    edge = 0.15 * (stop - start)
-    base = _about_z(foot.yaw)
+    """Lift a foot, carry it, and put it down as the clip has it; or raise it right into the clip's pose."""
+    run_up_s = attempt.foot_run_up_s if foot.down else attempt.run_up_s
+    start, stop = phases.shift, phases.step if foot.down else phases.end
+    edge = _EDGE * (stop - start)
+    carried = (start + edge, stop - edge) if foot.down else (start + edge, stop)
     turn = np.array([0.0, 0.0, _wrapped(footprint.yaw - foot.yaw)])
     pivot = footprint.pos + _about_z(footprint.yaw) @ foot.pivot_b
-    flat, there = (Move(start + edge, stop - edge, to) for to in (np.zeros(3), goal.pos + base @ foot.pivot_b))
     roll_from = max(stop, phases.end - _ROLL_S)
-    tilts = meeting(time, turn, [flat], roll_from, phases.end, foot.tilt, run_up_s)
-    pivots = meeting(time, pivot, [there], roll_from, phases.end, foot.pivot, run_up_s)
-    pivots[:, 2] += lift_m * bump((time - start) / (stop - start))
-    rot = base @ Rotation.from_rotvec(tilts).as_matrix()
+    tilted, there = (ends.pos - ends.run_up(run_up_s) for ends in (foot.tilt, foot.pivot))
+    down = np.array([*there[:2], 0.0]) if foot.down else there
+    tilts = through(time, turn, [Move(*carried, tilted)]) + running_up(time, phases.end, run_up_s, foot.tilt)
+    ways = [Move(*carried, down), Move(roll_from, phases.end, there)]
+    pivots = through(time, pivot, ways) + running_up(time, phases.end, run_up_s, foot.pivot)
+    high = not foot.down and foot.pivot.pos[2] - footprint.pos[2] > lift_m
+    over_s = (0.7 if high else 1.0) * (stop - start)
+    pivots[:, 2] += lift_m * bump((time - start) / over_s)
+    rot = _about_z(foot.yaw) @ Rotation.from_rotvec(tilts).as_matrix()
     return rot, pivots - rot @ foot.pivot_b
-
-
-def _raised_foot(
-    time: np.ndarray,
-    foot: SeamFoot,
-    footprint: Footprint,
-    base: Rotation,
-    phases: Phases,
-    attempt: Attempt,
-    lift_m: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lift a foot and raise it right into the clip's pose.
-
-    It turns with the base as soon as it is off the floor: so the ankle ends as the clip has it, and comes from there.
-    """
-    start, stop = phases.shift, phases.end
-    up = start + 0.15 * (stop - start)
-    pos = meeting(time, footprint.pos, [], up, stop, foot.pivot, attempt.run_up_s)
-    pos[:, 2] += lift_m * bump((time - start) / (0.7 * (stop - start)))
-    turns = foot.turn.pos - foot.turn.run_up(attempt.run_up_s) + running_up(time, stop, attempt.run_up_s, foot.turn)
-    with_base = base * Rotation.from_rotvec(turns)
-    flat = Rotation.from_euler("z", footprint.yaw)
-    share = rest_to_rest((time - up) / (0.5 * (stop - start)))
-    return (flat * Rotation.from_rotvec(share[:, None] * (flat.inv() * with_base).as_rotvec())).as_matrix(), pos
 
 
 def _about_z(yaw: float) -> Float[np.ndarray, "3 3"]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from retarget.lead.check import GRAVITY, hull_margin
 from retarget.lead.config import LeadConfig
 from retarget.lead.curves import Ends, ends_of
 from retarget.lead.exceptions import NoLead
@@ -20,10 +21,14 @@ FRAMES = 3
 SIDES = ("left", "right")
 _LYING_RAD = np.deg2rad(60.0)
 """Lean of the base beyond which a robot does not stand."""
-_RESTING_HEIGHT_M, _RESTING_TILT_RAD, _RESTING_SPEED = 0.008, np.deg2rad(5.0), 0.03
-"""A foot that lies on the floor so flat and still stands there, whatever its label [m, rad, m/s]."""
+_RESTING_HEIGHT_M, _RESTING_SPEED = 0.008, 0.05
+"""A foot so low and still stands there, whatever its label [m, m/s]."""
 _UNKNOWN_HEIGHT_M = 0.03
 """A foot of unknown label stands if it is this low, and as slow as a foot that bears weight may be [m]."""
+_BEYOND_STANCE_M = 0.03
+"""How far beyond the stance a capture point may lie; retargeted motion is not exact [m]."""
+_AT_REST_SPEED = 0.1
+"""A centre of mass that is slower is not refused for its speed [m/s]."""
 _SLIDING_SPEED = 0.15
 """A foot that bears weight and moves faster is not standing [m/s]."""
 
@@ -41,8 +46,6 @@ class SeamFoot(NamedTuple):
     """Where that is [m]."""
     tilt: Ends
     """Rotation vector from the flat foot of that heading, in its axes [rad]."""
-    turn: Ends
-    """Rotation vector from the base, in its axes [rad]."""
 
 
 class Seam(NamedTuple):
@@ -95,19 +98,38 @@ def read_seam(
     if lean > _LYING_RAD:
         raise NoLead(f"the base leans by {np.rad2deg(lean):.0f} degrees: the robot is not upright there")
     poses = [standing.feet(row) for row in first]
-    base = Rotation.from_quat(first[:, 3:7])
-    feet = [_foot(standing, base, poses, side, float(foot_contact[0, side]), fps, config) for side in (0, 1)]
+    feet = [_foot(standing, poses, side, float(foot_contact[0, side]), fps, config) for side in (0, 1)]
     if part := _other_part_on_floor(standing, first[0]):
         raise NoLead(f"'{part}' touches the floor there")
     if not any(foot.down for foot in feet):
         raise NoLead("neither foot bears weight there")
     com = ends_of(np.array([standing.com(row) for row in first]), fps)
+    _check_from_rest(standing, poses[0], [foot.down for foot in feet], com)
     return Seam(first, fps, com, (feet[0], feet[1]))
+
+
+def _check_from_rest(standing: StandingRobot, feet: FootPoses, down: list[bool], com: Ends) -> None:
+    """Make sure that a robot at rest in this stance could have come to move like this without another step.
+
+    Run backwards, it has to come to rest: its capture point, which is where it would have to step to stop (Pratt et
+    al., "Capture Point", 2006), must lie on what bears weight.
+
+    Raises:
+        NoLead: It could not.
+    """
+    soles = [standing.robot.sole_points_b @ feet.rot[side].T + feet.pos[side] for side in (0, 1) if down[side]]
+    backwards = com.pos - com.vel * np.sqrt(com.pos[2] / GRAVITY)
+    if hull_margin(np.concatenate(soles)[:, :2], backwards[:2]) < -_BEYOND_STANCE_M:
+        speed = float(np.linalg.norm(com.vel[:2]))
+        raise NoLead(
+            f"the centre of mass moves at {speed:.2f} m/s there, more than it could have from rest on that stance"
+            if speed > _AT_REST_SPEED
+            else "the centre of mass is not over what bears weight there"
+        )
 
 
 def _foot(
     standing: StandingRobot,
-    base: Rotation,
     poses: list[FootPoses],
     side: int,
     label: float,
@@ -125,10 +147,9 @@ def _foot(
     yaw = float(np.arctan2(rot[0, 1, 0], rot[0, 0, 0]))
     pivot = ends_of(pos + rot @ pivot_b, fps)
     height, speed = float(pivot.pos[2]), float(np.linalg.norm(pivot.vel))
-    tilt = float(np.arccos(np.clip(rot[0, 2, 2], -1, 1)))
-    flat = abs(height) < _RESTING_HEIGHT_M and tilt < _RESTING_TILT_RAD and speed < _RESTING_SPEED
+    resting = abs(height) < _RESTING_HEIGHT_M and speed < _RESTING_SPEED
     low = height < _UNKNOWN_HEIGHT_M and speed < _SLIDING_SPEED
-    down = label > 0.5 or flat or (label == 0.5 and low)
+    down = label > 0.5 or resting or (label == 0.5 and low)
     if down and abs(height) > config.max_penetration_m:
         where = "under" if height < 0 else "above"
         raise NoLead(f"the {SIDES[side]} foot bears weight {1e3 * abs(height):.0f} mm {where} the floor there")
@@ -136,11 +157,8 @@ def _foot(
         raise NoLead(f"the {SIDES[side]} foot slides at {speed:.2f} m/s there while it bears weight")
     if not down:
         pivot_b, pivot = np.zeros(3), ends_of(pos, fps)
-    tilts, turns = (
-        ends_of(_rotation_vectors(origin, Rotation.from_matrix(rot)), fps)
-        for origin in (Rotation.from_euler("z", yaw), base)
-    )
-    return SeamFoot(down, yaw, pivot_b, pivot, tilts, turns)
+    tilt_vectors = _rotation_vectors(Rotation.from_euler("z", yaw), Rotation.from_matrix(rot))
+    return SeamFoot(down, yaw, pivot_b, pivot, ends_of(tilt_vectors, fps))
 
 
 def _rotation_vectors(origin: Rotation, rotation: Rotation) -> Float[np.ndarray, "frames 3"]:
@@ -155,7 +173,7 @@ def _rotation_vectors(origin: Rotation, rotation: Rotation) -> Float[np.ndarray,
 
 def _other_part_on_floor(standing: StandingRobot, q: Float[np.ndarray, " nq"]) -> str | None:
     """Name a link, other than the feet, that touches the floor."""
-    model = standing.robot.mj_model()
+    model = standing.mj_model
     data = mujoco.MjData(model)
     data.qpos[:] = to_mujoco(q[None])[0]
     mujoco.mj_kinematics(model, data)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pinocchio as pin
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from robots.model import RobotModel
 
@@ -29,7 +29,7 @@ class FootPoses(NamedTuple):
 
 
 class StandingRobot:
-    """One robot with two legs of six joints, and its standing pose."""
+    """One robot with a standing pose and two legs: hip pitch, roll and yaw, knee, ankle pitch and roll."""
 
     def __init__(self, robot: RobotModel) -> None:
         """Find the legs.
@@ -39,24 +39,29 @@ class StandingRobot:
         """
         self.robot, self.model = robot, robot.pin_model()
         self._data = self.model.createData()
+        self.mj_model = robot.mj_model()
+        """For collisions; not to be changed."""
         self.foot_frames = [self.model.getFrameId(name, pin.BODY) for name in robot.foot_body_names]
         self.legs = [self._leg(frame) for frame in self.foot_frames]
         if any(len(leg) != 6 for leg in self.legs):
             raise ValueError(f"{robot.name} has {[len(leg) for leg in self.legs]} joints in its legs, not six each")
-        self._leg_columns = np.concatenate(self.legs)
-        self.upper = np.setdiff1d(np.arange(len(robot.joint_names)), self._leg_columns)
+        self.upper = np.setdiff1d(np.arange(len(robot.joint_names)), np.concatenate(self.legs))
         """Joints that are in neither leg, as columns of a motion."""
         self.default_q = to_pin(robot.default_qpos[None])[0]
         self.default_feet = self.feet(self.default_q)
         self.default_com = self.com(self.default_q)
 
-    def _leg(self, frame: int) -> list[int]:
+    def _leg(self, frame: int) -> Int[np.ndarray, " 6"]:
         """Joints between the base and a foot, as columns of a motion."""
         joint, leg = self.model.frames[frame].parentJoint, []
         while joint > 1:
             leg.append(self.model.joints[joint].idx_q - 7)
             joint = self.model.parents[joint]
-        return sorted(leg)
+        return np.sort(leg)
+
+    def turning(self, side: int) -> Int[np.ndarray, " 3"]:
+        """Joints that turn a foot more than they move it: yaw and ankle, as columns of a motion."""
+        return self.legs[side][[2, 4, 5]]
 
     def feet(self, q: Float[np.ndarray, " nq"]) -> FootPoses:
         """Return where the feet are."""
@@ -69,7 +74,11 @@ class StandingRobot:
         return pin.centerOfMass(self.model, self._data, q).copy()
 
     def solve(
-        self, q: Float[np.ndarray, " nq"], com_xy: Float[np.ndarray, " 2"], feet: FootPoses
+        self,
+        q: Float[np.ndarray, " nq"],
+        com_xy: Float[np.ndarray, " 2"],
+        feet: FootPoses,
+        raised: int | None = None,
     ) -> Float[np.ndarray, " nq"] | None:
         """Find the legs and the base's place on the floor by Newton's method, from a pose that is near; None if none.
 
@@ -77,11 +86,13 @@ class StandingRobot:
             q: Start; height and lean of the base and all joints above the legs are kept.
             com_xy: Where the centre of mass is to be over the floor [m].
             feet: Where the feet are to be.
+            raised: Foot that is off the floor: its yaw and ankle joints are kept too, and it turns as they say.
         """
         q = q.copy()
+        sought = [leg[[0, 1, 3]] if side == raised else leg for side, leg in enumerate(self.legs)]
         targets = [pin.SE3(rot, pos) for rot, pos in zip(feet.rot, feet.pos, strict=True)]
         for _ in range(_MOST_STEPS):
-            error, jacobian = self._conditions(q, com_xy, targets)
+            error, jacobian = self._conditions(q, com_xy, targets, sought)
             if np.abs(error).max() < _CONVERGED:
                 return q
             try:
@@ -90,28 +101,27 @@ class StandingRobot:
                 return None
             step *= min(1.0, _LONGEST_STEP / np.abs(step).max())
             q[:2] += step[:2]
-            q[7 + self._leg_columns] += step[2:]
+            q[7 + np.concatenate(sought)] += step[2:]
         return None
 
     def _conditions(
-        self, q: np.ndarray, com_xy: np.ndarray, targets: list[pin.SE3]
-    ) -> tuple[Float[np.ndarray, " 14"], Float[np.ndarray, "14 14"]]:
-        """What is missing, and how it changes with the base's place and the legs."""
+        self, q: np.ndarray, com_xy: np.ndarray, targets: list[pin.SE3], sought: list[np.ndarray]
+    ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n"]]:
+        """What is missing, and how it changes with the base's place and the joints that are sought."""
         model, data = self.model, self._data
         of_com = pin.jacobianCenterOfMass(model, data, q)
         pin.computeJointJacobians(model, data, q)
         to_base = pin.Quaternion(q[3:7]).toRotationMatrix().T[:, :2]
-        columns = 6 + self._leg_columns
-        error, jacobian = np.empty(14), np.empty((14, 14))
-        error[:2] = com_xy - data.com[0][:2]
-        jacobian[:2, :2], jacobian[:2, 2:] = np.eye(2), of_com[:2, columns]
-        for i, (frame, target) in enumerate(zip(self.foot_frames, targets, strict=True)):
-            rows = slice(2 + 6 * i, 8 + 6 * i)
+        columns = 6 + np.concatenate(sought)
+        errors = [com_xy - data.com[0][:2]]
+        rows = [np.hstack([np.eye(2), of_com[:2, columns]])]
+        for frame, target, joints in zip(self.foot_frames, targets, sought, strict=True):
             missing = pin.updateFramePlacement(model, data, frame).actInv(target)
             of_foot = pin.getFrameJacobian(model, data, frame, pin.LOCAL)
-            error[rows] = pin.log6(missing).vector
-            jacobian[rows, :2], jacobian[rows, 2:] = of_foot[:, :3] @ to_base, of_foot[:, columns]
-        return error, jacobian
+            wanted = len(joints)  # place and orientation, or place alone
+            errors.append(pin.log6(missing).vector if wanted == 6 else missing.translation)
+            rows.append(np.hstack([of_foot[:, :3] @ to_base, of_foot[:, columns]])[:wanted])
+        return np.concatenate(errors), np.vstack(rows)
 
 
 def to_pin(qpos: Float[np.ndarray, "frames nq"]) -> Float[np.ndarray, "frames nq"]:
