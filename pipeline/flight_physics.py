@@ -16,6 +16,12 @@ from retarget.spans import Span, true_runs
 GRAVITY = 9.81
 """Standard acceleration of free fall [m/s^2]."""
 
+_FOOTING_S = 0.15
+"""Time before and after a flight in which its body pushes off and lands [s]."""
+_LEAVES, _LEAVES_SLACK = 1.3, 0.2
+"""A body on the floor is faster than its flight by less than this factor and this [m/s]: heels hang behind, and the
+first centimetres of a flight belong to neither."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
@@ -35,6 +41,8 @@ class Flight:
     """Height of the parabola's apex over its first frame [m]; 0 where it only falls."""
     takeoff_speed: float
     """Upward speed of the parabola in its first frame [m/s]."""
+    landing_speed: float
+    """Downward speed of the parabola in its last frame [m/s]."""
 
     @property
     def acc_error(self) -> float:
@@ -80,6 +88,38 @@ def fit_flights(
     return tuple(_fit(com_pos_w[slice(*span)], span, fps, path_noise) for span in long)
 
 
+def clears_floor(clearance: Float[np.ndarray, " frames"], *, lowest: float, peak: float) -> Bool[np.ndarray, " frames"]:
+    """Say in which frames a body is in the air: above one height [m], for as long as it reaches a second somewhere.
+
+    One height alone would either take a foot that hardly leaves the floor for a flight, or cut both ends off a flight.
+    """
+    airborne = np.zeros(len(clearance), dtype=bool)
+    for start, stop in true_runs(clearance > lowest):
+        airborne[start:stop] = clearance[start:stop].max() > peak
+    return airborne
+
+
+def joins_its_ends(flight: Flight, com_height: Float[np.ndarray, " frames"], fps: float) -> bool:
+    """Say whether a flight begins and ends at the speeds with which its body leaves and meets the floor.
+
+    A flight that was stretched by itself does not: its body pushes off faster than it flies. A motion that is slow as
+    a whole is slow on the floor as well.
+
+    Args:
+        flight: Of this motion.
+        com_height: Height of the centre of mass over the whole motion [m].
+        fps: Frames per second [1/s].
+    """
+    start, stop = flight.span
+    around = max(round(_FOOTING_S * fps), 2)
+    before = np.diff(com_height[max(start - around, 0) : start + 1]) * fps
+    after = -np.diff(com_height[stop - 1 : stop + around]) * fps
+    return bool(
+        np.max(before, initial=0.0) <= _LEAVES * flight.takeoff_speed + _LEAVES_SLACK
+        and np.max(after, initial=0.0) <= _LEAVES * flight.landing_speed + _LEAVES_SLACK
+    )
+
+
 def playback_speed(flights: tuple[Flight, ...]) -> PlaybackSpeed:
     """Combine what the flights say about the speed of playback, each weighted by what it can tell.
 
@@ -118,4 +158,5 @@ def _fit(com_pos_w: Float[np.ndarray, "frames 3"], span: Span, fps: float, path_
         rms=float(np.sqrt((miss**2).sum(axis=1).mean())),
         rise=float(rise),
         takeoff_speed=float(speed[2]),
+        landing_speed=float(-(terms[1] + 2 * terms[2] * times[-1])[2]),
     )

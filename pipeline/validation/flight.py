@@ -8,12 +8,22 @@ import mujoco
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pipeline.flight_physics import Flight, PlaybackSpeed, fit_flights, playback_speed
+from pipeline.flight_physics import (
+    Flight,
+    PlaybackSpeed,
+    clears_floor,
+    fit_flights,
+    joins_its_ends,
+    playback_speed,
+)
 from pipeline.measurement import Measurement, largest, spans_where
 from pipeline.validation.body_geometry import BodyGeometry
 from pipeline.validation.feet import Stance
 from robots.kinematics import generalised_velocities
 from robots.model import RobotModel
+
+STEERED = 0.3
+"""Share of its fall by which a body in the air may be moved sideways; beyond it something else than gravity acts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +44,7 @@ class Flights:
         geometry: BodyGeometry,
         stance: Stance,
         *,
-        clearance: float,
+        clearance: tuple[float, float],
         min_flight: float,
         path_noise: float,
         largest_misfit: float,
@@ -44,16 +54,23 @@ class Flights:
         Args:
             geometry: Of the motion.
             stance: Of the same.
-            clearance: Height of the lowest point from which the robot is in the air [m].
+            clearance: The robot is in the air while its lowest point is above the first, if it reaches the second [m].
             min_flight: Shorter spans are no flight [s].
             path_noise: Error of the centre of mass's height [m].
             largest_misfit: Only flights that leave their parabola by less than this tell time [m].
         """
-        airborne = (geometry.lowest_height > clearance) & ~stance.contact.any(axis=1)
-        fits = fit_flights(geometry.com_pos_w, airborne, stance.fps, min_flight=min_flight, path_noise=path_noise)
-        # A body that is carried sideways in the air is moved by something else than gravity.
-        free = tuple(fit for fit in fits if fit.rms < largest_misfit and fit.horizontal_acc < 0.3 * -fit.vertical_acc)
-        return cls(fps=stance.fps, airborne=airborne, fits=fits, speed=playback_speed(free))
+        com_pos_w, fps = geometry.com_pos_w, stance.fps
+        clear = clears_floor(geometry.lowest_height, lowest=clearance[0], peak=clearance[1])
+        airborne = clear & ~stance.contact.any(axis=1)
+        fits = fit_flights(com_pos_w, airborne, fps, min_flight=min_flight, path_noise=path_noise)
+        rulers = tuple(
+            fit
+            for fit in fits
+            if fit.rms < largest_misfit
+            and fit.horizontal_acc < STEERED * -fit.vertical_acc
+            and joins_its_ends(fit, com_pos_w[:, 2], fps)
+        )
+        return cls(fps=fps, airborne=airborne, fits=fits, speed=playback_speed(rulers))
 
     def falling(self, tolerance: float) -> Bool[np.ndarray, " frames"]:
         """Frames of the flights that fall with g within a tolerance [m/s^2] and their own uncertainty."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import welch
+from scipy.signal import butter, sosfiltfilt
 
 from pipeline.measurement import Measurement, largest
 from robots.differences import derivative
@@ -12,8 +12,11 @@ from robots.model import RobotModel
 
 JITTER_HZ = 8.0
 """Bodies hardly move faster than this; what does is jitter (kicks and punches stay below)."""
-_WINDOW_S = 4.0
-"""Length of the pieces whose spectra are averaged [s]."""
+_AROUND_S = 0.5
+"""Time around a frame in which its motion is split into slow and fast [s]."""
+_STILL_POWER = 0.05
+"""Power of the joint speeds, summed over the joints, of a robot that stands still [rad^2/s^2]: the noise of its file
+is not jitter."""
 
 
 def measure_joint_range(
@@ -70,20 +73,23 @@ def measure_joint_speed(
 def measure_jitter(joint_pos: Float[np.ndarray, "frames joints"], fps: float) -> Measurement:
     """Measure the share of the joints' motion (power of their speeds) that is faster than a body moves.
 
-    Zero where the frame rate cannot hold such frequencies, and in a motion of a few frames.
+    The share is taken around each frame, and the median over the frames counts: a motion that jumps once does not
+    jitter. Zero where the frame rate cannot hold such frequencies, and in a motion of a few frames.
     """
-    value = 0.0
-    speed = np.diff(joint_pos, axis=0) * fps
-    if len(speed) >= 8 and fps / 2 > JITTER_HZ:
-        pieces = min(len(speed), round(_WINDOW_S * fps))
-        frequency, power = welch(speed, fs=fps, nperseg=pieces, axis=0)
-        total = power.sum()
-        value = float(power[frequency > JITTER_HZ].sum() / total) if total > 0 else 0.0
+    shares = np.zeros(len(joint_pos))
+    around = round(_AROUND_S * fps)
+    if fps / 2 > JITTER_HZ and len(joint_pos) > max(around, 15):
+        speed = derivative(joint_pos, fps)
+        fast = sosfiltfilt(butter(2, JITTER_HZ, "highpass", fs=fps, output="sos"), speed, axis=0)
+        mean = np.ones(around) / around
+        power = np.convolve((speed**2).sum(axis=1), mean, mode="same")
+        shares = np.convolve((fast**2).sum(axis=1), mean, mode="same") / (power + _STILL_POWER)
     return Measurement(
         name="joint_high_frequency_share",
-        value=value,
+        value=np.median(shares),
         unit="1",
         meaning=f"Share of the power of the joint speeds above {JITTER_HZ:g} Hz, where bodies hardly move: jitter",
+        series=shares,
     )
 
 

@@ -43,13 +43,15 @@ class ValidationConfig:
     """A foot higher than this over the median stance height does not bear weight, whatever its label says [m]."""
     shortest_contact: float = 0.1
     """Contacts and lifts shorter than this are chatter of the labels [s]: 3 frames at 30 fps."""
-    clear_height: float = 0.03
-    """The robot is in the air when its lowest point is higher than this [m] and no label says otherwise."""
+    clear_height: float = 0.02
+    """The robot is in the air while its lowest point is higher than this [m] and no label says otherwise ..."""
+    flight_height: float = 0.03
+    """... if it gets higher than this meanwhile [m]."""
     min_flight: float = 0.1
     """Shorter times in the air are no flight [s]: 3 frames at 30 fps."""
     com_noise: float = 0.001
     """Error with which the centre of mass is credited in flight [m]; that of retargeted jumps is below it."""
-    flight_misfit: float = 0.015
+    flight_misfit: float = 0.006
     """Only flights that leave their parabola by less than this (RMS) tell the speed of playback [m]."""
     flight_acc_tolerance: float = 2.5
     """How far from free fall a flight may be before its height counts as hovering [m/s^2]."""
@@ -126,7 +128,7 @@ def _measure_on_floor(
     flights = Flights.of(
         geometry,
         stance,
-        clearance=config.clear_height,
+        clearance=(config.clear_height, config.flight_height),
         min_flight=config.min_flight,
         path_noise=config.com_noise,
         largest_misfit=config.flight_misfit,
@@ -135,7 +137,7 @@ def _measure_on_floor(
     return (
         *_measure_self_collision(geometry),
         *measure_ground(geometry, stance, robot.sole_points_b),
-        *measure_hover(geometry, falling, fps, clear_height=config.clear_height),
+        *measure_hover(geometry, falling, fps, clear_height=config.flight_height),
         *measure_soles(geometry, stance),
         *measure_skate(stance),
         *measure_labels(
