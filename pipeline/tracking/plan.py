@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from pipeline.tracking.plan_footholds import FootholdConfig, FootPaths, foot_paths
@@ -36,10 +36,12 @@ class PlanConfig:
     support_share: float = 0.6
     """Share of the sole's length and width about its centre in which the zero-moment point is planned; the rest is
     left to feedback."""
-    rounds: int = 2
+    rounds: int = 3
     """How often path and body are solved; the angular momentum of a round enters the next one's path."""
     settling_s: float = 0.15
     """Over what time the centre of mass takes up that flat feet stand elsewhere and lower than tiptoe [s]."""
+    calming_s: float = 0.04
+    """Over what time the solution of a round is smoothed before the next one follows it [s]."""
     momentum_smoothing_s: float = 0.03
     """Over what time the angular momentum is smoothed before it is differentiated [s]."""
 
@@ -110,11 +112,13 @@ def make_plan(robot: RobotModel, ref: Reference, config: PlanConfig | None = Non
     supports = _supports(robot, feet, config.support_share)
     mass = float(robot.mj_model().body_mass.sum())
     qpos = ref.qpos
-    for _ in range(config.rounds if feet.contact.any() else 0):
+    for number in range(config.rounds if feet.contact.any() else 0):
         momentum = _centroidal(robot, qpos, ref.hz)[1]
         rate = np.gradient(_smoothed(momentum, config.momentum_smoothing_s * ref.hz), 1 / ref.hz, axis=0)
         path = preview(com_w, rate, supports, mass, ref.hz, config.preview)
-        qpos = follow(robot, ref, feet, path, config.ik)
+        guide = ref.qpos if number == 0 else _calmed(robot, qpos, config.calming_s * ref.hz)
+        qpos = follow(robot, guide, ref.hz, feet, path, config.ik)
+        com_w = _within_reach(robot, com_w, qpos, config.settling_s * ref.hz)
     return _with_rates(robot, ref.hz, qpos, feet, supports, config)
 
 
@@ -149,6 +153,23 @@ def _supports(robot: RobotModel, feet: FootPaths, share: float) -> tuple[Support
     return tuple(supports)
 
 
+def _calmed(robot: RobotModel, qpos: Float[np.ndarray, "n nq"], width: float) -> Float[np.ndarray, "n nq"]:
+    """Smooth configurations; what the next round follows should have no kinks where joints met their limits."""
+    calm = _smoothed(qpos, width)
+    calm[:, 3:7] /= np.linalg.norm(calm[:, 3:7], axis=1, keepdims=True)
+    np.clip(calm[:, 7:], robot.joint_lower, robot.joint_upper, out=calm[:, 7:])
+    return calm
+
+
+def _within_reach(
+    robot: RobotModel, com_w: Float[np.ndarray, "n 3"], qpos: Float[np.ndarray, "n nq"], width: float
+) -> Float[np.ndarray, "n 3"]:
+    """Lower a path of the centre of mass, smoothly, to where the legs let it come."""
+    missed = np.minimum(_foot_poses(robot, qpos)[2][:, 2] - com_w[:, 2], 0.0)
+    lower = gaussian_filter1d(minimum_filter1d(missed, 2 * round(width) + 1), width)
+    return com_w + lower[:, None] * [0.0, 0.0, 1.0]
+
+
 def _settled(robot: RobotModel, ref: Reference, config: PlanConfig) -> tuple[FootPaths, Float[np.ndarray, "n 3"]]:
     """Where feet can stand flat, and where the centre of mass comes to with them [m]."""
     qpos = settle(robot, ref, flat_headings(robot, ref.qpos), config.ik)
@@ -160,6 +181,7 @@ def _settled(robot: RobotModel, ref: Reference, config: PlanConfig) -> tuple[Foo
     feet = foot_paths(robot, ref.hz, ref.contact, pos_w, rot_w, heading, config.footholds)
     # Contacts come and go from one frame to the next; the body takes its time.
     moved = _smoothed(com_w - ref.com_pos_w, config.settling_s * ref.hz)
+    moved[:, :2] += feet.shift_w
     return feet, ref.com_pos_w + moved
 
 

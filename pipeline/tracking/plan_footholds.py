@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
+from pipeline.tracking.plan_drift import body_shift
 from retarget.spans import Span, true_runs
 from robots.arrays import check_settings
 from robots.model import RobotModel
@@ -24,11 +25,15 @@ class FootholdConfig:
     """Shorter contacts are left out [s]."""
     shortest_swing_s: float = 0.08
     """Shorter gaps between contacts of one foot near each other are closed [s]."""
-    largest_turn: float = 0.35
+    largest_turn: float = 0.5
     """Heading by which a reference's standing foot may stray to either side before the foot pivots after it [rad]."""
     largest_slide: float = 0.08
-    """Distance by which it may stray along an axis of the floor to either side before the foot steps anew, if the
-    other one stands; without the other's help it stays [m]."""
+    """Distance by which it may stray along an axis of the floor to either side, once the body has given way, before
+    the foot steps anew, if the other one stands; without the other's help it stays [m]."""
+    shift_price: float = 0.2
+    """Price of shifting the whole body along with feet that stay, against feet that stay elsewhere."""
+    shift_time_s: float = 0.15
+    """How slowly that shift changes [s]."""
     step_s: float = 0.25
     """Duration of such a step [s]."""
     pivot_smoothing_s: float = 0.1
@@ -72,6 +77,8 @@ class FootPaths:
     """Their orientations."""
     footholds: tuple[tuple[Foothold, ...], tuple[Foothold, ...]]
     """Stances of the left and of the right foot, in their order."""
+    shift_w: Float[np.ndarray, "frames 2"]
+    """How far along the floor the body is moved with them [m]."""
 
 
 def foot_paths(
@@ -85,11 +92,11 @@ def foot_paths(
 ) -> FootPaths:
     """Stand every stance of a reference still and flat on the floor, and bend the swings between to fit.
 
-    A foothold has the median place of the stance's sole centre, and a heading near the wanted one; where that turns
-    farther than a foot may stray from it, the foot pivots about its middle. A stance that slides is cut by a step where
-    the other foot can hold the robot. In a swing the foot
-    follows the reference plus an offset that leads from one foothold's offset to the next one's, with the speed and
-    acceleration of standing at both ends.
+    A foothold has the mean place of the stance's sole centre, the body shifted along with feet that stay, and a heading
+    near the wanted one; where that turns farther than a foot may stray from it, the foot pivots about its middle. A
+    stance that still slides is cut by a step where the other foot can hold the robot. In a swing the foot follows the
+    reference plus an offset that leads from one foothold's offset to the next one's, with the speed and acceleration
+    of standing at both ends.
 
     Args:
         robot: Whose soles stand.
@@ -101,14 +108,17 @@ def foot_paths(
         config: Settings.
     """
     gait = [_spans(contact[:, foot], hz, config) for foot in range(2)]
-    ways = [_Way.of(robot, pos_w[:, foot], rot_w[:, foot], heading[:, foot], hz) for foot in range(2)]
-    for foot in (0, 1):
-        other = _flags(gait[1 - foot], len(contact))
-        gait[foot] = [piece for span in gait[foot] for piece in _stepped(span, ways[foot], other, hz, config)]
+    centre_w = pos_w + rot_w @ robot.sole_points_b.mean(axis=0)
+    shift = _shift(gait, centre_w, hz, config)
+    others = [_flags(spans, len(contact)) for spans in reversed(gait)]
+    gait = [_all_stepped(gait[foot], centre_w[:, foot, :2] + shift, others[foot], hz, config) for foot in range(2)]
+    shift = _shift(gait, centre_w, hz, config)
+    level = np.column_stack([shift, np.zeros(len(shift))])[:, None]
+    pos_w, centre_w = pos_w + level, centre_w + level
     new_pos, new_rot = pos_w.copy(), rot_w.copy()
     holds = []
     for foot in range(2):
-        stances = [_foothold(robot, span, ways[foot], hz, config) for span in gait[foot]]
+        stances = [_foothold(robot, span, centre_w[:, foot], heading[:, foot], hz, config) for span in gait[foot]]
         for stance in stances:
             frames = slice(*stance.hold.span)
             new_pos[frames, foot], new_rot[frames, foot] = stance.pos_w, stance.rot_w
@@ -120,28 +130,14 @@ def foot_paths(
         pos_w=new_pos,
         rot_w=new_rot,
         footholds=(holds[0], holds[1]),
+        shift_w=shift,
     )
 
 
-class _Way(NamedTuple):
-    """The sole of a reference, as seen from above."""
-
-    centre_w: Float[np.ndarray, "frames 3"]
-    """Centre of the sole [m]."""
-    heading: Float[np.ndarray, " frames"]
-    """Direction of the toes, without jumps [rad]."""
-    speed: Float[np.ndarray, " frames"]
-    """How fast the foot moves along the floor [m/s]."""
-
-    @classmethod
-    def of(cls, robot: RobotModel, pos_w: np.ndarray, rot_w: np.ndarray, heading: np.ndarray, hz: float) -> _Way:
-        """Look at a foot from above."""
-        centre = pos_w + rot_w @ robot.sole_points_b.mean(axis=0)
-        return cls(centre, heading, np.linalg.norm(np.gradient(centre[:, :2], 1 / hz, axis=0), axis=1))
-
-    def slides(self, span: Span, config: FootholdConfig) -> bool:
-        """Whether no single foothold is near the whole stance."""
-        return bool(np.ptp(self.centre_w[slice(*span), :2], axis=0).max() > 2 * config.largest_slide)
+def _shift(
+    gait: list[list[Span]], centre_w: Float[np.ndarray, "frames 2 3"], hz: float, config: FootholdConfig
+) -> Float[np.ndarray, "frames 2"]:
+    return body_shift(gait, centre_w[..., :2], hz, price=config.shift_price, time_s=config.shift_time_s)
 
 
 def _flags(spans: list[Span], n: int) -> Bool[np.ndarray, " frames"]:
@@ -164,30 +160,42 @@ def _spans(contact: Bool[np.ndarray, " frames"], hz: float, config: FootholdConf
     return [s for s in spans if s[1] - s[0] >= config.shortest_stance_s * hz or s[0] == ends[0] or s[1] == ends[1]]
 
 
-def _stepped(span: Span, way: _Way, other: np.ndarray, hz: float, config: FootholdConfig) -> list[Span]:
+def _all_stepped(
+    spans: list[Span], place: Float[np.ndarray, "frames 2"], other: np.ndarray, hz: float, config: FootholdConfig
+) -> list[Span]:
+    """Cut all stances that slide."""
+    speed = np.linalg.norm(np.gradient(place, 1 / hz, axis=0), axis=1)
+    return [piece for span in spans for piece in _stepped(span, place, speed, other, hz, config)]
+
+
+def _stepped(
+    span: Span, place: np.ndarray, speed: np.ndarray, other: np.ndarray, hz: float, config: FootholdConfig
+) -> list[Span]:
     """Cut a stance that slides where the reference's foot moves fastest while the other foot stands."""
     half = max(1, round(0.5 * config.step_s * hz))
     shortest = max(1, round(config.shortest_stance_s * hz))
     first, last = span[0] + shortest + half, span[1] - shortest - half
-    if not way.slides(span, config) or first >= last:
+    if np.ptp(place[slice(*span)], axis=0).max() <= 2 * config.largest_slide or first >= last:
         return [span]
     held = np.convolve(other, np.ones(2 * (half + shortest) + 1), mode="same") > 2 * (half + shortest) + 0.5
-    speed = np.convolve(way.speed, np.ones(2 * half + 1) / (2 * half + 1), mode="same")
-    speed = np.where(held, speed, -1.0)[first:last]
-    if speed.max() < 0.0:
+    mean = np.convolve(speed, np.ones(2 * half + 1) / (2 * half + 1), mode="same")
+    mean = np.where(held, mean, -1.0)[first:last]
+    if mean.max() < 0.0:
         return [span]
-    cut = first + int(speed.argmax())
+    cut = first + int(mean.argmax())
     parts = ((span[0], cut - half), (cut + half, span[1]))
-    return [piece for part in parts for piece in _stepped(part, way, other, hz, config)]
+    return [piece for part in parts for piece in _stepped(part, place, speed, other, hz, config)]
 
 
-def _foothold(robot: RobotModel, span: Span, way: _Way, hz: float, config: FootholdConfig) -> _Stance:
+def _foothold(
+    robot: RobotModel, span: Span, centre_w: np.ndarray, heading: np.ndarray, hz: float, config: FootholdConfig
+) -> _Stance:
     """Lay a foot flat where the centre of its sole stood."""
     frames = slice(*span)
     middle = robot.sole_points_b.mean(axis=0)
-    centre = np.median(way.centre_w[frames], axis=0)
+    centre = centre_w[frames].mean(axis=0)
     centre[2] = middle[2] - robot.sole_points_b[:, 2].min()
-    heading = _lazily(way.heading[frames], config.largest_turn)
+    heading = _lazily(heading[frames], config.largest_turn)
     pivots = bool(np.ptp(heading) > 0.0)
     if pivots:
         heading = gaussian_filter1d(heading, config.pivot_smoothing_s * hz, mode="nearest")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 from jaxtyping import Float
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial.transform import Rotation
 
 from pipeline.tracking.plan_footholds import FootPaths
@@ -31,6 +32,8 @@ class PlanIkConfig:
     """What a radian of a foot's orientation costs against a metre of its place; a tenth is what the sole's edge moves."""
     swing_weight: float = 100.0
     """Price of a swinging foot off its way [1/m]."""
+    landing_s: float = 0.15
+    """Time before and after a stance in which one price becomes the other [s]."""
     com_weight: float = 300.0
     """Price of the centre of mass off its path, along the floor [1/m]."""
     height_weight: float = 30.0
@@ -57,12 +60,16 @@ class PlanIkConfig:
         Raises:
             InvalidArray: A number is outside its range.
         """
-        check_settings(self, positive=("joint_weight", "leg_weight", "root_turn_weight", "iterations"))
+        check_settings(
+            self,
+            positive=("joint_weight", "leg_weight", "root_turn_weight", "stance_weight", "swing_weight", "iterations"),
+        )
 
 
 def follow(
     robot: RobotModel,
-    ref: Reference,
+    guide: Float[np.ndarray, "n nq"],
+    hz: float,
     feet: FootPaths,
     com_w: Float[np.ndarray, "n 3"],
     config: PlanIkConfig,
@@ -71,28 +78,43 @@ def follow(
 
     Args:
         robot: The robot.
-        ref: Gives posture and root orientation.
+        guide: Gives posture and root orientation.
+        hz: Frames per second [1/s].
         feet: Where the feet are.
         com_w: Where the centre of mass is [m].
         config: Prices.
     """
     solver = _FrameIk(robot, config)
-    qpos, q, step = np.empty_like(ref.qpos), ref.qpos[0].copy(), np.empty(solver.model.nv)
+    qpos, q, step = np.empty_like(guide), guide[0].copy(), np.empty(solver.model.nv)
     com_price = np.array([config.com_weight, config.com_weight, config.height_weight]) ** 2
-    prices = [np.full(3, weight**2) for weight in (config.swing_weight, config.stance_weight)]
-    for i in range(len(ref)):
+    price = _foot_prices(feet, hz, config)
+    for i in range(len(guide)):
         if i > 0:
-            solver.move_along(q, ref.qpos[i - 1], ref.qpos[i], step)
+            solver.move_along(q, guide[i - 1], guide[i], step)
         for _ in range(config.iterations if i > 0 else config.first_iterations):
-            solver.begin(q, ref.qpos[i])
+            solver.begin(q, guide[i])
             solver.add_com(com_w[i], com_price)
             for foot in range(2):
-                place = prices[int(feet.contact[i, foot])]
-                turn = place * config.turn_share**2
-                solver.add_foot(foot, feet.pos_w[i, foot], feet.rot_w[i, foot], place, turn)
+                place = np.full(3, price[i, foot])
+                solver.add_foot(foot, feet.pos_w[i, foot], feet.rot_w[i, foot], place, place * config.turn_share**2)
             solver.step(q, calm=i > 0)
         qpos[i] = q
     return qpos
+
+
+def _foot_prices(feet: FootPaths, hz: float, config: PlanIkConfig) -> Float[np.ndarray, "n 2"]:
+    """Squared prices of both feet; a swing's rises to that of a stance around it, so that nothing gives way at once."""
+    width = max(1, round(config.landing_s * hz))
+    price = np.empty(feet.contact.shape)
+    for foot in range(2):
+        away = (
+            distance_transform_edt(~feet.contact[:, foot])
+            if feet.contact[:, foot].any()
+            else np.full(len(price), width)
+        )
+        share = np.clip(away / width, 0.0, 1.0)
+        price[:, foot] = config.stance_weight ** (2 * (1 - share)) * config.swing_weight ** (2 * share)
+    return price
 
 
 def settle(

@@ -132,9 +132,7 @@ class WholeBodyQp:
 
     def _standing(self, data: mujoco.MjData, planned: Bool[np.ndarray, " 2"]) -> Bool[np.ndarray, " 2"]:
         """Feet that are planned to carry and touch the floor."""
-        lowest = [
-            (self._points_b @ data.xmat[body].reshape(3, 3)[2]).min() + data.xpos[body, 2] for body in self._feet
-        ]
+        lowest = [(self._points_b @ data.xmat[body].reshape(3, 3)[2]).min() + data.xpos[body, 2] for body in self._feet]
         return planned & (np.array(lowest) < self.config.touch_height)
 
     def _tasks(
@@ -190,9 +188,7 @@ class WholeBodyQp:
         """Hold a standing foot where it is planned, and lead a swinging one along its way."""
         config, body = self.config, self._feet[foot]
         jac = self._jac[foot]
-        mujoco.mj_jacDot(
-            self._model, data, self._jac_dot[:3], self._jac_dot[3:], data.xpos[body], body
-        )
+        mujoco.mj_jacDot(self._model, data, self._jac_dot[:3], self._jac_dot[3:], data.xpos[body], body)
         gain = config.stance_gain if standing else config.swing_gain
         price = config.stance_price if standing else config.swing_price
         velocity = jac @ data.qvel

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import mujoco
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from pipeline.tracking.plan import Plan
 from pipeline.tracking.plant import fallen, plant
@@ -105,9 +105,7 @@ def run_plan(
         if i % 200 == 0:
             progress(i, n)
     progress(n, n)
-    return Run(
-        qpos=qpos[:done], torque=torque[:done], slack=slack[:done], survival=done / n, unsolved=unsolved
-    )
+    return Run(qpos=qpos[:done], torque=torque[:done], slack=slack[:done], survival=done / n, unsolved=unsolved)
 
 
 def _lost(qpos: Float[np.ndarray, " nq"], wanted: Float[np.ndarray, " nq"], config: RunConfig) -> bool:
