@@ -80,7 +80,7 @@ FAULTS: tuple[Fault, ...] = (
             name="wrong_fps",
             strength=f"{fps} as 30",
             key=f"wrong_fps_{fps}",
-            meaning="labelled with another frame rate",
+            meaning="labelled with another frame rate, with a flight of 0.2 s or more",
             apply=time_faults.speed(30 / fps),
             asked=fps == 60,
         )
@@ -190,8 +190,9 @@ FAULTS: tuple[Fault, ...] = (
         name="hang",
         strength="x2",
         key="hang_x2",
-        meaning="a flight lasts twice as long",
+        meaning="one flight lasts twice as long; a clip played at half its speed looks the same",
         apply=time_faults.hang(2.0),
+        asked=False,
         local=True,
     ),
     *(

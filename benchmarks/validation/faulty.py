@@ -94,14 +94,21 @@ def joint_speed(motion: RobotMotion) -> Float[np.ndarray, " frames"]:
 
 
 def draw_span(
-    motion: RobotMotion, rng: np.random.Generator, worth: Float[np.ndarray, " frames"], least: float
+    motion: RobotMotion,
+    rng: np.random.Generator,
+    worth: Float[np.ndarray, " frames"],
+    least: float,
+    shortest_s: float = 0.0,
 ) -> Span | None:
     """Draw a span of :data:`SPAN_SHARE` of the clip whose mean ``worth`` is at least ``least``.
 
-    Spans keep a tenth of a second off the ends, so that a fault has two sides. None if there is no such span.
+    Spans last at least ``shortest_s`` [s] and keep a tenth of a second off the ends, so that a fault has two sides.
+    None if there is no such span.
     """
     margin = round(STEP_REACH_S * motion.fps)
-    length = max(round(rng.uniform(*SPAN_SHARE) * len(motion)), 3)
+    length = max(round(rng.uniform(*SPAN_SHARE) * len(motion)), round(shortest_s * motion.fps), 3)
+    if length > SPAN_SHARE[1] * len(motion) + 1:
+        return None
     starts = np.arange(margin, len(motion) - margin - length + 1)
     if not len(starts):
         return None

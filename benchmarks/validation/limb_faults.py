@@ -59,7 +59,7 @@ def mirror(motion: RobotMotion, robot: RobotModel, rng: np.random.Generator) -> 
 
 def self_intersection(motion: RobotMotion, robot: RobotModel, rng: np.random.Generator) -> FaultyMotion | None:
     """Swing an arm into the trunk, leave it there over a span, and take it out again."""
-    span = draw_span(motion, rng, np.ones(len(motion)), 0.0)
+    span = draw_span(motion, rng, np.ones(len(motion)), 0.0, 3 * SWING_S)
     if span is None:
         return None
     side, sign = ("left", 1.0) if rng.random() < 0.5 else ("right", -1.0)

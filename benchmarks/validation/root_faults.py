@@ -20,6 +20,9 @@ from benchmarks.validation.faulty import (
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
+HOVER_S = 0.6
+"""Shortest time of hovering [s]: who rises and sinks in less might have jumped."""
+
 HOVER_RAMP_S = 0.15
 """Time in which a hovering body rises and sinks [s]."""
 
@@ -78,7 +81,7 @@ def hover(height: float) -> Apply:
     """Lift the robot off the floor over a span and hold it there [m]; its labels say that it flies, which is seen."""
 
     def apply(motion: RobotMotion, robot: RobotModel, rng: np.random.Generator) -> FaultyMotion | None:
-        span = draw_span(motion, rng, motion.foot_contact.max(axis=1), 0.8)
+        span = draw_span(motion, rng, motion.foot_contact.max(axis=1), 0.8, HOVER_S)
         if span is None:
             return None
         weight = ramped(span, len(motion), motion.fps, HOVER_RAMP_S)
