@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline.measurement import Measurement, Measurements, largest
+from pipeline.validation.balance import BalanceConfig, measure_balance
 from pipeline.validation.body_geometry import BodyGeometry, body_geometry
 from pipeline.validation.breaks import measure_breaks
 from pipeline.validation.exceptions import WrongRobot
 from pipeline.validation.feet import Stance, measure_skate
 from pipeline.validation.flight import Flights, measure_flight
+from pipeline.validation.forces import ForcesConfig, explain_motion, measure_forces
 from pipeline.validation.ground import measure_ground, measure_hover, measure_soles
 from pipeline.validation.joints import measure_jitter, measure_joint_range, measure_joint_speed
 from pipeline.validation.labels import measure_labels
@@ -64,17 +66,22 @@ class ValidationConfig:
     swap_jump: float = 0.5
     """Left and right change sides where exchanging them shortens the step between two frames by this [rad]."""
 
+    ends_s: float = 0.3
+    """Time at the start and at the end in which the robot must not be falling [s]."""
+    forces: ForcesConfig = field(default_factory=ForcesConfig)
+    """What may touch the floor, what the floor can give, and what counts as feasible."""
+
     def __post_init__(self) -> None:
         """Check ranges.
 
         Raises:
             InvalidArray: A number is outside its range.
         """
-        check_settings(self, positive=("com_noise", "min_flight"), at_most_one=("contact_prob", "near_limit"))
+        check_settings(self, positive=("com_noise", "min_flight", "ends_s"), at_most_one=("contact_prob", "near_limit"))
 
 
 def measure_robot(motion: RobotMotion, robot: RobotModel, config: ValidationConfig) -> Measurements:
-    """Measure joints, root, breaks, self-collision, ground, feet, labels, posture and flights of a motion.
+    """Measure joints, root, breaks, self-collision, ground, feet, labels, posture, flights, forces and balance.
 
     The floor is z = 0. Every series has one value a frame; what is a difference of frames stands at
     the frame where it begins. No value changes if the whole motion is turned about the vertical or
@@ -89,7 +96,11 @@ def measure_robot(motion: RobotMotion, robot: RobotModel, config: ValidationConf
         stage="validation",
         fps=motion.fps,
         n_frames=len(motion),
-        items=(*_measure_joints(motion, robot, qpos, config), *_measure_on_floor(motion, robot, qpos, config)),
+        items=(
+            *_measure_joints(motion, robot, qpos, config),
+            *_measure_on_floor(motion, robot, qpos, config),
+            *_measure_dynamics(motion, robot, config),
+        ),
     )
 
 
@@ -150,6 +161,16 @@ def _measure_on_floor(
         ),
         *measure_posture(geometry, stance, robot.sole_points_b, qpos[:, 3:7]),
         *measure_flight(robot, qpos, flights),
+    )
+
+
+def _measure_dynamics(motion: RobotMotion, robot: RobotModel, config: ValidationConfig) -> tuple[Measurement, ...]:
+    """Measure what needs accelerations and the forces behind them."""
+    explained = explain_motion(robot, motion, config.forces)
+    balance = BalanceConfig(forces=config.forces, ends_s=config.ends_s)
+    return (
+        *measure_forces(robot, motion, config.forces, explained),
+        *measure_balance(robot, motion, balance, explained),
     )
 
 
