@@ -7,19 +7,23 @@ that survives measures how far the motion is from being physical.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from math import acos, hypot, sqrt
 
 import mujoco
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from scipy.ndimage import maximum_filter1d
 
-from pipeline.tracking.plant import fallen, gains
+from pipeline.tracking.plant import SOLE_ON_FLOOR, fallen, gains, sole_geoms
 from pipeline.tracking.reference import Reference
 from robots.arrays import check_settings
 
 UNCAPPED = float("inf")
 """Cap of a root spring that may pull as hard as it likes."""
+
+_Six = tuple[float, float, float, float, float, float]
 
 _BLOCK = 50
 """Samples between two looks at whether the robot has fallen."""
@@ -45,6 +49,12 @@ class AssistConfig:
     """The smallest cap is found to this [share of the weight]."""
     worst_cap: float = 2.0
     """What a motion counts that needs more than this, or that not even the uncapped spring brings to its end."""
+    swing_touches: bool = False
+    """Whether a foot that the reference swings can touch the floor. Position loops lag by more than the centimetre or
+    two by which a walker lifts its toes; the toe stubs and the help carries the robot from then on (0.75 of the weight
+    instead of 0.15), which says nothing of the motion: any policy lifts the foot a little higher."""
+    touch_margin_s: float = 0.03
+    """A foot may touch so long before and after the reference has it carry [s]."""
     lost_m: float = 0.5
     """A pelvis further than this from where it should be no longer follows [m]."""
 
@@ -187,44 +197,63 @@ class _Simulation:
         config: AssistConfig,
     ) -> None:
         """Put the robot at the first sample, moving as the reference does."""
-        self.model, self.reference, self.targets, self.config = model, reference, targets, config
+        self.model = copy(model)  # its damping changes with every step
+        # Where the simulation bursts, the robot is not to be put back to its zero pose in silence.
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        self.reference, self.targets, self.config = reference, targets, config
         self.force_cap = force_cap
         self.moment_cap = force_cap * config.moment_arm
         self.steps = max(round(1 / (reference.hz * model.opt.timestep)), 1)
-        self.data = mujoco.MjData(model)
+        self.data = mujoco.MjData(self.model)
         self.data.qpos[:], self.data.qvel[:] = reference.qpos[0], reference.qvel[0]
         self.root = np.hstack([reference.qpos[:, :7], reference.qvel[:, :6]]).tolist()
         self.qpos = np.full(reference.qpos.shape, np.nan)
         self.qpos[0] = reference.qpos[0]
+        self.touching = self._touching().tolist()
+        self.soles = sole_geoms(model)
         self.help = np.zeros((len(reference), 2))
         self.motor = np.zeros((len(reference), model.nu))
 
     def advance(self, start: int, stop: int) -> None:
         """Simulate from one sample to another."""
         data, root_qpos, root_qvel = self.data, self.data.qpos[:7], self.data.qvel[:6]
-        applied = self.data.qfrc_applied[:6]
+        applied, damping = self.data.qfrc_applied[:6], self.model.dof_damping[:6]
         for i in range(start, stop):
             data.ctrl[:] = self.targets[i]
-            wrench, self.help[i] = self._wrench(root_qpos.tolist() + root_qvel.tolist(), self.root[i])
-            applied[:] = wrench
+            if i == 0 or self.touching[i] != self.touching[i - 1]:
+                self._set_touching(self.touching[i])
+            pull, drag, self.help[i] = self._wrench(root_qpos.tolist() + root_qvel.tolist(), self.root[i])
+            applied[:], damping[:] = pull, drag
             mujoco.mj_step(self.model, data, self.steps)
             self.qpos[i + 1] = data.qpos
             self.motor[i] = data.actuator_force
         self.help[stop], self.motor[stop] = self.help[stop - 1], self.motor[stop - 1]
 
-    def _wrench(
-        self, state: list[float], wanted: list[float]
-    ) -> tuple[tuple[float, float, float, float, float, float], tuple[float, float]]:
-        """Return the help at the root as MuJoCo's generalised force, and the norms of force and moment.
+    def _touching(self) -> Bool[np.ndarray, "n 2"]:
+        """Say when each foot may touch the floor."""
+        if self.config.swing_touches:
+            return np.ones((len(self.reference), 2), dtype=bool)
+        reach = round(self.config.touch_margin_s * self.reference.hz)
+        return maximum_filter1d(self.reference.contact, 2 * reach + 1, axis=0)
 
-        Plain numbers: for a handful of them NumPy would cost more than the simulation itself.
+    def _set_touching(self, touching: list[bool]) -> None:
+        """Let the floor feel a foot, or not."""
+        for soles, touches in zip(self.soles, touching, strict=True):
+            self.model.geom_contype[soles] = SOLE_ON_FLOOR if touches else 0
+
+    def _wrench(self, state: list[float], wanted: list[float]) -> tuple[_Six, _Six, tuple[float, float]]:
+        """Return the help at the root without its drag on the root's own speed, that drag, and its norms with it.
+
+        The drag is left to MuJoCo, whose integrator takes it implicitly: the pelvis alone is so light that an
+        explicit damper would shake it to pieces. Plain numbers: for a handful of them NumPy would cost more than the
+        simulation itself.
         """
         config = self.config
         x, y, z, w, i, j, k, vx, vy, vz, p, q, r = state
         x0, y0, z0, w0, i0, j0, k0, vx0, vy0, vz0, p0, q0, r0 = wanted
-        fx = config.spring * (x0 - x) + config.damper * (vx0 - vx)
-        fy = config.spring * (y0 - y) + config.damper * (vy0 - vy)
-        fz = config.spring * (z0 - z) + config.damper * (vz0 - vz)
+        fx = config.spring * (x0 - x) + config.damper * vx0
+        fy = config.spring * (y0 - y) + config.damper * vy0
+        fz = config.spring * (z0 - z) + config.damper * vz0
         # The turn from the root to where it should be, conj(q) q0, in the root's own axes.
         a = w * w0 + i * i0 + j * j0 + k * k0
         b = w * i0 - i * w0 - j * k0 + k * j0
@@ -236,14 +265,19 @@ class _Simulation:
         turn = config.turn_spring * (2.0 * acos(min(a, 1.0)) / sine if sine > 1e-9 else 2.0)
         # The wanted spin comes in the wanted axes: turn it by the same rotation, v + 2 u x (u x v + a v).
         ex, ey, ez = c * r0 - d * q0 + a * p0, d * p0 - b * r0 + a * q0, b * q0 - c * p0 + a * r0
-        mx = turn * b + config.turn_damper * (p0 + 2.0 * (c * ez - d * ey) - p)
-        my = turn * c + config.turn_damper * (q0 + 2.0 * (d * ex - b * ez) - q)
-        mz = turn * d + config.turn_damper * (r0 + 2.0 * (b * ey - c * ex) - r)
-        force, moment = hypot(fx, fy, fz), hypot(mx, my, mz)
-        less = min(1.0, self.force_cap / force) if force > 0.0 else 0.0
-        less_turn = min(1.0, self.moment_cap / moment) if moment > 0.0 else 0.0
-        wrench = (less * fx, less * fy, less * fz, less_turn * mx, less_turn * my, less_turn * mz)
-        return wrench, (less * force, less_turn * moment)
+        mx = turn * b + config.turn_damper * (p0 + 2.0 * (c * ez - d * ey))
+        my = turn * c + config.turn_damper * (q0 + 2.0 * (d * ex - b * ez))
+        mz = turn * d + config.turn_damper * (r0 + 2.0 * (b * ey - c * ex))
+        force = hypot(fx - config.damper * vx, fy - config.damper * vy, fz - config.damper * vz)
+        moment = hypot(mx - config.turn_damper * p, my - config.turn_damper * q, mz - config.turn_damper * r)
+        less = min(1.0, self.force_cap / force) if force > 0.0 else 1.0
+        less_turn = min(1.0, self.moment_cap / moment) if moment > 0.0 else 1.0
+        drag, drag_turn = less * config.damper, less_turn * config.turn_damper
+        return (
+            (less * fx, less * fy, less * fz, less_turn * mx, less_turn * my, less_turn * mz),
+            (drag, drag, drag, drag_turn, drag_turn, drag_turn),
+            (less * force, less_turn * moment),
+        )
 
     def run(self, cap: float, fell_at: int | None) -> AssistedRun:
         """Return what happened up to a fall."""

@@ -11,8 +11,11 @@ from robots.model import RobotModel
 SOLE_RADIUS = 0.005
 """Of the spheres under the corners of a sole [m]; spheres on a plane are MuJoCo's cheapest contacts."""
 
-_FLOOR, _SELF, _BODY = 2, 1, 4
-"""Collision bits: soles on the floor, robot on itself, other links on the floor."""
+SOLE_ON_FLOOR = 2
+"""Collision bit of the soles' spheres and the floor."""
+
+_SELF, _BODY = 1, 4
+"""Collision bits: robot on itself, other links on the floor."""
 
 
 def plant(
@@ -40,7 +43,7 @@ def plant(
     feet = set(robot.foot_body_names)
     for geom in list(spec.geoms):
         if geom.type == mujoco.mjtGeom.mjGEOM_PLANE:
-            geom.contype, geom.conaffinity = 0, _FLOOR | _BODY
+            geom.contype, geom.conaffinity = 0, SOLE_ON_FLOOR | _BODY
         elif geom.type == mujoco.mjtGeom.mjGEOM_MESH:
             spec.delete(geom)
         elif geom.contype or geom.conaffinity:
@@ -67,7 +70,7 @@ def _add_sole(foot: mujoco.MjsBody, points_b: Float[np.ndarray, "points 3"], fri
             type=mujoco.mjtGeom.mjGEOM_SPHERE,
             size=[SOLE_RADIUS, 0, 0],
             pos=(point[0], point[1], point[2] + SOLE_RADIUS),
-            contype=_FLOOR,
+            contype=SOLE_ON_FLOOR,
             conaffinity=0,
             condim=3,
             friction=[friction, 0.005, 0.0001],
@@ -75,6 +78,14 @@ def _add_sole(foot: mujoco.MjsBody, points_b: Float[np.ndarray, "points 3"], fri
             mass=0,
             group=3,
         )
+
+
+def sole_geoms(model: mujoco.MjModel) -> tuple[list[int], list[int]]:
+    """Return the spheres of the left and of the right sole."""
+    soles = [geom for geom in range(model.ngeom) if model.geom_contype[geom] & SOLE_ON_FLOOR]
+    bodies = list(dict.fromkeys(model.geom_bodyid[soles].tolist()))  # MuJoCo keeps the order of the links, left first
+    left, right = ([geom for geom in soles if model.geom_bodyid[geom] == body] for body in bodies)
+    return left, right
 
 
 def gains(model: mujoco.MjModel) -> tuple[Float[np.ndarray, " joints"], Float[np.ndarray, " joints"]]:
