@@ -7,17 +7,23 @@ away, so that what lies in the folder is what the present settings accept.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.export import FORMATS
+from pipeline.limits import find_limits
+from pipeline.record_codec import plain
 from pipeline.repair import Repairs
+from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import remove_file
+from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.variants import VariantPlan, stage_of
-from pipeline.verdict import Verdict
+from pipeline.verdict import Limits, Verdict, judge
+from retarget.lead import LeadConfig, LedMotion, with_leads
 from retarget.retargeter import RetargetResult
 from robots.g1 import Variant, load_g1
+from robots.model import RobotModel
 from robots.motion import RobotMotion
 
 
@@ -29,8 +35,9 @@ class _Judged:
     verdict: Verdict
 
 
-def handoff_stage(plan: VariantPlan) -> Stage:
+def handoff_stage(settings: Settings, plan: VariantPlan) -> Stage:
     """Return the stage that writes every format of the plan."""
+    judge_led = _LedJudge(settings.leads, settings.validation, find_limits(settings.limits))
 
     def run(context: StageContext, repairs: Repairs, *solved: Any) -> WrittenFiles:
         results: dict[Variant, RetargetResult] = dict(zip(plan.variants, solved[::2], strict=True))
@@ -41,16 +48,41 @@ def handoff_stage(plan: VariantPlan) -> Stage:
         name = context.clip.id
         wanted: dict[str, dict[Variant, _Judged]]
         wanted = {name: whole} if verdicts[plan.shown].accepted else _pieces(repairs, plan, name)
-        return _write(context, plan, wanted)
+        return _write(context, plan, wanted, judge_led)
 
     return Stage(
         name="handoff",
         version=4,
-        config=[[name, variant] for name, variant in sorted(plan.solved_for.items())],
+        config=[
+            [[name, variant] for name, variant in sorted(plan.solved_for.items())],
+            plain(settings.leads),
+            plain(settings.validation),
+            plain(find_limits(settings.limits)),
+        ],
         reads=("repair", *(stage_of(name, v) for v in plan.variants for name in ("retarget", "verdict"))),
         result=WrittenFiles,
         run=run,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _LedJudge:
+    """Puts leads before and after a motion, and takes them off again where they would be refused."""
+
+    leads: LeadConfig
+    validation: ValidationConfig
+    limits: Limits
+
+    def __call__(self, motion: RobotMotion, robot: RobotModel) -> LedMotion:
+        led = with_leads(motion, robot, self.leads)
+        if len(led.motion) == len(motion):
+            return led
+        verdict = judge((measure_robot(led.motion, robot, self.validation),), self.limits)
+        if verdict.accepted:
+            told = f"{led.n_lead_in} frames lead in from the standing pose, {led.n_lead_out} lead out to it"
+            return replace(led, notes=(told, *led.notes))
+        refused = f"no leads: with them the motion is refused. {' '.join(verdict.rejections)}"
+        return LedMotion(motion=motion, n_lead_in=0, n_lead_out=0, notes=(refused,))
 
 
 def _pieces(repairs: Repairs, plan: VariantPlan, name: str) -> dict[str, dict[Variant, _Judged]]:
@@ -64,15 +96,22 @@ def _pieces(repairs: Repairs, plan: VariantPlan, name: str) -> dict[str, dict[Va
     }
 
 
-def _write(context: StageContext, plan: VariantPlan, wanted: Mapping[str, Mapping[Variant, _Judged]]) -> WrittenFiles:
+def _write(
+    context: StageContext,
+    plan: VariantPlan,
+    wanted: Mapping[str, Mapping[Variant, _Judged]],
+    judge_led: _LedJudge,
+) -> WrittenFiles:
     """Write what is wanted, take away what other settings left, and say what was not handed off."""
     folder = context.clip_dir / "handoff"
     files, notes = [], []
     for name, judged in wanted.items():
+        led = {v: judge_led(j.motion, load_g1(v)) for v, j in judged.items() if j.verdict.accepted}
+        notes += [f"{name} ({load_g1(v).name}): {note}" for v, found in led.items() for note in found.notes]
         for format_name, variant in plan.solved_for.items():
-            if judged[variant].verdict.accepted:
+            if variant in led:
                 path = folder / f"{name}.{format_name}{FORMATS[format_name].suffix}"
-                files.append(FORMATS[format_name].write(judged[variant].motion, load_g1(variant), path))
+                files.append(FORMATS[format_name].write(led[variant].motion, load_g1(variant), path))
             else:
                 reasons = " ".join(judged[variant].verdict.rejections)
                 refused = f"the motion of {load_g1(variant).name} was refused. {reasons}"

@@ -17,6 +17,7 @@ from pipeline.repair import RepairConfig
 from pipeline.review import PlaybackConfig
 from pipeline.validation import ValidationConfig
 from pipeline.video import ClipConfig, VideoConfig
+from retarget.lead import LeadConfig
 from retarget.retargeter import RetargetConfig
 from robots.exceptions import WushuError
 from robots.g1 import Variant
@@ -46,6 +47,8 @@ class Settings:
     """Which limits decide: a preset's name, or the path of a TOML file of your own."""
     repair: RepairConfig = field(default_factory=RepairConfig)
     """How hard to try to save what was refused."""
+    leads: LeadConfig = field(default_factory=LeadConfig)
+    """What is put before and after an accepted motion, so that a robot can begin it from its standing pose."""
     formats: tuple[str, ...] = ("pbhc", "mjlab", "unitree-csv")
     """Hand-off formats written for what is accepted."""
     robot: Variant | None = None

@@ -89,7 +89,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
         _plausibility_stage(settings, body),
         *(stage for variant in plan.variants for stage in _robot_stages(settings, variant, solvers[variant])),
         _repair_stage(settings, body, plan, solvers),
-        handoff_stage(plan),
+        handoff_stage(settings, plan),
         _picture_stage(plan.shown),
         _report_stage(plan.shown),
     )
@@ -105,7 +105,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
 def _plausibility_stage(settings: Settings, body: SkinnedBody) -> Stage:
     return Stage(
         name="plausibility",
-        version=2,
+        version=3,
         config=plain(settings.plausibility),
         reads=("motion",),
         result=Measurements,
@@ -158,7 +158,7 @@ def _validation_stage(settings: Settings, variant: Variant) -> Stage:
     robot = load_g1(variant)
     return Stage(
         name=stage_of("validation", variant),
-        version=1,
+        version=2,
         config=[plain(settings.validation), _robot_digest(robot)],
         reads=(stage_of("retarget", variant),),
         result=Measurements,
@@ -170,7 +170,7 @@ def _verdict_stage(settings: Settings, variant: Variant) -> Stage:
     limits = find_limits(settings.limits)
     return Stage(
         name=stage_of("verdict", variant),
-        version=1,
+        version=2,
         config=plain(limits),
         reads=("plausibility", stage_of("validation", variant)),
         result=Verdict,

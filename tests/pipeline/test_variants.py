@@ -23,12 +23,14 @@ from pipeline.validation import measure_robot
 from pipeline.variants import VariantPlan, shown_variant
 from retarget.correspondence import correspondence_path
 from retarget.exceptions import InvalidCorrespondence
+from retarget.lead import LeadConfig
 from retarget.result import RetargetResult
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 from robots.g1 import load_g1
 from robots.g1.table import WRIST_JOINTS
 from robots.kinematics import link_poses, qpos_in_order
 
+NO_LEADS = LeadConfig(lead_in=False, lead_out=False)
 ALL = ("pbhc", "mjlab", "unitree-csv")
 
 
@@ -60,7 +62,7 @@ def chain():
         before = os.environ.get("MUJOCO_GL")
         os.environ["MUJOCO_GL"] = "disable"
         try:
-            return build_stages(Settings(**settings), Home.of_user())
+            return build_stages(Settings(**{"leads": NO_LEADS, **settings}), Home.of_user())
         finally:
             os.environ.pop("MUJOCO_GL")
             os.environ |= {} if before is None else {"MUJOCO_GL": before}
