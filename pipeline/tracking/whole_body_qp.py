@@ -30,7 +30,7 @@ class WholeBodyQpConfig:
 
     friction: float = 0.6
     """Tangential force against normal force that is planned with; less than the floor gives."""
-    com_gain: float = 40.0
+    com_gain: float = 60.0
     """Stiffness of the centre of mass's place [1/s^2]; dampings are critical for all gains."""
     com_price: float = 10.0
     """Of its acceleration [s^4/m^2]."""
@@ -44,7 +44,7 @@ class WholeBodyQpConfig:
     """Of its angular acceleration [s^4/rad^2]."""
     joint_gain: float = 200.0
     """Stiffness of the joints [1/s^2]."""
-    joint_price: float = 0.1
+    joint_price: float = 0.3
     """Of their accelerations [s^4/rad^2]."""
     stance_gain: float = 100.0
     """Stiffness of a standing foot's place and orientation [1/s^2]."""
@@ -58,6 +58,8 @@ class WholeBodyQpConfig:
     """Of a contact force along an edge of its pyramid [1/N^2]; shares the load evenly."""
     slack_price: float = 1.0
     """Of the root wrench [1/N^2, 1/(N m)^2]."""
+    carry_s: float = 0.1
+    """Over what time the centre of mass's path moves to where the feet landed [s]."""
     touch_height: float = 0.008
     """A planned contact bears weight only once its sole is lower than this [m]."""
 
@@ -112,6 +114,7 @@ class WholeBodyQp:
         self._mass_matrix = np.empty((model.nv, model.nv))
         self._jac = np.empty((2, 6, model.nv))
         self._jac_dot = np.empty((6, model.nv))
+        self._carried = np.zeros(3)
 
     def solve(self, data: mujoco.MjData, plan: Plan, i: int) -> QpSolution:
         """Decide accelerations, torques and forces.
@@ -126,6 +129,7 @@ class WholeBodyQp:
         for foot, body in enumerate(self._feet):
             mujoco.mj_jacBody(model, data, self._jac[foot, :3], self._jac[foot, 3:], body)
         standing = self._standing(data, plan.contact[i])
+        self._take_up(data, plan, i, standing)
         hessian, pull = self._tasks(data, plan, i, standing)
         push = self._generators(data, standing)
         return self._solved(data, standing, hessian, pull, push)
@@ -134,6 +138,12 @@ class WholeBodyQp:
         """Feet that are planned to carry and touch the floor."""
         lowest = [(self._points_b @ data.xmat[body].reshape(3, 3)[2]).min() + data.xpos[body, 2] for body in self._feet]
         return planned & (np.array(lowest) < self.config.touch_height)
+
+    def _take_up(self, data: mujoco.MjData, plan: Plan, i: int, standing: Bool[np.ndarray, " 2"]) -> None:
+        """Carry the centre of mass's path over to feet that landed elsewhere than planned."""
+        if standing.any():
+            off = (data.xpos[self._feet, :2] - plan.foot_pos_w[i, :, :2])[standing].mean(axis=0)
+            self._carried[:2] += (off - self._carried[:2]) / (1.0 + self.config.carry_s * plan.hz)
 
     def _tasks(
         self, data: mujoco.MjData, plan: Plan, i: int, standing: Bool[np.ndarray, " 2"]
@@ -147,7 +157,7 @@ class WholeBodyQp:
         com = data.subtree_com[0]
         force_jac, force_bias = mass_matrix[:3], bias[:3]
         com_vel = mass_matrix[:3] @ data.qvel / self._mass
-        wanted = plan.com_acc_w[i] + config.com_gain * (plan.com_w[i] - com)
+        wanted = plan.com_acc_w[i] + config.com_gain * (plan.com_w[i] + self._carried - com)
         wanted = wanted + 2.0 * np.sqrt(config.com_gain) * (plan.com_vel_w[i] - com_vel)
         fall = force_bias / self._mass + self._model.opt.gravity
         _add(hessian, pull, force_jac / self._mass, wanted - fall, config.com_price)
@@ -194,6 +204,8 @@ class WholeBodyQp:
         velocity = jac @ data.qvel
         turn = turn_between(data.xmat[body].reshape(3, 3), plan.foot_rot_w[i, foot])
         off = np.concatenate([plan.foot_pos_w[i, foot] - data.xpos[body], turn])
+        if standing:  # pulling a foot along the floor that bears weight only tips it over
+            off[[0, 1, 5]] = 0.0
         wanted = plan.foot_acc_w[i, foot] + gain * off + 2.0 * np.sqrt(gain) * (plan.foot_vel_w[i, foot] - velocity)
         wanted -= self._jac_dot @ data.qvel
         prices = price * np.array([1.0, 1.0, 1.0, 0.1, 0.1, 0.1])
