@@ -140,6 +140,7 @@ def contact_points(
     qpos: Float[np.ndarray, "frames nq"],
     foot_contact: Float[np.ndarray, "frames 2"],
     rules: ContactRules,
+    floor_height: float | None = None,
 ) -> ContactPoints:
     """Find what may touch the floor: soles that are labelled or low, and every other part that is low.
 
@@ -148,6 +149,7 @@ def contact_points(
         qpos: Generalised positions.
         foot_contact: Probability that the left and right foot bears weight.
         rules: Distances, and whether to follow the labels.
+        floor_height: Height of the floor [m]; None: as the stance shows it (:func:`stance_height`).
 
     Raises:
         UnsupportedShape: A shape of the robot that collides is none of sphere, capsule, cylinder, ellipsoid and box.
@@ -157,7 +159,7 @@ def contact_points(
     soles = _Soles.of(model, robot, rules.ball)
     geoms = [geom for geom in _solid(model) if model.geom_bodyid[geom] not in soles.bodies]
     labelled = np.asarray(foot_contact >= rules.label_prob)
-    floor = _floor_height(model, data, soles, qpos, labelled, rules.floor_offset)
+    floor = stance_height(robot, qpos, foot_contact, rules) if floor_height is None else floor_height
     counts, points, identities = [np.zeros(1, dtype=np.int64)], [np.empty((0, 3))], [np.empty(0, dtype=np.int64)]
     for start in range(0, len(qpos), CHUNK):
         rows = slice(start, start + CHUNK)
@@ -179,6 +181,32 @@ def contact_points(
         identity=identity,
         floor_height=floor,
     )
+
+
+def stance_height(
+    robot: RobotModel,
+    qpos: Float[np.ndarray, "frames nq"],
+    foot_contact: Float[np.ndarray, "frames 2"],
+    rules: ContactRules,
+) -> float:
+    """Return the height at which a robot stands all the time, to be taken off before forces are asked for [m].
+
+    The median height of the lower of the labelled soles; 0 without labels, or where it is too far off to be a floor.
+    """
+    model = robot.mj_model()
+    data = mujoco.MjData(model)
+    soles = _Soles.of(model, robot, rules.ball)
+    feet = list(soles.bodies)
+    heights = [np.empty(0)]
+    for start in range(0, len(qpos), CHUNK):
+        rows = slice(start, start + CHUNK)
+        pos, rot, _, _ = _poses(model, data, qpos[rows])
+        sole = soles.places(pos[:, feet], rot[:, feet])[..., 2].min(axis=2)
+        lower = np.where(foot_contact[rows] >= rules.label_prob, sole, np.inf).min(axis=1)
+        heights.append(lower[np.isfinite(lower)])
+    standing = np.concatenate(heights)
+    offset = float(np.median(standing)) if len(standing) else 0.0
+    return offset if abs(offset) <= rules.floor_offset else 0.0
 
 
 def sole_outline(flat: Float[np.ndarray, "points 2"], rim: float, ball: float) -> Float[np.ndarray, "outline 2"]:
@@ -229,28 +257,6 @@ def _owners(model: mujoco.MjModel, soles: _Soles, geoms: list[int]) -> Int[np.nd
     """MuJoCo's number of the body that carries each point that might touch."""
     others = [np.repeat(model.geom_bodyid[geom], _n_lowest(model, geom)) for geom in geoms]
     return np.concatenate([np.repeat(soles.bodies, len(soles.points_b)), *others]).astype(np.int64)
-
-
-def _floor_height(
-    model: mujoco.MjModel,
-    data: mujoco.MjData,
-    soles: _Soles,
-    qpos: Float[np.ndarray, "frames nq"],
-    labelled: Bool[np.ndarray, "frames 2"],
-    largest: float,
-) -> float:
-    """Median height of the lower of the labelled soles [m]; 0 without any, or where it is too far off to be a floor."""
-    feet = list(soles.bodies)
-    heights = [np.empty(0)]
-    for start in range(0, len(qpos), CHUNK):
-        rows = slice(start, start + CHUNK)
-        pos, rot, _, _ = _poses(model, data, qpos[rows])
-        sole = soles.places(pos[:, feet], rot[:, feet])[..., 2].min(axis=2)
-        lower = np.where(labelled[rows], sole, np.inf).min(axis=1)
-        heights.append(lower[np.isfinite(lower)])
-    standing = np.concatenate(heights)
-    offset = float(np.median(standing)) if len(standing) else 0.0
-    return offset if abs(offset) <= largest else 0.0
 
 
 def _poses(

@@ -6,77 +6,18 @@ motion without what moves faster than 6 Hz (``_lp6``): second differences of a f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-
 import numpy as np
 from jaxtyping import Bool, Float
 
 from pipeline.measurement import Measurement, exceeded_in, largest, spans_where
-from robots.arrays import check_settings
-from robots.contact_forces import ExplainedForces, FrictionConfig, explain_forces
-from robots.contact_points import ContactPoints, ContactRules, FootRule, contact_points
+from pipeline.validation.force_series import ForcesConfig, ForceSeries, MotionForces, explain_motion
 from robots.model import RobotModel
 from robots.motion import RobotMotion
-from robots.trajectory import DYNAMICS_LOW_PASS_HZ, RobotTrajectory, robot_trajectory
+
+__all__ = ["ForcesConfig", "MotionForces", "explain_motion", "measure_forces"]
 
 ENDS = 2
 """Frames at both ends that are not judged: their accelerations are those of their neighbours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForcesConfig:
-    """What may touch, what the floor can give, and how much may be left over in a frame that counts as feasible."""
-
-    contacts: ContactRules = field(default_factory=ContactRules)
-    """Which points of the robot may touch the floor."""
-    friction: FrictionConfig = field(default_factory=FrictionConfig)
-    """What the floor can give there."""
-    feasible_force: float = 0.2
-    """A frame is feasible below this residual force, as a share of the weight ..."""
-    feasible_moment: float = 40.0
-    """... and below this residual moment [N m]."""
-    idle_force: float = 0.01
-    """A foot that lifts less than this share of the weight carries nothing."""
-
-    def __post_init__(self) -> None:
-        """Check that both bounds can be kept."""
-        check_settings(self, positive=("feasible_force", "feasible_moment"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrajectoryForces:
-    """Forces of one version of a motion, and the points where they act."""
-
-    trajectory: RobotTrajectory
-    points: ContactPoints
-    forces: ExplainedForces
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MotionForces:
-    """Forces of a motion as it is and low-passed."""
-
-    raw: TrajectoryForces
-    smooth: TrajectoryForces
-
-
-def explain_motion(robot: RobotModel, motion: RobotMotion, config: ForcesConfig) -> MotionForces:
-    """Explain the forces of a motion as it is and low-passed, for all that measures them.
-
-    Raises:
-        JointsDoNotMatch: The motion moves other joints than the robot has.
-    """
-    raw, smooth = (_explained(robot, motion, low_pass_hz, config) for low_pass_hz in (None, DYNAMICS_LOW_PASS_HZ))
-    return MotionForces(raw=raw, smooth=smooth)
-
-
-def _explained(
-    robot: RobotModel, motion: RobotMotion, low_pass_hz: float | None, config: ForcesConfig
-) -> TrajectoryForces:
-    trajectory = robot_trajectory(robot, motion, low_pass_hz=low_pass_hz)
-    points = contact_points(robot, trajectory.qpos, motion.foot_contact, config.contacts)
-    forces = explain_forces(robot, trajectory, points, config.friction)
-    return TrajectoryForces(trajectory=trajectory, points=points, forces=forces)
 
 
 def measure_forces(
@@ -95,21 +36,20 @@ def measure_forces(
     """
     explained = explained or explain_motion(robot, motion, config)
     return (
-        *_measure_residual("_lp6", explained.smooth.forces, config),
-        *_measure_torque("_lp6", explained.smooth.forces, robot),
-        *_measure_residual("", explained.raw.forces, config),
-        *_measure_torque("", explained.raw.forces, robot),
-        _measure_labels(robot, motion, explained.smooth, config),
+        *_measure_residual("_lp6", explained.smooth, motion.fps, config),
+        *_measure_torque("_lp6", explained.smooth, robot),
+        *_measure_residual("", explained.raw, motion.fps, config),
+        *_measure_torque("", explained.raw, robot),
+        _measure_labels(motion, explained, config),
     )
 
 
-def _measure_residual(suffix: str, forces: ExplainedForces, config: ForcesConfig) -> tuple[Measurement, ...]:
+def _measure_residual(suffix: str, forces: ForceSeries, fps: float, config: ForcesConfig) -> tuple[Measurement, ...]:
     """Measure what no contact can give, and the friction that is asked for."""
     said = " of the low-passed motion" if suffix else ""
-    force = _judged(np.linalg.norm(forces.residual_force_w, axis=1) / forces.weight)
-    moment = _judged(np.linalg.norm(forces.residual_moment_w, axis=1))
-    infeasible = ~_feasible(forces, config) & np.isfinite(force)
+    force = _judged(forces.residual_force)
     known = np.isfinite(force)
+    infeasible = ~forces.feasible(config) & known
     unexplained = f"Force{said} that no contact can give, as a share of the weight"
     return (
         Measurement(
@@ -123,7 +63,7 @@ def _measure_residual(suffix: str, forces: ExplainedForces, config: ForcesConfig
         exceeded_in(
             5,
             f"moment_residual_p95{suffix}",
-            moment,
+            _judged(forces.residual_moment),
             "N m",
             f"Moment{said} about the centre of mass that no contact can give, exceeded in 5 % of the frames",
         ),
@@ -138,7 +78,7 @@ def _measure_residual(suffix: str, forces: ExplainedForces, config: ForcesConfig
         ),
         largest(
             f"infeasible_run{suffix}",
-            _run_durations(infeasible, forces.fps),
+            _run_durations(infeasible, fps),
             "s",
             f"Longest time{said} in which the floor cannot give the forces",
         ),
@@ -153,13 +93,11 @@ def _measure_residual(suffix: str, forces: ExplainedForces, config: ForcesConfig
     )
 
 
-def _measure_torque(suffix: str, forces: ExplainedForces, robot: RobotModel) -> tuple[Measurement, ...]:
+def _measure_torque(suffix: str, forces: ForceSeries, robot: RobotModel) -> tuple[Measurement, ...]:
     """Measure the motors' torques against both tiers of their limits."""
     said = " in the low-passed motion" if suffix else ""
-    torque = _judged(np.abs(forces.joint_torque))
-    ratios = torque / robot.effort_limit
-    ratio, soft = ratios.max(axis=1), (torque / robot.effort_limit_soft).max(axis=1)
-    joint = robot.joint_names[int(np.nan_to_num(ratios).max(axis=0).argmax())]
+    ratio = _judged(forces.torque_ratio)
+    joint = robot.joint_names[int(forces.torque_joint[np.nan_to_num(ratio).argmax()])]
     over = ratio > 1
     hard = f"Largest torque{said} as a share of the motor's hard limit"
     return (
@@ -173,19 +111,21 @@ def _measure_torque(suffix: str, forces: ExplainedForces, robot: RobotModel) -> 
             series=over.astype(float),
             spans=spans_where(over),
         ),
-        largest(f"torque_ratio_soft{suffix}", soft, "1", f"Largest torque{said} as a share of the motor's soft limit"),
+        largest(
+            f"torque_ratio_soft{suffix}",
+            _judged(forces.torque_ratio_soft),
+            "1",
+            f"Largest torque{said} as a share of the motor's soft limit",
+        ),
     )
 
 
-def _measure_labels(
-    robot: RobotModel, motion: RobotMotion, smooth: TrajectoryForces, config: ForcesConfig
-) -> Measurement:
+def _measure_labels(motion: RobotMotion, explained: MotionForces, config: ForcesConfig) -> Measurement:
     """Measure how often feet that are labelled and feet that are low tell different stories about forces."""
-    by_labels, _ = _explained_by("labels", robot, motion, smooth, config)
-    by_geometry, lift = _explained_by("geometry", robot, motion, smooth, config)
+    differ = explained.by_labels.feasible(config) != explained.by_geometry.feasible(config)
     labelled = motion.foot_contact > config.contacts.label_prob  # half way between says neither
-    idle = (labelled & (lift < config.idle_force * smooth.forces.weight)).any(axis=1)
-    gap = np.isfinite(_judged(np.zeros(len(motion)))) & ((by_labels != by_geometry) | idle)
+    idle = (labelled & (explained.by_geometry.lift < config.idle_force)).any(axis=1)
+    gap = np.isfinite(_judged(np.zeros(len(motion)))) & (differ | idle)
     return Measurement(
         name="label_force_gap_lp6",
         value=gap.mean(),
@@ -195,32 +135,6 @@ def _measure_labels(
         series=gap.astype(float),
         spans=spans_where(gap),
     )
-
-
-def _explained_by(
-    feet: FootRule, robot: RobotModel, motion: RobotMotion, smooth: TrajectoryForces, config: ForcesConfig
-) -> tuple[Bool[np.ndarray, " frames"], Float[np.ndarray, "frames 2"]]:
-    """Which frames are feasible if contacts follow another rule, and what each foot then lifts [N].
-
-    Frames with the same contacts are not solved again.
-    """
-    rules = replace(config.contacts, feet=feet)
-    points = contact_points(robot, smooth.trajectory.qpos, motion.foot_contact, rules)
-    feasible, lift = _feasible(smooth.forces, config), smooth.forces.foot_force_w[..., 2].copy()
-    # Either rule leaves points out and adds none, so that equal numbers are equal points.
-    other = np.diff(points.starts) != np.diff(smooth.points.starts)
-    if other.any():
-        part = smooth.trajectory
-        part = RobotTrajectory(fps=part.fps, qpos=part.qpos[other], qvel=part.qvel[other], qacc=part.qacc[other])
-        forces = explain_forces(robot, part, points.of_frames(other), config.friction)
-        feasible[other], lift[other] = _feasible(forces, config), forces.foot_force_w[..., 2]
-    return feasible, lift
-
-
-def _feasible(forces: ExplainedForces, config: ForcesConfig) -> Bool[np.ndarray, " frames"]:
-    force = np.linalg.norm(forces.residual_force_w, axis=1)
-    moment = np.linalg.norm(forces.residual_moment_w, axis=1)
-    return np.array((force < config.feasible_force * forces.weight) & (moment < config.feasible_moment))
 
 
 def _judged(series: Float[np.ndarray, " frames *dims"]) -> Float[np.ndarray, " frames *dims"]:

@@ -8,12 +8,15 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from pipeline.measurement import Measurement
-from pipeline.validation.balance import NOWHERE, BalanceConfig, measure_balance, outside_support
-from pipeline.validation.forces import explain_motion
+from pipeline.validation.balance import NOWHERE, BalanceConfig, measure_balance
+from pipeline.validation.force_series import explain_motion
+from pipeline.validation.support import outside_support
 from robots.arrays import InvalidArray
-from robots.contact_points import ContactPoints
+from robots.contact_forces import explain_forces
+from robots.contact_points import ContactPoints, contact_points
 from robots.g1 import load_g1
 from robots.motion import RobotMotion
+from robots.trajectory import robot_trajectory
 
 ROBOT = load_g1("29dof")
 CONFIG = BalanceConfig()
@@ -106,7 +109,9 @@ def test_the_zero_moment_point_moves_against_the_acceleration():
     """By h a / g: a body pushed forwards at 2 m/s^2 falls backwards unless its feet reach behind it."""
     t = np.arange(60) / 30
     motion = standing(path=t[:, None] ** 2 * [1, 0, 0])
-    forces = explain_motion(ROBOT, motion, CONFIG.forces).raw.forces
+    trajectory = robot_trajectory(ROBOT, motion)
+    points = contact_points(ROBOT, trajectory.qpos, motion.foot_contact, CONFIG.forces.contacts)
+    forces = explain_forces(ROBOT, trajectory, points, CONFIG.forces.friction)
     shift = forces.zero_moment_point_w(0.0)[:, 0] - forces.com_w[:, 0]
     assert shift == pytest.approx(-forces.com_w[:, 2] * 2.0 / 9.81, rel=1e-6)
     assert measured(motion)["zmp_outside_p95"].value > 0.0
