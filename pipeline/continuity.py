@@ -7,7 +7,7 @@ stands at the frame where it begins.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.spatial.transform import Rotation
 
 from retarget.spans import true_runs
@@ -77,14 +77,26 @@ def swapped_frames(
 
     Swapping sides twice changes nothing, so the step from frame i to i + 1 is shorter with sides changed in one of
     them exactly where the labels change hands; which of the runs between are the wrong ones is decided by their length.
+    A jump that another does not undo is left alone: it may be anything.
 
     Args:
         x: Pose over time.
         swapped: The same poses with left and right exchanged.
-        min_jump: A change of sides must shorten the step by more than this [unit of x]; a pose that looks the same
-            swapped tells nothing.
+        min_jump: A change of sides must shorten the step by more than this [unit of x], and to less than half; a pose
+            that looks the same swapped tells nothing.
     """
     kept = np.linalg.norm(x[1:] - x[:-1], axis=1)
     changed = np.linalg.norm(swapped[1:] - x[:-1], axis=1)
-    odd = np.concatenate([[0], np.cumsum(kept - changed > min_jump)]) % 2 == 1
-    return odd if odd.mean() <= 0.5 else ~odd
+    turns = np.flatnonzero((kept - changed > min_jump) & (changed < kept / 2)) + 1
+    if len(turns) % 2 == 0:
+        odd = _between(turns, len(x))
+        return odd if odd.mean() <= 0.5 else _between(turns[1:-1], len(x))
+    return min((_between(turns[1:], len(x)), _between(turns[:-1], len(x))), key=np.sum)
+
+
+def _between(turns: Int[np.ndarray, " turns"], frames: int) -> Bool[np.ndarray, " frames"]:
+    """Frames from each first of two turns up to the second."""
+    inside = np.zeros(frames, dtype=bool)
+    for start, stop in turns.reshape(-1, 2).tolist():
+        inside[start:stop] = True
+    return inside

@@ -18,9 +18,10 @@ GRAVITY = 9.81
 
 _FOOTING_S = 0.15
 """Time before and after a flight in which its body pushes off and lands [s]."""
-_LEAVES, _LEAVES_SLACK = 1.3, 0.2
-"""A body on the floor is faster than its flight by less than this factor and this [m/s]: heels hang behind, and the
-first centimetres of a flight belong to neither."""
+_LEAVES, _LEAVES_SLACK = 1.3, 0.1
+"""A body on the floor is faster than its flight by less than this factor and this [m/s]: it is no point ..."""
+_UNSEEN_FRAMES = 2
+"""... and by less than what it loses in this many frames, which may pass between the last touch and the flight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +115,10 @@ def joins_its_ends(flight: Flight, com_height: Float[np.ndarray, " frames"], fps
     around = max(round(_FOOTING_S * fps), 2)
     before = np.diff(com_height[max(start - around, 0) : start + 1]) * fps
     after = -np.diff(com_height[stop - 1 : stop + around]) * fps
+    slack = _LEAVES_SLACK + _UNSEEN_FRAMES * abs(flight.vertical_acc) / fps
     return bool(
-        np.max(before, initial=0.0) <= _LEAVES * flight.takeoff_speed + _LEAVES_SLACK
-        and np.max(after, initial=0.0) <= _LEAVES * flight.landing_speed + _LEAVES_SLACK
+        np.max(before, initial=0.0) <= _LEAVES * flight.takeoff_speed + slack
+        and np.max(after, initial=0.0) <= _LEAVES * flight.landing_speed + slack
     )
 
 

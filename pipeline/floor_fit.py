@@ -7,10 +7,22 @@ absolute misses), so that a wrong span of a clip does not speak for the whole of
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 _ROUNDS = 15
 """Reweightings; the weights settle in about ten."""
+_LEFT_OUT = tuple((start, start + 0.4) for start in (0.0, 0.15, 0.3, 0.45, 0.6))
+"""Shares of a clip left out by turns: any quarter of it lies within one of them."""
+
+
+def without_a_part(count: int) -> list[Bool[np.ndarray, " points"]]:
+    """Return which points to keep, in time order, so that any wrong quarter of a clip is left out at least once.
+
+    What is wrong with the whole of a clip stays wrong in each of these selections, so the least of their figures
+    belongs to the whole.
+    """
+    place = np.arange(count) / max(count, 1)
+    return [(place < start) | (place >= stop) for start, stop in _LEFT_OUT]
 
 
 def floor_slope(pos_w: Float[np.ndarray, "points 3"], *, noise: float, usual_slope: float) -> Float[np.ndarray, " 2"]:

@@ -81,16 +81,30 @@ class Flights:
 
 
 def measure_flight(
-    robot: RobotModel, qpos: Float[np.ndarray, "frames nq"], flights: Flights
+    robot: RobotModel,
+    qpos: Float[np.ndarray, "frames nq"],
+    flights: Flights,
+    lowest_height: Float[np.ndarray, " frames"],
+    *,
+    doubtful_height: float,
 ) -> tuple[Measurement, ...]:
     """Measure whether flights fall with g, keep their momentum, and at what speed they are played.
 
     In the air gravity alone acts: the centre of mass falls with 9.81 m/s^2 and the angular momentum about it is
-    constant. Each figure is told beyond what the length of the flight leaves open (twice its standard error).
+    constant. The acceleration is told beyond what the length of the flight leaves open (twice its standard error).
+
+    Args:
+        robot: Whose motion.
+        qpos: In the robot's order of joints.
+        flights: Of this motion.
+        lowest_height: Of the robot's lowest point [m].
+        doubtful_height: A robot that never gets higher than this [m] may have been on its toes.
     """
     error, misfit, turning = (np.zeros(len(qpos)) for _ in range(3))
     for fit in flights.fits:
         span = slice(*fit.span)
+        if lowest_height[span].max() < doubtful_height:
+            continue
         error[span] = max(fit.acc_error - 2 * fit.vertical_acc_error, 0.0)
         misfit[span] = fit.rms
         turning[span] = _momentum_rate(robot, qpos[span], flights.fps)

@@ -67,6 +67,23 @@ def _measure_residual(suffix: str, forces: ForceSeries, fps: float, config: Forc
             "N m",
             f"Moment{said} about the centre of mass that no contact can give, exceeded in 5 % of the frames",
         ),
+        *_measure_feasibility(suffix, said, infeasible, known, fps),
+        exceeded_in(
+            5,
+            f"friction_demand_p95{suffix}",
+            _judged(forces.friction_demand),
+            "1",
+            f"Coefficient of friction that the motion{' low-passed' if suffix else ''} needs as a whole, "
+            "exceeded in 5 % of the frames in which the floor pushes",
+        ),
+    )
+
+
+def _measure_feasibility(
+    suffix: str, said: str, infeasible: Bool[np.ndarray, " frames"], known: Bool[np.ndarray, " frames"], fps: float
+) -> tuple[Measurement, ...]:
+    """Measure how often and for how long the floor cannot give what is needed."""
+    return (
         Measurement(
             name=f"feasible_share{suffix}",
             # Where no frame can be judged, nothing was shown to be feasible.
@@ -81,14 +98,6 @@ def _measure_residual(suffix: str, forces: ForceSeries, fps: float, config: Forc
             _run_durations(infeasible, fps),
             "s",
             f"Longest time{said} in which the floor cannot give the forces",
-        ),
-        exceeded_in(
-            5,
-            f"friction_demand_p95{suffix}",
-            _judged(forces.friction_demand),
-            "1",
-            f"Coefficient of friction that the motion{' low-passed' if suffix else ''} needs as a whole, "
-            "exceeded in 5 % of the frames in which the floor pushes",
         ),
     )
 

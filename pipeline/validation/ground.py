@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pipeline.floor_fit import floor_slope, height_rate
+from pipeline.floor_fit import floor_slope, height_rate, without_a_part
 from pipeline.measurement import Measurement, exceeded_in, largest, spans_where
 from pipeline.validation.body_geometry import BodyGeometry
 from pipeline.validation.feet import Stance
@@ -28,7 +28,7 @@ def measure_ground(
     # Without any contact the best guess of where the floor was meant to be is the usual lowest point.
     offset = float(np.median(heights if len(heights) else geometry.lowest_height))
     penetration = np.maximum(-geometry.lowest_height, 0.0)
-    drift = height_rate(heights, np.flatnonzero(known) / stance.fps, noise=HEIGHT_NOISE, usual_rate=USUAL_RATE)
+    drift = _drift(heights, np.flatnonzero(known) / stance.fps)
     return (
         largest("penetration_max", penetration, "m", "Deepest that any part of the robot goes under the floor"),
         exceeded_in(
@@ -122,9 +122,18 @@ def measure_soles(geometry: BodyGeometry, stance: Stance) -> tuple[Measurement, 
     )
 
 
+def _drift(height: Float[np.ndarray, " points"], time: Float[np.ndarray, " points"]) -> float:
+    """Rate of the heights that no part of the motion is alone to blame for [m/s]."""
+    rates = (
+        height_rate(height[kept], time[kept], noise=HEIGHT_NOISE, usual_rate=USUAL_RATE)
+        for kept in without_a_part(len(height))
+    )
+    return min(rates, key=abs)
+
+
 def _tilt(geometry: BodyGeometry, stance: Stance, sole_points_b: Float[np.ndarray, "points 3"]) -> float:
     """Tilt of the plane through the lowest points of the soles in contact [rad]."""
-    lowest = []
+    lowest, when = [], []
     for side in range(2):
         held = stance.contact[:, side]
         rot_w, pos_w = geometry.foot_rot_w[held, side], geometry.foot_pos_w[held, side]
@@ -132,5 +141,9 @@ def _tilt(geometry: BodyGeometry, stance: Stance, sole_points_b: Float[np.ndarra
         touching = pos_w + np.einsum("fij,fj->fi", rot_w, corner)
         touching[:, 2] = geometry.foot_height[held, side]  # of the collision geometry, which is rounded at the edges
         lowest.append(touching)
-    slope = floor_slope(np.concatenate(lowest), noise=HEIGHT_NOISE, usual_slope=USUAL_SLOPE)
-    return float(np.arctan(np.hypot(*slope)))
+        when.append(np.flatnonzero(held))
+    points = np.concatenate(lowest)[np.argsort(np.concatenate(when), kind="stable")]
+    slopes = (
+        floor_slope(points[kept], noise=HEIGHT_NOISE, usual_slope=USUAL_SLOPE) for kept in without_a_part(len(points))
+    )
+    return float(np.arctan(min(np.linalg.norm(slope) for slope in slopes)))

@@ -49,6 +49,8 @@ class ValidationConfig:
     """The robot is in the air while its lowest point is higher than this [m] and no label says otherwise ..."""
     flight_height: float = 0.03
     """... if it gets higher than this meanwhile [m]."""
+    doubtful_height: float = 0.05
+    """A robot that flies no higher than this [m] may have been on its toes: its fall is not held against it."""
     min_flight: float = 0.1
     """Shorter times in the air are no flight [s]: 3 frames at 30 fps."""
     com_noise: float = 0.001
@@ -160,7 +162,7 @@ def _measure_on_floor(
             shortest_contact=config.shortest_contact,
         ),
         *measure_posture(geometry, stance, robot.sole_points_b, qpos[:, 3:7]),
-        *measure_flight(robot, qpos, flights),
+        *measure_flight(robot, qpos, flights, geometry.lowest_height, doubtful_height=config.doubtful_height),
     )
 
 
