@@ -6,29 +6,34 @@ acceleration look the same in both directions of time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
 
 from retarget.lead.check import LeadFigures, collision_depth, lead_figures
 from retarget.lead.config import LeadConfig
 from retarget.lead.curves import rest_to_rest
 from retarget.lead.exceptions import NoLead
 from retarget.lead.plan import Attempt, LeadPlan, plan_lead, step_length
-from retarget.lead.seam import Seam, read_seam
+from retarget.lead.seam import FRAMES, Seam, read_seam
 from retarget.lead.standing_robot import StandingRobot, to_mujoco, to_pin
 from robots.kinematics import qpos_in_order
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
-_DROPS_M = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.26, 0.32)
+_DROPS_M = (0.03, 0.06, 0.1, 0.15, 0.22, 0.3)
 _LET_HANG = 0.35
 """Share of a swing at either end in which the ankle goes over from standing to hanging and back."""
 _ROUNDING = 1e-9
-_ROLLS_RAD = (0.0, 0.1, 0.2, 0.3)
+_SAME_POSE_RAD, _SAME_HEIGHT_M, _STILL = 0.01, 1e-3, 0.02
+"""A motion that begins so near the standing pose, and so still, is led by nobody [rad, m, m/s and rad/s]."""
+_ROLLS_RAD = (0.0, 0.1, -0.1)
+_EDGES_RAD = (0.0, 0.2, 0.4)
 _RUN_UPS_S = (0.3, 0.15)
 
 
@@ -43,7 +48,14 @@ class LedMotion:
     n_lead_out: int
     """Frames after it."""
     notes: tuple[str, ...]
-    """What a reader of the motion should know, in sentences."""
+    """Why there is no lead where one was wanted, in sentences."""
+
+    def frames_at(self, fps: float) -> tuple[int, int]:
+        """Return how many frames lead in and out once the whole is resampled to another rate."""
+        ratio = fps / self.motion.fps
+        last = len(self.motion) - 1
+        after = int(np.floor(last * ratio + _ROUNDING)) - int(np.floor((last - self.n_lead_out) * ratio + _ROUNDING))
+        return int(np.ceil(self.n_lead_in * ratio - _ROUNDING)), after
 
 
 class _Lead(NamedTuple):
@@ -110,6 +122,8 @@ def _lead(
     if not wanted:
         return nothing, ()
     try:
+        if _at_rest(standing, qpos, motion.fps):
+            return nothing, ()
         seam = read_seam(standing, to_pin(qpos), motion.foot_contact, motion.fps, config)
         q, contact = _best(standing, seam, config)
     except NoLead as error:
@@ -120,7 +134,17 @@ def _lead(
     for t in range(len(rows) - 1, -1, -1):
         following = rows[t + 1, 3:7] if t + 1 < len(rows) else qpos[0, 3:7]
         rows[t, 3:7] *= 1.0 if rows[t, 3:7] @ following >= 0 else -1.0
-    return _Lead(rows, contact), (f"the {name} has {len(rows)} frames",)
+    return _Lead(rows, contact), ()
+
+
+def _at_rest(standing: StandingRobot, qpos: Float[np.ndarray, "frames nq"], fps: float) -> bool:
+    """Tell whether a motion begins in the standing pose, and still."""
+    first = qpos[:FRAMES]
+    upright = Rotation.from_quat(first[0, 3:7], scalar_first=True).apply([0.0, 0.0, 1.0])[2]
+    off = np.abs(first[0, 7:] - standing.robot.default_joint_pos).max()
+    moved = np.abs(np.diff(first, axis=0)).max() * fps if len(first) > 1 else 0.0
+    sunk = abs(first[0, 2] - standing.robot.default_root_height)
+    return bool(max(off, np.arccos(min(upright, 1.0))) < _SAME_POSE_RAD and sunk < _SAME_HEIGHT_M and moved < _STILL)
 
 
 def _best(
@@ -131,30 +155,35 @@ def _best(
     Raises:
         NoLead: None is; the reason is that of the way that came farthest.
     """
-    supports = [side for side in (0, 1) if seam.feet[side].down]
-    supports.sort(key=lambda side: step_length(standing, seam, side))
     reasons: list[tuple[int, str]] = []
-    for run_up_s in _RUN_UPS_S:
-        for support in supports:
-            for drop_m, roll_rad in product(_DROPS_M, _ROLLS_RAD):
-                try:
-                    plan = plan_lead(standing, seam, Attempt(support, drop_m, roll_rad, run_up_s), config)
-                    q = _solved(standing, plan)
-                    _check(standing, seam, plan, q, config)
-                except _Failed as failure:
-                    reasons.append((failure.progress, failure.reason))
-                    continue
-                except NoLead as failure:
-                    reasons.append((0, failure.problem))
-                    continue
-                return q, plan.contact
+    for attempt in _attempts(standing, seam):
+        try:
+            plan = plan_lead(standing, seam, attempt, config)
+            q = _solved(standing, plan)
+            _check(standing, seam, plan, q, config)
+        except _Failed as failure:
+            reasons.append((failure.progress, failure.reason))
+        except NoLead as failure:
+            reasons.append((-1000, failure.problem))
+        else:
+            return q, plan.contact
     raise NoLead(max(reasons, key=lambda reason: reason[0])[1])
+
+
+def _attempts(standing: StandingRobot, seam: Seam) -> Iterator[Attempt]:
+    """Ways into the clip, from the simplest on."""
+    supports = [side for side in (0, 1) if seam.feet[side].down]
+    supports.sort(key=lambda side: round(step_length(standing, seam, side), 4))  # where equal, the left one
+    edges = _EDGES_RAD if len(supports) > 1 else _EDGES_RAD[:1]
+    for run_up_s, edge_rad, support, drop_m, roll_rad in product(_RUN_UPS_S, edges, supports, _DROPS_M, _ROLLS_RAD):
+        yield Attempt(support, drop_m, roll_rad, edge_rad, run_up_s)
 
 
 class _Failed(Exception):
     """A way into the clip is not right."""
 
     def __init__(self, progress: int, reason: str) -> None:
+        """Take how far it came, in frames before the clip (then more), and what stopped it."""
         self.progress, self.reason = progress, reason
         super().__init__(reason)
 
@@ -170,14 +199,24 @@ def _solved(standing: StandingRobot, plan: LeadPlan) -> Float[np.ndarray, "frame
     for t in range(len(q)):
         raised = plan.raised.side if plan.raised is not None and t >= plan.raised.start else None
         near = q[t] = _found(standing, plan, t, plan.pose(standing, t, near), raised)
+        if plan.contact[t].all():
+            _check_limits(standing, q[t : t + 1], t - len(q))
     if plan.raised is None:
         _relax_ankles(standing, plan, q)
-    lower, upper = standing.robot.joint_lower, standing.robot.joint_upper
-    beyond = np.maximum(lower - q[:, 7:], q[:, 7:] - upper)
-    if (beyond > _ROUNDING).any():
-        t, joint = np.argwhere(beyond > _ROUNDING)[0]
-        raise _Failed(int(t), f"the way there takes '{standing.robot.joint_names[joint]}' past its limit")
+    _check_limits(standing, q, -len(q))
     return q
+
+
+def _check_limits(standing: StandingRobot, q: Float[np.ndarray, "frames nq"], first: int) -> None:
+    """Make sure that joints are inside their ranges.
+
+    Raises:
+        _Failed: One is not.
+    """
+    beyond = np.maximum(standing.robot.joint_lower - q[:, 7:], q[:, 7:] - standing.robot.joint_upper) > _ROUNDING
+    if beyond.any():
+        t, joint = np.argwhere(beyond)[0]
+        raise _Failed(first + int(t), f"the way there takes '{standing.robot.joint_names[joint]}' past its limit")
 
 
 def _found(
@@ -185,7 +224,7 @@ def _found(
 ) -> Float[np.ndarray, " nq"]:
     found = standing.solve(near, plan.com_xy[t], plan.feet(t), raised)
     if found is None:
-        raise _Failed(t, "its stance is out of reach of a step from the standing pose")
+        raise _Failed(t - len(plan.com_xy), "its stance is out of reach of a step from the standing pose")
     return found
 
 
@@ -227,13 +266,13 @@ def _check(
     own = speed[n:].max(axis=0)
     over = speed[: n + 1].max(axis=0) / np.maximum(standing.robot.velocity_limit_soft, 1.05 * own)
     if over.max() > 1.0:
-        raise _Failed(n, f"'{standing.robot.joint_names[int(over.argmax())]}' would be too fast on the way there")
+        raise _Failed(0, f"'{standing.robot.joint_names[int(over.argmax())]}' would be too fast on the way there")
     _check_balance(figures, seam, plan, n, config)
     if figures.sole_low_m[:n].min() < min(-0.001, figures.sole_low_m[n] - 0.001):
-        raise _Failed(n + 2, "a foot would go through the floor on the way there")
+        raise _Failed(2, "a foot would go through the floor on the way there")
     depth = collision_depth(standing, whole[: n + 1])
     if depth[:n].max() > max(config.max_collision_m, depth[n]):
-        raise _Failed(n + 3, f"the robot would run {1e3 * depth[:n].max():.0f} mm into itself on the way there")
+        raise _Failed(3, f"the robot would run {1e3 * depth[:n].max():.0f} mm into itself on the way there")
 
 
 def _check_balance(figures: LeadFigures, seam: Seam, plan: LeadPlan, n: int, config: LeadConfig) -> None:
@@ -245,4 +284,4 @@ def _check_balance(figures: LeadFigures, seam: Seam, plan: LeadPlan, n: int, con
     quasi_static = max(n - round(config.meet_s * seam.fps), 0)
     margin = figures.com_margin_m[:quasi_static]
     if len(margin) and margin.min() < config.com_margin_m:
-        raise _Failed(n + 1, "the clip moves too fast or leans too far there to be met from standing")
+        raise _Failed(1, "the clip moves too fast or leans too far there to be met from standing")

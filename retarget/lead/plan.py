@@ -16,7 +16,7 @@ from retarget.lead.check import GRAVITY
 from retarget.lead.config import LeadConfig
 from retarget.lead.curves import Ends, Move, bump, meeting, running_up, through
 from retarget.lead.exceptions import NoLead
-from retarget.lead.seam import Seam, SeamFoot
+from retarget.lead.seam import Seam, SeamFoot, lowest_corner
 from retarget.lead.standing_robot import FootPoses, StandingRobot
 
 _PEAK_ACCELERATION = 10.0 / np.sqrt(3.0)
@@ -47,6 +47,9 @@ class Attempt(NamedTuple):
     """How far the base goes down for the step [m]."""
     roll_rad: float
     """How far the base leans over the foot that bears weight during the step [rad]."""
+    edge_rad: float
+    """How far the other foot is rolled onto its inner edge where it lands [rad]: in a wide step the leg leans farther
+    than an ankle rolls. It comes flat as the weight comes over it."""
     run_up_s: float
     """Time in which the clip's own speed is taken up [s]."""
 
@@ -159,8 +162,10 @@ def plan_lead(standing: StandingRobot, seam: Seam, attempt: Attempt, config: Lea
     time = np.arange(frames) / seam.fps
     base = Rotation.from_euler("z", yaw) * Rotation.from_rotvec(_lean(time, goals, phases, attempt))
     feet = [_still_foot(time, seam.feet[side], stance[side], phases, attempt.foot_run_up_s) for side in (0, 1)]
-    if goals.steps:
-        feet[other] = _swinging_foot(time, seam.feet[other], stance[other], phases, attempt, config.lift_m)
+    if goals.raises:
+        feet[other] = _raised_foot(time, seam, other, stance[other], phases, attempt, config.lift_m)
+    elif goals.steps:
+        feet[other] = _landing_foot(time, standing, seam, other, stance[other], phases, attempt, config.lift_m)
     contact = np.ones((frames, 2), dtype=bool)
     if goals.steps:
         landed = (time >= phases.step - 1e-9) & (not goals.raises)
@@ -326,27 +331,49 @@ def _still_foot(
     return rot, pivots - rot @ foot.pivot_b
 
 
-def _swinging_foot(
-    time: np.ndarray, foot: SeamFoot, footprint: Footprint, phases: Phases, attempt: Attempt, lift_m: float
+def _landing_foot(
+    time: np.ndarray,
+    standing: StandingRobot,
+    seam: Seam,
+    side: int,
+    footprint: Footprint,
+    phases: Phases,
+    attempt: Attempt,
+    lift_m: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lift a foot, carry it, and put it down as the clip has it; or raise it right into the clip's pose."""
-    run_up_s = attempt.foot_run_up_s if foot.down else attempt.run_up_s
-    start, stop = phases.shift, phases.step if foot.down else phases.end
-    edge = _EDGE * (stop - start)
-    carried = (start + edge, stop - edge) if foot.down else (start + edge, stop)
+    """Lift a foot, carry it and put it down as the clip has it, or on its inner edge."""
+    foot = seam.feet[side]
+    run_up_s = attempt.foot_run_up_s
+    start, stop, end = phases.shift, phases.step, phases.end
+    carried = (start + _EDGE * (stop - start), stop - _EDGE * (stop - start))
+    tilted = Rotation.from_rotvec(foot.tilt.pos - foot.tilt.run_up(run_up_s))
+    inwards = np.array([attempt.edge_rad if side == 0 else -attempt.edge_rad, 0.0, 0.0])
+    landed = Rotation.from_rotvec(inwards) * tilted
+    base = _about_z(foot.yaw)
+    pivot_b = lowest_corner(standing.robot.sole_points_b, landed.as_matrix()) if attempt.edge_rad else foot.pivot_b
+    pivot = foot.place(pivot_b)
     turn = np.array([0.0, 0.0, _wrapped(footprint.yaw - foot.yaw)])
-    pivot = footprint.pos + _about_z(footprint.yaw) @ foot.pivot_b
-    roll_from = max(stop, phases.end - _ROLL_S)
-    tilted, there = (ends.pos - ends.run_up(run_up_s) for ends in (foot.tilt, foot.pivot))
-    down = np.array([*there[:2], 0.0]) if foot.down else there
-    tilts = through(time, turn, [Move(*carried, tilted)]) + running_up(time, phases.end, run_up_s, foot.tilt)
-    ways = [Move(*carried, down), Move(roll_from, phases.end, there)]
-    pivots = through(time, pivot, ways) + running_up(time, phases.end, run_up_s, foot.pivot)
-    high = not foot.down and foot.pivot.pos[2] - footprint.pos[2] > lift_m
-    over_s = (0.7 if high else 1.0) * (stop - start)
-    pivots[:, 2] += lift_m * bump((time - start) / over_s)
-    rot = _about_z(foot.yaw) @ Rotation.from_rotvec(tilts).as_matrix()
-    return rot, pivots - rot @ foot.pivot_b
+    ways = [Move(*carried, landed.as_rotvec()), Move(stop + 0.3 * (end - stop), end, tilted.as_rotvec())]
+    tilts = through(time, turn, ways) + running_up(time, end, run_up_s, foot.tilt)
+    there = pivot.pos - pivot.run_up(run_up_s)
+    ways = [Move(*carried, np.array([*there[:2], 0.0])), Move(max(stop, end - _ROLL_S), end, there)]
+    pivots = through(time, footprint.pos + _about_z(footprint.yaw) @ pivot_b, ways)
+    pivots += running_up(time, end, run_up_s, pivot)
+    pivots[:, 2] += lift_m * bump((time - start) / (stop - start))
+    rot = base @ Rotation.from_rotvec(tilts).as_matrix()
+    return rot, pivots - rot @ pivot_b
+
+
+def _raised_foot(
+    time: np.ndarray, seam: Seam, side: int, footprint: Footprint, phases: Phases, attempt: Attempt, lift_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lift a foot and raise it to where the clip has it; its leg turns it, so its orientation does not count."""
+    foot, start, end = seam.feet[side], phases.shift, phases.end
+    up = start + _EDGE * (end - start)
+    pos = meeting(time, footprint.pos, [], up, end, foot.pivot, attempt.run_up_s)
+    high = foot.pivot.pos[2] - footprint.pos[2] > lift_m
+    pos[:, 2] += lift_m * bump((time - start) / ((0.7 if high else 1.0) * (end - start)))
+    return np.tile(_about_z(footprint.yaw), (len(time), 1, 1)), pos
 
 
 def _about_z(yaw: float) -> Float[np.ndarray, "3 3"]:

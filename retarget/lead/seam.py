@@ -42,10 +42,22 @@ class SeamFoot(NamedTuple):
     """Heading of its footprint [rad]."""
     pivot_b: Float[np.ndarray, " 3"]
     """What it stands on, or the link's origin, in the link's frame [m]."""
-    pivot: Ends
-    """Where that is [m]."""
     tilt: Ends
     """Rotation vector from the flat foot of that heading, in its axes [rad]."""
+    rot: Float[np.ndarray, "3 3 3"]
+    """Orientation of the link in the first frames."""
+    pos: Float[np.ndarray, "3 3"]
+    """Origin of the link in the first frames [m]."""
+    fps: float
+
+    def place(self, point_b: Float[np.ndarray, " 3"]) -> Ends:
+        """Where a point of the link is [m]."""
+        return ends_of(self.pos + self.rot @ point_b, self.fps)
+
+    @property
+    def pivot(self) -> Ends:
+        """Where the pivot is [m]."""
+        return self.place(self.pivot_b)
 
 
 class Seam(NamedTuple):
@@ -143,7 +155,7 @@ def _foot(
     """
     rot, pos = np.array([pose.rot[side] for pose in poses]), np.array([pose.pos[side] for pose in poses])
     corners = standing.robot.sole_points_b
-    pivot_b = corners[int((corners @ rot[0].T)[:, 2].argmin())].copy()
+    pivot_b = lowest_corner(corners, rot[0])
     yaw = float(np.arctan2(rot[0, 1, 0], rot[0, 0, 0]))
     pivot = ends_of(pos + rot @ pivot_b, fps)
     height, speed = float(pivot.pos[2]), float(np.linalg.norm(pivot.vel))
@@ -156,9 +168,17 @@ def _foot(
     if down and speed > _SLIDING_SPEED:
         raise NoLead(f"the {SIDES[side]} foot slides at {speed:.2f} m/s there while it bears weight")
     if not down:
-        pivot_b, pivot = np.zeros(3), ends_of(pos, fps)
+        pivot_b = np.zeros(3)
     tilt_vectors = _rotation_vectors(Rotation.from_euler("z", yaw), Rotation.from_matrix(rot))
-    return SeamFoot(down, yaw, pivot_b, pivot, ends_of(tilt_vectors, fps))
+    return SeamFoot(down, yaw, pivot_b, ends_of(tilt_vectors, fps), rot, pos, fps)
+
+
+def lowest_corner(corners_b: Float[np.ndarray, "points 3"], rot: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, " 3"]:
+    """Return the point of a turned sole that is nearest to the floor, in its link's frame [m]."""
+    heights = np.round(
+        (corners_b @ rot.T)[:, 2], 5
+    )  # of corners as low as each other the first, come what rounding may
+    return corners_b[int(heights.argmin())].copy()
 
 
 def _rotation_vectors(origin: Rotation, rotation: Rotation) -> Float[np.ndarray, "frames 3"]:
