@@ -145,11 +145,14 @@ def explain_forces(
     The friction pyramid is turned with the robot, so that forces do not depend on where it faces.
 
     Raises:
-        InvalidArray: There are points for another number of frames than the trajectory has.
+        InvalidArray: The trajectory is empty or of another robot, or the points are of another number of frames.
     """
+    model = _free_model(robot)
+    if len(trajectory) == 0 or trajectory.qpos.shape[1] != model.nq:
+        found = f"has {len(trajectory)} frames of {trajectory.qpos.shape[1]} positions"
+        raise InvalidArray("trajectory", problem=f"{found}, '{robot.name}' has {model.nq}")
     if len(points) != len(trajectory):
         raise InvalidArray("points", problem=f"are of {len(points)} frames, the trajectory has {len(trajectory)}")
-    model = _free_model(robot)
     ancestors = _joint_ancestors(model)
     results: dict[str, list[np.ndarray]] = {}
     guess = np.zeros((int(points.identity.max(initial=-1)) + 1, RAYS), dtype=bool)

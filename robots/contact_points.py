@@ -163,15 +163,13 @@ def contact_points(
     counts, points, identities = [np.zeros(1, dtype=np.int64)], [np.empty((0, 3))], [np.empty(0, dtype=np.int64)]
     for start in range(0, len(qpos), CHUNK):
         rows = slice(start, start + CHUNK)
-        body_pos, body_rot, geom_pos, geom_rot = _poses(model, data, qpos[rows])
-        feet = list(soles.bodies)
-        sole_w = soles.places(body_pos[:, feet], body_rot[:, feet])
-        others = [_lowest_points(model, geom, geom_pos[:, geom], geom_rot[:, geom]) for geom in geoms]
-        other_w = np.concatenate([np.empty((len(sole_w), 0, 3)), *others], axis=1)
-        on_sole = soles.touching(sole_w[..., 2] - floor, labelled[rows], rules)
-        touching = np.concatenate([on_sole.reshape(len(sole_w), -1), other_w[..., 2] - floor < rules.body_near], axis=1)
+        places, on_soles = _places(model, data, soles, geoms, qpos[rows])
+        height = places[..., 2] - floor
+        soles_touch = soles.touching(height[:, :on_soles].reshape(len(places), 2, -1), labelled[rows], rules)
+        others_touch = height[:, on_soles:] < rules.body_near
+        touching = np.concatenate([soles_touch.reshape(len(places), -1), others_touch], axis=1)
         counts.append(touching.sum(axis=1))
-        points.append(np.concatenate([sole_w.reshape(len(sole_w), -1, 3), other_w], axis=1)[touching])
+        points.append(places[touching])
         identities.append(np.nonzero(touching)[1])
     identity = np.concatenate(identities)
     return ContactPoints(
@@ -181,6 +179,17 @@ def contact_points(
         identity=identity,
         floor_height=floor,
     )
+
+
+def _places(
+    model: mujoco.MjModel, data: mujoco.MjData, soles: _Soles, geoms: list[int], qpos: Float[np.ndarray, "frames nq"]
+) -> tuple[Float[np.ndarray, "frames candidates 3"], int]:
+    """Where everything that might touch is in each frame [m], the soles first, and how many points are on soles."""
+    body_pos, body_rot, geom_pos, geom_rot = _poses(model, data, qpos)
+    feet = list(soles.bodies)
+    sole_w = soles.places(body_pos[:, feet], body_rot[:, feet]).reshape(len(qpos), -1, 3)
+    others = (_lowest_points(model, geom, geom_pos[:, geom], geom_rot[:, geom]) for geom in geoms)
+    return np.concatenate([sole_w, *others], axis=1), sole_w.shape[1]
 
 
 def stance_height(

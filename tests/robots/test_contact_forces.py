@@ -206,6 +206,11 @@ def test_points_of_another_motion_are_refused():
         explain_forces(ROBOT, standing(), nothing(4), CONFIG)
 
 
+def test_a_trajectory_of_another_robot_is_refused():
+    with pytest.raises(InvalidArray, match="has 3 frames of 30 positions, 'g1_29dof' has 36"):
+        explain_forces(ROBOT, standing(load_g1("23dof")), nothing(3), CONFIG)
+
+
 @pytest.mark.parametrize("broken", [{"friction": -0.1}, {"moment_scale": 0.0}, {"force_price": 0.0}])
 def test_settings_outside_their_range_are_refused(broken):
     with pytest.raises(InvalidArray):
