@@ -28,6 +28,12 @@ _SWAPS = ((LEGS, 0.2), (ARMS, 0.3), (LEGS + ARMS, 0.2))
 """Limbs that are taken for each other, and by how much a step must get shorter with sides changed [m, all joints
 together]. Recorded people stay below 0.10, 0.17 and 0.01: the legs of a runner pass each other."""
 
+_MIRRORS = (np.array([-1.0, 1.0, 1.0]), np.ones(3))
+"""Whether an exchanged limb keeps its pose, mirrored, or its place."""
+
+_FLIP = 1.0
+"""By how much half a turn must shorten the step of the pelvis's axes, which is 2.8 for half a turn."""
+
 _FROZEN, _MOVING, _SHORTEST_FREEZE = 0.003, 0.3, 0.1
 """In a freeze no joint is faster than the first [m/s], before or after it one is faster than the second [m/s], and it
 lasts at least the third [s]. People who stand sway faster."""
@@ -83,6 +89,11 @@ def measure_breaks(
             "Longest time in which the whole person stops dead within a motion: a picture that stood still",
         ),
         share(
+            "flipped_share",
+            flipped_frames(root_rot_w),
+            "Share of frames in which front is taken for back: the pelvis turns half round at once, and back",
+        ),
+        share(
             "swapped_share",
             swapped_sides(local),
             "Share of frames in which left and right limbs have changed places: they jump there and back",
@@ -103,14 +114,38 @@ def swapped_sides(local: Float[np.ndarray, "frames 24 3"]) -> Bool[np.ndarray, "
     swapped = np.zeros(frames, dtype=bool)
     if frames < 2:
         return swapped
-    for limbs, least in _SWAPS:
-        joints = [i for i, name in enumerate(SMPL_JOINT_NAMES) if name.rpartition("_")[2] in limbs]
-        for mirror in (np.array([-1.0, 1.0, 1.0]), np.ones(3)):
-            other = local[:, _OTHER_SIDE] * mirror
-            swapped |= swapped_frames(
-                local[:, joints].reshape(frames, -1), other[:, joints].reshape(frames, -1), min_jump=least
-            )
+    for _ in _SWAPS:  # each round undoes what explains most, so that what is left is not counted twice
+        gain, flags, joints, undone = max(
+            (_exchange(local, limbs, mirror, least) for limbs, least in _SWAPS for mirror in _MIRRORS),
+            key=lambda found: found[0],
+        )
+        if gain == 0:
+            break
+        swapped |= flags
+        local = np.array(local)
+        local[np.ix_(flags, joints)] = undone[np.ix_(flags, joints)]
     return swapped
+
+
+def _exchange(
+    local: Float[np.ndarray, "frames 24 3"], limbs: tuple[str, ...], mirror: np.ndarray, least: float
+) -> tuple[float, np.ndarray, list[int], np.ndarray]:
+    """Return how much shorter the way of some limbs gets if they change sides [m], in which frames, and to what."""
+    joints = [i for i, name in enumerate(SMPL_JOINT_NAMES) if name.rpartition("_")[2] in limbs]
+    other = local[:, _OTHER_SIDE] * mirror
+    kept, changed = (x[:, joints].reshape(len(x), -1) for x in (local, other))
+    flags = swapped_frames(kept, changed, min_jump=least)
+    mended = np.where(flags[:, None], changed, kept)
+    way, shorter = (np.linalg.norm(np.diff(x, axis=0), axis=1).sum() for x in (kept, mended))
+    return max(float(way - shorter), 0.0), flags, joints, other
+
+
+def flipped_frames(root_rot_w: Float[np.ndarray, "frames 3 3"]) -> Bool[np.ndarray, " frames"]:
+    """Frames in which the pelvis looks the other way: it turns half round from one frame to the next, and back."""
+    if len(root_rot_w) < 2:
+        return np.zeros(len(root_rot_w), dtype=bool)
+    across = root_rot_w[:, :, [0, 2]].reshape(len(root_rot_w), -1)  # to the left and forwards; half a turn negates both
+    return swapped_frames(across, -across, min_jump=_FLIP)
 
 
 def in_pelvis(

@@ -40,8 +40,8 @@ class PlausibilityConfig:
     """... and below this height of its sole over the ground [m]."""
     airborne_height: float = 0.03
     """The body is in the air when its lowest point is higher than this over the ground [m]."""
-    min_flight: float = 0.12
-    """Shorter times in the air are no flight [s]: in them a body rises by less than 2 cm."""
+    min_flight: float = 0.09
+    """Shorter times in the air are no flight [s]: in them a body rises by a centimetre."""
     ballistic_tolerance: float = 2.5
     """How far from g the fall of the centre of mass may be in flight [m/s^2]."""
     largest_misfit: float = 0.02

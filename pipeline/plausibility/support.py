@@ -31,8 +31,8 @@ class SupportConfig:
     """It does so at least this long [s]: longer than the top of a jump."""
     stray_height: float = 0.06
     """A short support this far above both its neighbours is a foot that lingers in the air [m] ..."""
-    stray_duration: float = 0.3
-    """... if it is shorter than this [s]."""
+    stray_duration: float = 0.5
+    """... if it is shorter than this [s]: the top of a jump that is played at half its speed."""
 
     def __post_init__(self) -> None:
         """Check ranges.
