@@ -26,7 +26,7 @@ class TrackingConfig:
     assist: AssistConfig = field(default_factory=AssistConfig)
     """The spring at the root."""
     timestep_s: float = 0.005
-    """Of the simulation [s]; half of it moves the smallest cap by less than 0.03."""
+    """Of the simulation [s]; half of it moves the smallest cap of PBHC's released motions by 0.01."""
     friction: float = 0.8
     """Between soles and floor."""
 

@@ -178,3 +178,15 @@ def test_the_robot_with_locked_wrists_is_followed_too():
     qpos = np.tile(robot.default_qpos, (31, 1))
     motion = RobotMotion.from_qpos(qpos, fps=30.0, joint_names=robot.joint_names, foot_contact=np.ones((31, 2)))
     assert measure_tracking(motion, robot, TrackingConfig())["assist_cap"].value < 0.1
+
+
+def test_a_foot_that_the_reference_swings_bears_nothing():
+    """Standing with one foot called free, the other one carries alone, and the help must hold the robot upright."""
+    followed, torque = prepared(standing())
+    contact = followed.contact.copy()
+    contact[:, 0] = False
+    on_one = replace(followed, contact=contact)
+    free = follow(MODEL, on_one, torque, UNCAPPED, CONFIG)
+    stubbing = follow(MODEL, on_one, torque, UNCAPPED, replace(CONFIG, swing_touches=True))
+    assert np.nanmean(stubbing.moment) < 1.0
+    assert np.nanmean(free.moment) > 5.0
