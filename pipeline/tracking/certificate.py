@@ -7,10 +7,12 @@ no check for faults: a plan repairs what it can, in silence but for the amount, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
 
 from pipeline.measurement import Measurement
 from pipeline.tracking.plan import Plan, PlanConfig, make_plan
@@ -24,6 +26,8 @@ from robots.capsules import robot_capsules
 from robots.kinematics import link_poses
 from robots.model import RobotModel
 from robots.motion import RobotMotion
+
+_Motion = TypeVar("_Motion", RobotMotion, RobotMotion | None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +119,9 @@ def certify(
         WrongDuration: The motion is too short or too long.
     """
     config = config or T1Config()
-    ref = reference(robot, motion, config.reference)
+    turn, start = _standpoint(motion)
+    # MuJoCo's friction pyramids stand still in the world; every motion begins at the origin, facing +x.
+    ref = reference(robot, _moved(motion, turn.inv(), -turn.inv().apply(start)), config.reference)
     weight = float(robot.mj_model().body_mass.sum()) * 9.81
     if not ref.contact.any():
         return _without_plan(ref, weight, "No foot ever touches the floor, so that nothing could carry the robot.")
@@ -129,7 +135,32 @@ def certify(
     run = run_plan(robot, plan, config.run, progress=progress)
     certified = len(run) == len(plan)
     slack = run.slack if certified else _help_needed(robot, plan, config, progress)
-    return _result(robot, ref, plan, run, slack, weight, certified)
+    result = _result(robot, ref, plan, run, slack, weight, certified)
+    return replace(
+        result,
+        planned=_moved(result.planned, turn, start),
+        simulated=_moved(result.simulated, turn, start),
+    )
+
+
+def _standpoint(motion: RobotMotion) -> tuple[Rotation, Float[np.ndarray, " 3"]]:
+    """Heading and place of the first frame; whichever of the root's axes is more level tells the heading."""
+    forward, left = Rotation.from_quat(motion.root_quat_wxyz[:1], scalar_first=True).as_matrix()[0].T[:2]
+    level = forward if abs(forward[2]) < abs(left[2]) else np.array([left[1], -left[0], 0.0])
+    turn = Rotation.from_euler("z", float(np.arctan2(level[1], level[0])))
+    return turn, np.array([*motion.root_pos_w[0, :2], 0.0])
+
+
+def _moved(motion: _Motion, turn: Rotation, shift: Float[np.ndarray, " 3"]) -> _Motion:
+    """Turn a motion about the origin, then shift it; nothing stays nothing."""
+    if motion is None:
+        return motion
+    rotation = turn * Rotation.from_quat(motion.root_quat_wxyz, scalar_first=True)
+    return replace(
+        motion,
+        root_pos_w=motion.root_pos_w @ turn.as_matrix().T + shift,
+        root_quat_wxyz=rotation.as_quat(scalar_first=True),
+    )
 
 
 def _help_needed(robot: RobotModel, plan: Plan, config: T1Config, progress: Progress) -> Float[np.ndarray, "steps 6"]:
@@ -278,7 +309,7 @@ def measure_t1(result: T1Result) -> tuple[Measurement, ...]:
             "t1_slack_mean",
             of_weight,
             "1",
-            "Mean force on the root that feet and motors could not give, of the weight.",
+            "Mean force on the root that feet and motors could not give, as a share of the weight.",
         ),
         _mean_measure(
             "t1_root_error", result.root_error, "m", "Mean distance of the simulated root from the plan, until a fall."

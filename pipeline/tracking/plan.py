@@ -8,6 +8,7 @@ the rest of the body follows the reference as closely as these two allow (:mod:`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import mujoco
 import numpy as np
@@ -146,7 +147,7 @@ def _supports(robot: RobotModel, feet: FootPaths, share: float) -> tuple[Support
     edges = [0, len(feet.contact), *(edge for row in feet.footholds for hold in row for edge in hold.span)]
     edges = sorted(set(edges))
     supports = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         standing = [hold for row in feet.footholds for hold in row if hold.span[0] <= start < hold.span[1]]
         points = [(sole @ hold.rot_w.T + hold.pos_w)[:, :2] for hold in standing]
         supports.append(Support((start, stop), convex_polygon(np.concatenate(points)) if points else None))
@@ -201,7 +202,7 @@ def _foot_poses(
     return pos_w, rot_w, com_w
 
 
-def _smoothed(x: Float[np.ndarray, "n *dims"], width: float) -> Float[np.ndarray, "n *dims"]:
+def _smoothed(x: Float[np.ndarray, " n *dims"], width: float) -> Float[np.ndarray, " n *dims"]:
     """Gaussian mean over some samples; unchanged where the width is nothing."""
     return gaussian_filter1d(x, width, axis=0, mode="nearest") if width > 0 else x
 

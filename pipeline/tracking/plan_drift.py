@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.sparse import block_array, coo_array, diags_array
+from scipy.sparse import block_array, coo_array, diags_array, eye_array
 from scipy.sparse.linalg import splu
 
 from retarget.spans import Span
@@ -37,7 +37,7 @@ def body_shift(
     if n < 3:
         return np.zeros((n, 2))
     stiff = (time_s * hz) ** 4
-    bend = diags_array([1.0, -2.0, 1.0], offsets=[0, 1, 2], shape=(n - 2, n))
+    bend = eye_array(n - 2, n) - 2.0 * eye_array(n - 2, n, k=1) + eye_array(n - 2, n, k=2)
     diagonal, pull = np.full(n, price**2), np.zeros((n, 2))
     frames, holds, means = [], [], []
     for foot, spans in enumerate(stances):
@@ -52,7 +52,7 @@ def body_shift(
         return np.zeros((n, 2))
     row, column = np.concatenate(frames), np.concatenate(holds)
     cross = coo_array((-np.ones(len(row)), (row, column)), shape=(n, len(means)))
-    counts = diags_array(np.array([count for count, _ in means], dtype=float) * (1.0 + 1e-9))
+    counts = diags_array(np.array([count for count, _ in means], dtype=float))
     top = diags_array(diagonal) + stiff * (bend.T @ bend)
     matrix = block_array([[top, cross], [cross.T, counts]], format="csc")
     right = np.vstack([pull, [total for _, total in means]])

@@ -29,7 +29,7 @@ class PlanIkConfig:
     stance_weight: float = 3000.0
     """Price of a standing foot off its foothold [1/m]."""
     turn_share: float = 0.1
-    """What a radian of a foot's orientation costs against a metre of its place; a tenth is what the sole's edge moves."""
+    """What a radian of a foot's orientation costs against a metre of its place: about what the sole's ends move."""
     swing_weight: float = 100.0
     """Price of a swinging foot off its way [1/m]."""
     landing_s: float = 0.15
@@ -60,10 +60,8 @@ class PlanIkConfig:
         Raises:
             InvalidArray: A number is outside its range.
         """
-        check_settings(
-            self,
-            positive=("joint_weight", "leg_weight", "root_turn_weight", "stance_weight", "swing_weight", "iterations"),
-        )
+        weights = ("joint_weight", "leg_weight", "root_turn_weight", "stance_weight", "swing_weight", "settle_weight")
+        check_settings(self, positive=(*weights, "iterations", "first_iterations"))
 
 
 def follow(
@@ -107,12 +105,9 @@ def _foot_prices(feet: FootPaths, hz: float, config: PlanIkConfig) -> Float[np.n
     width = max(1, round(config.landing_s * hz))
     price = np.empty(feet.contact.shape)
     for foot in range(2):
-        away = (
-            distance_transform_edt(~feet.contact[:, foot])
-            if feet.contact[:, foot].any()
-            else np.full(len(price), width)
-        )
-        share = np.clip(away / width, 0.0, 1.0)
+        stands = feet.contact[:, foot]
+        away = distance_transform_edt(~stands) if stands.any() else np.full(len(stands), width)
+        share = np.clip(np.asarray(away) / width, 0.0, 1.0)
         price[:, foot] = config.stance_weight ** (2 * (1 - share)) * config.swing_weight ** (2 * share)
     return price
 
