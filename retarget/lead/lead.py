@@ -30,6 +30,9 @@ _DROPS_M = (0.03, 0.06, 0.1, 0.15, 0.22, 0.3)
 _LET_HANG = 0.35
 """Share of a swing at either end in which the ankle goes over from standing to hanging and back."""
 _ROUNDING = 1e-9
+_AT_SEAM, _MOST_AT_SEAM = 4, 4
+_JERK, _SMALL_ACCELERATION = 1.5, 10.0
+"""What the seam may accelerate a joint beyond what the lead and the clip do next to it: times, and plus [rad/s^2]."""
 _SAME_POSE_RAD, _SAME_HEIGHT_M, _STILL = 0.01, 1e-3, 0.02
 """A motion that begins so near the standing pose, and so still, is led by nobody [rad, m, m/s and rad/s]."""
 _ROLLS_RAD = (0.0, 0.1, -0.1)
@@ -163,6 +166,8 @@ def _best(
             _check(standing, seam, plan, q, config)
         except _Failed as failure:
             reasons.append((failure.progress, failure.reason))
+            if sum(progress == _AT_SEAM for progress, _ in reasons) == _MOST_AT_SEAM:
+                break  # that no other way changes
         except NoLead as failure:
             reasons.append((-1000, failure.problem))
         else:
@@ -260,6 +265,7 @@ def _check(
     """
     n = len(q)
     whole = np.concatenate([q, seam.q])
+    _check_seam(standing, whole, n, seam.fps)
     down = np.array([[foot.down for foot in seam.feet]] * len(seam.q))
     figures = lead_figures(standing, whole, np.concatenate([plan.contact, down]), seam.fps)
     speed = np.abs(np.diff(whole[:, 7:], axis=0)) * seam.fps
@@ -273,6 +279,22 @@ def _check(
     depth = collision_depth(standing, whole[: n + 1])
     if depth[:n].max() > max(config.max_collision_m, depth[n]):
         raise _Failed(3, f"the robot would run {1e3 * depth[:n].max():.0f} mm into itself on the way there")
+
+
+def _check_seam(standing: StandingRobot, q: Float[np.ndarray, "frames nq"], n: int, fps: float) -> None:
+    """Make sure that joints accelerate no more across the seam than before and after it.
+
+    A knee that the clip bends backwards, as far as it goes, is met by one that comes from the front: feet and weight
+    are where they should be, but between the two lies the straight leg.
+
+    Raises:
+        _Failed: A joint jerks.
+    """
+    acceleration = np.abs(np.diff(q[:, 7:], n=2, axis=0)) * fps**2  # of index i: at frame i + 1
+    allowed = _JERK * max(acceleration[: n - 2].max(initial=0.0), acceleration[n:].max()) + _SMALL_ACCELERATION
+    at_seam = acceleration[n - 2 : n].max(axis=0)
+    if at_seam.max() > allowed:
+        raise _Failed(_AT_SEAM, f"'{standing.robot.joint_names[int(at_seam.argmax())]}' would jerk where the two meet")
 
 
 def _check_balance(figures: LeadFigures, seam: Seam, plan: LeadPlan, n: int, config: LeadConfig) -> None:
