@@ -24,9 +24,9 @@ _OTHER_SIDE = [
     for name in SMPL_JOINT_NAMES
 ]
 
-_SWAPS = ((LEGS, 0.2), (ARMS, 0.3), (LEGS + ARMS, 0.2))
+_SWAPS = ((LEGS, 0.2), (ARMS, 0.2), (LEGS + ARMS, 0.2))
 """Limbs that are taken for each other, and by how much a step must get shorter with sides changed [m, all joints
-together]. Recorded people stay below 0.10, 0.17 and 0.01: the legs of a runner pass each other."""
+together]. Recorded people stay below it: the legs of a runner pass each other."""
 
 _MIRRORS = (np.array([-1.0, 1.0, 1.0]), np.ones(3))
 """Whether an exchanged limb keeps its pose, mirrored, or its place."""
@@ -43,6 +43,7 @@ def measure_breaks(
     root_pos_w: Float[np.ndarray, "frames 3"],
     root_rot_w: Float[np.ndarray, "frames 3 3"],
     local: Float[np.ndarray, "frames 24 3"],
+    girdled: Float[np.ndarray, "frames 24 3"],
     fps: float,
 ) -> tuple[Measurement, ...]:
     """Measure jumps of the root and the limbs that their own speed does not explain, freezes and changes of sides.
@@ -50,7 +51,8 @@ def measure_breaks(
     Args:
         root_pos_w: Pelvis [m].
         root_rot_w: Its rotation.
-        local: Joints in the pelvis's own axes, x to the person's left [m].
+        local: Joints in the pelvis's own axes [m].
+        girdled: Arms in the chest's own axes, all else in the pelvis's [m]; see :func:`in_girdles`.
         fps: Frames per second [1/s].
     """
     root_quat = Rotation.from_matrix(root_rot_w).as_quat(scalar_first=True)
@@ -95,45 +97,45 @@ def measure_breaks(
         ),
         share(
             "swapped_share",
-            swapped_sides(local),
+            swapped_sides(girdled),
             "Share of frames in which left and right limbs have changed places: they jump there and back",
         ),
     )
 
 
-def swapped_sides(local: Float[np.ndarray, "frames 24 3"]) -> Bool[np.ndarray, " frames"]:
+def swapped_sides(girdled: Float[np.ndarray, "frames 24 3"]) -> Bool[np.ndarray, " frames"]:
     """Frames in which arms, legs or both are those of the other side.
 
     The pose with sides changed is the mirror image (a left leg bent as the right one was) or the same places with the
     other names (a left leg where the right one was); an estimator does either.
 
     Args:
-        local: Joints in the pelvis's own axes, x to the person's left [m].
+        girdled: Arms in the chest's own axes, all else in the pelvis's, x to the person's left [m].
     """
-    frames = len(local)
+    frames = len(girdled)
     swapped = np.zeros(frames, dtype=bool)
     if frames < 2:
         return swapped
     for _ in _SWAPS:  # each round undoes what explains most, so that what is left is not counted twice
         gain, flags, joints, undone = max(
-            (_exchange(local, limbs, mirror, least) for limbs, least in _SWAPS for mirror in _MIRRORS),
+            (_exchange(girdled, limbs, mirror, least) for limbs, least in _SWAPS for mirror in _MIRRORS),
             key=lambda found: found[0],
         )
         if gain == 0:
             break
         swapped |= flags
-        local = np.array(local)
-        local[np.ix_(flags, joints)] = undone[np.ix_(flags, joints)]
+        mended = flags[:, None] & np.isin(np.arange(girdled.shape[1]), joints)
+        girdled = np.where(mended[..., None], undone, girdled)
     return swapped
 
 
 def _exchange(
-    local: Float[np.ndarray, "frames 24 3"], limbs: tuple[str, ...], mirror: np.ndarray, least: float
+    girdled: Float[np.ndarray, "frames 24 3"], limbs: tuple[str, ...], mirror: np.ndarray, least: float
 ) -> tuple[float, np.ndarray, list[int], np.ndarray]:
     """Return how much shorter the way of some limbs gets if they change sides [m], in which frames, and to what."""
     joints = [i for i, name in enumerate(SMPL_JOINT_NAMES) if name.rpartition("_")[2] in limbs]
-    other = local[:, _OTHER_SIDE] * mirror
-    kept, changed = (x[:, joints].reshape(len(x), -1) for x in (local, other))
+    other = girdled[:, _OTHER_SIDE] * mirror
+    kept, changed = (x[:, joints].reshape(len(x), -1) for x in (girdled, other))
     flags = swapped_frames(kept, changed, min_jump=least)
     mended = np.where(flags[:, None], changed, kept)
     way, shorter = (np.linalg.norm(np.diff(x, axis=0), axis=1).sum() for x in (kept, mended))
@@ -153,3 +155,20 @@ def in_pelvis(
 ) -> Float[np.ndarray, "frames 24 3"]:
     """Joints relative to the pelvis, in its own axes [m]."""
     return np.einsum("fji,fkj->fki", root_rot_w, joint_pos_w - joint_pos_w[:, :1])
+
+
+def in_girdles(
+    local: Float[np.ndarray, "frames 24 3"],
+    root_rot_w: Float[np.ndarray, "frames 3 3"],
+    chest_rot_w: Float[np.ndarray, "frames 3 3"],
+) -> Float[np.ndarray, "frames 24 3"]:
+    """Joints as the limbs' own girdles see them: arms in the chest's axes from its middle, all else as before [m].
+
+    Left and right are mirror images in the girdle that carries them, however the spine between both is bent.
+    """
+    chest_in_pelvis = np.einsum("fji,fjk->fik", root_rot_w, chest_rot_w)
+    arms = [i for i, name in enumerate(SMPL_JOINT_NAMES) if name.rpartition("_")[2] in ARMS]
+    chest = local[:, [SMPL_JOINT_NAMES.index("spine3")]]
+    girdled = np.array(local)
+    girdled[:, arms] = np.einsum("fji,fkj->fki", chest_in_pelvis, local[:, arms] - chest)
+    return girdled

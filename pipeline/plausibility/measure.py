@@ -12,7 +12,7 @@ from pipeline.body import SkinnedBody
 from pipeline.flight_physics import fit_flights
 from pipeline.measurement import Measurements
 from pipeline.plausibility.body_parts import body_parts
-from pipeline.plausibility.breaks import in_pelvis, measure_breaks
+from pipeline.plausibility.breaks import in_girdles, in_pelvis, measure_breaks
 from pipeline.plausibility.feet import Feet, measure_feet
 from pipeline.plausibility.flights import falling_frames, measure_flights
 from pipeline.plausibility.ground import measure_ground, measure_heights
@@ -25,6 +25,7 @@ from pipeline.plausibility.stability import centre_of_pressure, measure_stabilit
 from pipeline.plausibility.support import SupportConfig, find_support
 from pipeline.plausibility.trust import measure_trust
 from retarget.smpl_motion import SmplMotion
+from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 from robots.arrays import check_settings
 
 
@@ -82,8 +83,9 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
     airborne = (support.height - curve > config.airborne_height) & ~support.held
     flights = fit_flights(com_pos, airborne, motion.fps, min_flight=config.min_flight)
     falling = falling_frames(flights, len(motion), tolerance=config.ballistic_tolerance)
-    joint_pos_w, root_rot_w = joint_paths(motion)
+    joint_pos_w, root_rot_w, chest_rot_w = joint_paths(motion)
     local = in_pelvis(joint_pos_w, root_rot_w)
+    girdled = in_girdles(local, root_rot_w, chest_rot_w)
     distance = np.linalg.norm(centres[:, 0, :2] - pressure_pos, axis=1)
     return Measurements(
         stage="plausibility",
@@ -96,7 +98,7 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
             *measure_feet(feet),
             *measure_flights(flights, airborne, largest_misfit=config.largest_misfit),
             *measure_speeds(joint_pos_w, root_rot_w, motion.fps),
-            *measure_breaks(joint_pos_w[:, 0], root_rot_w, local, motion.fps),
+            *measure_breaks(joint_pos_w[:, 0], root_rot_w, local, girdled, motion.fps),
             *measure_joint_ranges(motion.body_pose),
             *measure_smoothness(local, motion.fps),
             *measure_trust(np.asarray(motion.joint_trust)),
@@ -104,14 +106,20 @@ def measure_human(motion: SmplMotion, body: SkinnedBody, config: PlausibilityCon
     )
 
 
-def joint_paths(motion: SmplMotion) -> tuple[Float[np.ndarray, "frames 24 3"], Float[np.ndarray, "frames 3 3"]]:
-    """World positions of the joints [m] and world rotations of the pelvis, without those of all the other joints."""
-    pos, rot = np.empty((len(motion), 24, 3)), np.empty((len(motion), 3, 3))
+def joint_paths(
+    motion: SmplMotion,
+) -> tuple[Float[np.ndarray, "frames 24 3"], Float[np.ndarray, "frames 3 3"], Float[np.ndarray, "frames 3 3"]]:
+    """World positions of the joints [m], world rotations of pelvis and chest, without those of all the other joints."""
+    pos, root_rot, chest_rot = (
+        np.empty((len(motion), 24, 3)),
+        np.empty((len(motion), 3, 3)),
+        np.empty((len(motion), 3, 3)),
+    )
     for start in range(0, len(motion), 512):
         part = slice(start, start + 512)
-        pos[part], all_rot = frames_of(motion, part).joints()
-        rot[part] = all_rot[:, 0]
-    return pos, rot
+        pos[part], rot = frames_of(motion, part).joints()
+        root_rot[part], chest_rot[part] = rot[:, 0], rot[:, SMPL_JOINT_NAMES.index("spine3")]
+    return pos, root_rot, chest_rot
 
 
 def _skin_pass(

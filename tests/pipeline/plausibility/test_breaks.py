@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pipeline.body import load_body
-from pipeline.plausibility.breaks import flipped_frames, in_pelvis, measure_breaks, swapped_sides
+from pipeline.plausibility.breaks import flipped_frames, in_girdles, in_pelvis, measure_breaks, swapped_sides
 from pipeline.plausibility.measure import joint_paths
 from retarget.smpl_motion import SmplMotion
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
@@ -21,6 +21,7 @@ def stepping(n_frames: int = 120, fps: float = FPS) -> SmplMotion:
     pose = np.zeros((n_frames, 21, 3))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         swing = sign * np.sin(4 * t) + 0.3 * (sign > 0)
+        pose[:, SMPL_JOINT_NAMES.index("spine1") - 1, 2] = 0.4  # leaning, so that chest and pelvis differ
         pose[:, SMPL_JOINT_NAMES.index(f"{side}_hip") - 1, 0] = -0.5 - 0.5 * swing
         pose[:, SMPL_JOINT_NAMES.index(f"{side}_knee") - 1, 0] = 0.8 + 0.6 * swing
         pose[:, SMPL_JOINT_NAMES.index(f"{side}_shoulder") - 1, 2] = -1.1 * sign
@@ -30,12 +31,15 @@ def stepping(n_frames: int = 120, fps: float = FPS) -> SmplMotion:
 
 
 def found(motion: SmplMotion) -> dict:
-    pos, rot = joint_paths(motion)
-    return {item.name: item for item in measure_breaks(pos[:, 0], rot, in_pelvis(pos, rot), motion.fps)}
+    pos, root, chest = joint_paths(motion)
+    seen = in_pelvis(pos, root)
+    items = measure_breaks(pos[:, 0], root, seen, in_girdles(seen, root, chest), motion.fps)
+    return {item.name: item for item in items}
 
 
 def local(motion: SmplMotion) -> np.ndarray:
-    return in_pelvis(*joint_paths(motion))
+    pos, root, chest = joint_paths(motion)
+    return in_girdles(in_pelvis(pos, root), root, chest)
 
 
 def mirrored_limbs(motion: SmplMotion, limbs: tuple[str, ...]) -> SmplMotion:
@@ -56,7 +60,9 @@ def test_a_motion_without_breaks_has_none(fps):
     assert [items[n].value for n in ("freeze_duration", "flipped_share", "swapped_share")] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("limbs", [("hip", "knee", "ankle", "foot"), ("hip", "knee", "shoulder", "elbow")])
+@pytest.mark.parametrize(
+    "limbs", [("hip", "knee", "ankle", "foot"), ("shoulder", "elbow"), ("hip", "knee", "shoulder", "elbow")]
+)
 def test_swapped_limbs_are_told_in_their_frames(limbs):
     """The limbs jump to the other side's pose and back; with sides changed the motion goes on."""
     swapped = mirrored_limbs(stepping(), limbs)

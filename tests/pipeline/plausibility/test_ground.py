@@ -89,6 +89,7 @@ def test_a_hovering_jump_is_told_in_its_frames_and_a_fall_is_none():
     glide = lifted(CLEAN, 0.25 * ((T > 1.0) & (T < 1.6)) * (0.4 + np.abs(np.sin(9 * T))))
     found = measure(glide)["hover_duration"]
     assert found.value > 0.3
+    assert found.series is not None
     assert set(np.flatnonzero(found.series)) <= set(np.flatnonzero((T > 0.95) & (T < 1.65)))
     assert measure(jump(0.5))["hover_duration"].value == 0.0
 
