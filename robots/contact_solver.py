@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-ROUNDS = 8
+ROUNDS = 12
 """Exchanges of whole blocks that are tried before unknowns are exchanged one by one."""
 
 
