@@ -5,7 +5,10 @@ section on motion filtering, after IPMAN (CVPR 2023): a frame is stable if both 
 less than 0.1 m apart; a clip is if it begins and ends stable and no 100 frames at 30 fps pass in between
 without a stable one.
 
-Three things differ from their program. The surface is summed up vertex by vertex, weighted by area, instead of
+The formulas are theirs; the table of body parts is our own, cut from the skin weights of whatever body is measured
+(:mod:`pipeline.plausibility.body_parts`), as their files of segments belong to SMPL and are not published.
+
+Three more things differ from their program. The surface is summed up vertex by vertex, weighted by area, instead of
 at 20 000 random points: the same integral, without noise or seed. Heights start at the ground that the contacts
 show, not at the lowest vertex of the first frame. Time is in seconds, so the rule does not depend on the rate.
 """
