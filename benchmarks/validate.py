@@ -1,7 +1,7 @@
 """The filter and the validator, calibrated in public: good motion in, faults put into it, and what the checks say.
 
     python -m benchmarks.validate [--motions DIR] [--json FILE] [--markdown FILE] [--split even|odd|all] [--quick]
-                                  [--skip-faults] [--calibrate]
+                                  [--skip-faults] [--skip-repair] [--skip-tracking] [--calibrate]
 
 Good motion is what DIR holds: hand-off files (PBHC's pickles through the restricted reader, mjlab's npz, Unitree's
 CSV) and human motion (BVH, npz), which is retargeted first. Without DIR it is recorded human motion where the machine
@@ -24,11 +24,13 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.report import Figure, parser, report
 from benchmarks.validation.calibration import print_calibration
+from benchmarks.validation.closed_loop import closed_loop_figures
 from benchmarks.validation.exact import flight_checks_failed, slow_jump_speed_err_pct, static_residual_n
 from benchmarks.validation.exceptions import ValidationBenchError
 from benchmarks.validation.fault_table import FaultRow, fault_figures, fault_rows, markdown
 from benchmarks.validation.faults import FAULTS
 from benchmarks.validation.good_motion import Split, anchors, built_in, clips_of, spread
+from benchmarks.validation.repairs import mend_trials, mendable, repair_figures
 from benchmarks.validation.sweep import GoodClip, Outcome, Trial, try_clean, try_faults
 from benchmarks.validation.time_faults import flights
 from pipeline.limits import find_limits
@@ -37,6 +39,9 @@ from robots.g1 import load_g1
 
 SWEPT, SWEPT_QUICK = 30, 6
 """Clips that faults are put into."""
+
+MENDED, MENDED_QUICK = 4, 1
+"""Clips whose faults are mended."""
 
 
 def main() -> None:
@@ -53,6 +58,10 @@ def main() -> None:
             if not chosen.skip_faults:
                 rows = _sweep(trials, good.spare, SWEPT_QUICK if chosen.quick else SWEPT)
                 figures += fault_figures(rows)
+            if not chosen.skip_repair:
+                figures += _repair_figures(trials, chosen.quick)
+            if not chosen.skip_tracking:
+                figures += closed_loop_figures(trials[: SWEPT_QUICK if chosen.quick else SWEPT])
     except ValidationBenchError as error:
         sys.exit(str(error))
     for line in good.told:
@@ -70,6 +79,8 @@ def _options() -> ArgumentParser:
     options.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table of faults for people")
     options.add_argument("--quick", action="store_true", help=f"put faults into {SWEPT_QUICK} clips only")
     options.add_argument("--skip-faults", action="store_true", help="judge good motion only")
+    options.add_argument("--skip-repair", action="store_true", help="leave out the repairs")
+    options.add_argument("--skip-tracking", action="store_true", help="leave out the closed loop")
     options.add_argument("--calibrate", action="store_true", help="print what good motion measures beside its limits")
     return options
 
@@ -159,6 +170,16 @@ def _sweep(trials: Sequence[Trial], spare: list[GoodClip], count: int) -> list[F
     clips = spread(sound, count, flying)
     outcomes = [Outcome.of(trial, clean) for trial in try_faults(clips, FAULTS, config, progress=_progress("faults"))]
     return fault_rows(FAULTS, outcomes)
+
+
+def _repair_figures(trials: Sequence[Trial], quick: bool) -> list[Figure]:
+    """Put the faults into a few accepted clips and let the product mend what is refused."""
+    clean, config = find_limits("clean"), ValidationConfig()
+    sound = [trial.clip for trial in trials if trial.clip.recorded and trial.verdict(clean).accepted]
+    clips = spread(sound, MENDED_QUICK if quick else MENDED)
+    spoilt = (trial for trial in try_faults(clips, FAULTS, config, progress=_progress("repairs")) if mendable(trial))
+    refused = (trial for trial in spoilt if not trial.verdict(clean).accepted)
+    return repair_figures(mend_trials(refused, clean, config))
 
 
 def _print_refused(trials: Sequence[Trial]) -> None:

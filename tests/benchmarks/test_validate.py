@@ -57,7 +57,7 @@ def test_a_robot_that_stands_still_is_clean(stander):
 
 @pytest.mark.parametrize("key", ["drift_3cms", "bobbing_5cm_1hz", "slide_3dms", "noise_30mrad", "y_up", "empty_labels"])
 def test_gross_faults_of_a_stance_are_found(outcomes, key):
-    """What lasts all the time is found even in two seconds of standing (facing +x, a quaternion read in the wrong order is a turn)."""
+    """What lasts all the time is found even in two seconds of standing; the identity read as xyzw is but a turn."""
     (outcome,) = [outcome for outcome in outcomes if outcome.fault == key]
     assert not outcome.accepted
     assert outcome.iou > 0.6
