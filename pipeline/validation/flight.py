@@ -107,7 +107,7 @@ def measure_flight(
             continue
         error[span] = max(fit.acc_error - 2 * fit.vertical_acc_error, 0.0)
         misfit[span] = fit.rms
-        turning[span] = _momentum_rate(robot, qpos[span], flights.fps)
+        turning[span] = momentum_rate(robot, qpos[span], flights.fps)
     spans = spans_where(flights.airborne)
     speed = flights.speed
     told = f"{speed.speed:.2f} +- {speed.error:.2f}" if np.isfinite(speed.error) else "no flight tells"
@@ -140,7 +140,7 @@ def measure_flight(
     )
 
 
-def _momentum_rate(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"], fps: float) -> float:
+def momentum_rate(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"], fps: float) -> float:
     """Size of the steady rate of change of the angular momentum about the centre of mass within a flight [N m]."""
     if len(qpos) < 5:  # two inner frames are differences of four; fewer tell nothing of a rate
         return 0.0
