@@ -40,7 +40,7 @@ class T1Config:
     """How it is repaired."""
     run: RunConfig = field(default_factory=RunConfig)
     """How the plan is followed."""
-    help_price: float = 0.01
+    help_price: float = 0.1
     """Price of the root wrench where one is given to a robot that falls without, to measure how much it takes; lower
     than in a run that gets none, so that the robot stays up [1/N^2, 1/(N m)^2]."""
     other_height: float = 0.01

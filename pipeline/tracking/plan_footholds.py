@@ -279,19 +279,15 @@ def _offset(
     window = max(1.0, min(float(n + 1), config.blend_s * hz))
     velocity = np.gradient(path, axis=0) if n > 1 else np.zeros_like(path)
     acceleration = np.gradient(velocity, axis=0) if n > 2 else np.zeros_like(path)
-    offset = np.zeros_like(path)
-    far = np.full(3, 0.0)
-    starts = far if first is None else first - (path[0] - velocity[0])
-    stops = far if last is None else last - (path[-1] + velocity[-1])
-    if first is None and last is None:
-        return offset
     share = _smooth_step(time / (n + 1))[:, None]
-    if first is None:
-        offset += stops
-    elif last is None:
-        offset += starts
-    else:
+    # Where the offset ends that a stance asks for; without a stance at one end the other one's offset is kept.
+    starts = None if first is None else first - (path[0] - velocity[0])
+    stops = None if last is None else last - (path[-1] + velocity[-1])
+    offset = np.zeros_like(path)
+    if starts is not None and stops is not None:
         offset += (1 - share) * starts + share * stops
+    elif starts is not None or stops is not None:
+        offset += starts if starts is not None else stops
     if first is not None:
         offset -= _rise(time / window)[:, None] * window * velocity[0]
         offset -= _bend(time / window)[:, None] * window**2 * acceleration[0]
