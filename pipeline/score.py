@@ -71,8 +71,8 @@ SCALE = (
         {"skate_mean": 0.25, "float_p95": 0.10, "penetration_p95": 0.08, "root_acc": 50.0, "joint_speed": 18.0},
     ),
 )
-"""Terms of the product, all of one weight. Which robot-side terms there are was chosen on recorded clips and faults put
-into them, by how well the score ranks clips as the closed loop does; its rank correlation is reported on other clips."""
+"""Terms of the product, all of one weight. Which robot-side terms there are was chosen on recorded clips and faults in
+them, by how well the score ranks clips as the closed loop does; the rank correlation is reported on other clips."""
 
 
 def score(measurements: Iterable[Measurements], scale: Iterable[ScoreTerm] = SCALE) -> float:

@@ -57,7 +57,9 @@ def facing_x(motion: RobotMotion) -> RobotMotion:
     MuJoCo's friction pyramids stand still in the world, so that friction depends on where a robot faces.
     """
     rotation = Rotation.from_quat(motion.root_quat_wxyz, scalar_first=True)
-    turn = Rotation.from_euler("z", -rotation[0].as_euler("ZYX")[0])
+    axes = rotation[0].as_matrix()
+    ahead = axes[:2, 0] if np.hypot(*axes[:2, 0]) > 0.1 else axes[:2, 2]  # lying, the head or the feet point somewhere
+    turn = Rotation.from_euler("z", -np.arctan2(ahead[1], ahead[0]))
     start = np.array([*motion.root_pos_w[0, :2], 0.0])
     return replace(
         motion,

@@ -228,8 +228,11 @@ def _contacts(feet: _Feet, label: Float[np.ndarray, "n 2"], config: ReferenceCon
     wider = np.where(label > config.contact_prob, config.label_tolerance, 1.0)
     height = feet.height
     carries = (height < wider * config.touch_height) & (feet.slip_speed(config.hz) < wider * config.touch_speed)
+    # Upside down, a sole would hang the robot under the floor, which a plane of the simulation does not mind.
+    faces_floor = feet.rot_w[..., 2, 2] > 0
+    carries &= faces_floor
     lower = (height == height.min(axis=1, keepdims=True)) & (height < config.lowest_height)
-    carries |= lower & ~carries.any(axis=1, keepdims=True)
+    carries |= lower & faces_floor & ~carries.any(axis=1, keepdims=True)
     shortest = max(round(config.shortest_contact_s * config.hz), 1)
     padded = np.pad(carries, ((shortest, shortest), (0, 0)), mode="edge")
     return binary_opening(padded, np.ones((shortest, 1)))[shortest:-shortest]

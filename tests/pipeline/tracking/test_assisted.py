@@ -163,6 +163,14 @@ def test_place_and_heading_do_not_change_the_figures():
         assert there[name] == pytest.approx(value, abs=0.02), name
 
 
+@pytest.mark.parametrize("turn", ["x", "y", "-y"])
+def test_upside_down_and_lying_motions_are_measured(turn):
+    """A verdict must come of any motion, and where no sole can stand, help is needed throughout."""
+    angle = np.pi if turn == "x" else np.pi / 2 * (-1 if turn == "-y" else 1)
+    motion = standing(1.0, height=1.0, turn=Rotation.from_euler(turn[-1], angle))
+    assert measured(replace(motion, foot_contact=np.zeros((len(motion), 2))))["assist_cap"] > 0.2
+
+
 def test_every_series_has_one_value_a_frame():
     """Reports draw them over the motion's own frames, at any frame rate."""
     for fps in (24.0, 120.0):
