@@ -208,7 +208,7 @@ def test_a_check_without_spans_speaks_of_all_frames_and_a_warning_of_none():
         )
 
     def named(*checks):
-        return named_frames(Verdict(tier="t", checks=checks), 10)
+        return named_frames(Verdict(tier="t", checks=checks, score=0.5), 10)
 
     assert named(check("reject", ())).all()
     assert not named(check("warn", ((0, 5),))).any()
