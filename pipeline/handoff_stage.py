@@ -1,5 +1,7 @@
 """Writes the files that trainers read: of a clip that was accepted, or of the pieces that were mended.
 
+Beside an accepted clip stands its refined version, the one that physics would have, under limits of its own verdict.
+
 A file is written where both the clip (or piece) and the very motion in the file were accepted; all others are taken
 away, so that what lies in the folder is what the present settings accept.
 """
@@ -17,6 +19,7 @@ from pipeline.repair import Repairs
 from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import remove_file
+from pipeline.tracking import Followed
 from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.variants import VariantPlan, stage_of
 from pipeline.verdict import Limits, Verdict, judge
@@ -37,9 +40,9 @@ class _Judged:
 
 def handoff_stage(settings: Settings, plan: VariantPlan) -> Stage:
     """Return the stage that writes every format of the plan."""
-    judge_led = _LedJudge(settings.leads, settings.validation, find_limits(settings.limits))
+    judge_led = _LedJudge(leads=settings.leads, validation=settings.validation, limits=find_limits(settings.limits))
 
-    def run(context: StageContext, repairs: Repairs, *solved: Any) -> WrittenFiles:
+    def run(context: StageContext, repairs: Repairs, followed: Followed, *solved: Any) -> WrittenFiles:
         results: dict[Variant, RetargetResult] = dict(zip(plan.variants, solved[::2], strict=True))
         verdicts: dict[Variant, Verdict] = dict(zip(plan.variants, solved[1::2], strict=True))
         whole: dict[Variant, _Judged] = {
@@ -48,24 +51,31 @@ def handoff_stage(settings: Settings, plan: VariantPlan) -> Stage:
         name = context.clip.id
         wanted: dict[str, dict[Variant, _Judged]]
         wanted = {name: whole} if verdicts[plan.shown].accepted else _pieces(repairs, plan, name)
+        if verdicts[plan.shown].accepted and followed.refined is not None:
+            refined = judge_led.verdict(followed.refined, load_g1(plan.shown))
+            wanted[f"{name}.refined"] = {plan.shown: _Judged(motion=followed.refined, verdict=refined)}
         return _write(context, plan, wanted, judge_led)
 
     return Stage(
         name="handoff",
-        version=4,
+        version=5,
         config=[
             [[name, variant] for name, variant in sorted(plan.solved_for.items())],
             plain(settings.leads),
             plain(settings.validation),
             plain(find_limits(settings.limits)),
         ],
-        reads=("repair", *(stage_of(name, v) for v in plan.variants for name in ("retarget", "verdict"))),
+        reads=(
+            "repair",
+            stage_of("tracking", plan.shown),
+            *(stage_of(name, variant) for variant in plan.variants for name in ("retarget", "verdict")),
+        ),
         result=WrittenFiles,
         run=run,
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _LedJudge:
     """Puts leads before and after a motion, and takes them off again where they would be refused."""
 
@@ -77,12 +87,16 @@ class _LedJudge:
         led = with_leads(motion, robot, self.leads)
         if len(led.motion) == len(motion):
             return led
-        verdict = judge((measure_robot(led.motion, robot, self.validation),), self.limits)
+        verdict = self.verdict(led.motion, robot)
         if verdict.accepted:
             told = f"{led.n_lead_in} frames lead in from the standing pose, {led.n_lead_out} lead out to it"
             return replace(led, notes=(told, *led.notes))
         refused = f"no leads: with them the motion is refused. {' '.join(verdict.rejections)}"
         return LedMotion(motion=motion, n_lead_in=0, n_lead_out=0, notes=(refused,))
+
+    def verdict(self, motion: RobotMotion, robot: RobotModel) -> Verdict:
+        """Judge a motion of the robot alone."""
+        return judge((measure_robot(motion, robot, self.validation),), self.limits)
 
 
 def _pieces(repairs: Repairs, plan: VariantPlan, name: str) -> dict[str, dict[Variant, _Judged]]:
@@ -109,6 +123,8 @@ def _write(
         led = {v: judge_led(j.motion, load_g1(v)) for v, j in judged.items() if j.verdict.accepted}
         notes += [f"{name} ({load_g1(v).name}): {note}" for v, found in led.items() for note in found.notes]
         for format_name, variant in plan.solved_for.items():
+            if variant not in judged:
+                continue  # the refined version is one of the robot that is shown
             if variant in led:
                 path = folder / f"{name}.{format_name}{FORMATS[format_name].suffix}"
                 files.append(FORMATS[format_name].write(led[variant].motion, load_g1(variant), path))

@@ -22,11 +22,12 @@ from pipeline.repair import Repairs
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.stages import Stages
 from pipeline.store import Dataset
+from pipeline.tracking import Followed
 from pipeline.verdict import Verdict
 from retarget.progress import Progress, silent
 from robots.exceptions import WushuError
 
-_TOLD = (Measurements, Verdict, Repairs, Evidence, MotionFile, WrittenFiles)
+_TOLD = (Measurements, Verdict, Repairs, Followed, Evidence, MotionFile, WrittenFiles)
 """Results that an outcome tells of."""
 
 StageListener = Callable[[str], Progress]
@@ -152,12 +153,15 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
             continue
         record = _load(stage, clip, done[stage.name], dataset)
         if isinstance(record, Measurements):
-            metrics.update({f"{stage.name}.{item.name}": item.value for item in record.items})
+            metrics.update(_metrics(stage.name, record))
             duration_s = record.n_frames / record.fps
         elif isinstance(record, Verdict):
             verdict = verdict or record  # of the robot that is shown; others decide on single files, which tell of it
         elif isinstance(record, Repairs):
             repairs = record
+        elif isinstance(record, Followed):
+            metrics.update(_metrics(stage.name, record.measurements) if record.measurements else {})
+            remarks += record.notes
         elif isinstance(record, WrittenFiles):
             remarks += record.notes
         elif isinstance(record, Evidence | MotionFile):
@@ -179,6 +183,10 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
     )
     write_row(dataset, row)
     return row
+
+
+def _metrics(stage: str, measured: Measurements) -> dict[str, float]:
+    return {f"{stage}.{item.name}": item.value for item in measured.items}
 
 
 def done_stages(clip: Clip, stages: Sequence[Stage], dataset: Dataset) -> dict[str, Any]:

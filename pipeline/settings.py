@@ -15,6 +15,7 @@ from pipeline.plausibility import PlausibilityConfig
 from pipeline.record_codec import from_plain
 from pipeline.repair import RepairConfig
 from pipeline.review import PlaybackConfig
+from pipeline.tracking import FollowConfig
 from pipeline.validation import ValidationConfig
 from pipeline.video import ClipConfig, VideoConfig
 from retarget.lead import LeadConfig
@@ -47,6 +48,8 @@ class Settings:
     """Which limits decide: a preset's name, or the path of a TOML file of your own."""
     repair: RepairConfig = field(default_factory=RepairConfig)
     """How hard to try to save what was refused."""
+    tracking: FollowConfig = field(default_factory=FollowConfig)
+    """How the simulated robot follows what was solved; measured, and no reason to refuse."""
     leads: LeadConfig = field(default_factory=LeadConfig)
     """What is put before and after an accepted motion, so that a robot can begin it from its standing pose."""
     formats: tuple[str, ...] = ("pbhc", "mjlab", "unitree-csv")

@@ -1,6 +1,6 @@
 """The lists of stages a clip goes through: one for videos, one for motion files; for ``wushu run`` and Prefect alike.
 
-video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> repair -> handoff, ...
+video: recording -> evidence -> motion -> plausibility -> retarget -> validation -> verdict -> repair -> tracking -> ...
 motion file:          reading -> motion -> plausibility -> ... the same from here
 
 Where a format has fewer joints than the robot that is shown, retarget, validation and verdict are there once more, for
@@ -37,6 +37,7 @@ from pipeline.review import ClipReport, draw_residuals, render_playback, write_p
 from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import atomic_path
+from pipeline.tracking import Followed, follow
 from pipeline.validation import measure_robot
 from pipeline.variants import VariantPlan, stage_of
 from pipeline.verdict import Verdict, judge
@@ -89,6 +90,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
         _plausibility_stage(settings, body),
         *(stage for variant in plan.variants for stage in _robot_stages(settings, variant, solvers[variant])),
         _repair_stage(settings, body, plan, solvers),
+        _tracking_stage(settings, plan.shown),
         handoff_stage(settings, plan),
         _picture_stage(plan.shown),
         _report_stage(plan.shown),
@@ -229,6 +231,22 @@ def _with_variants(piece: Piece, others: Mapping[Variant, HumanMender]) -> Piece
             PieceOfVariant(variant=variant, motion=found.robot_motion, verdict=found.verdict)
             for variant, found in solved.items()
         ),
+    )
+
+
+def _tracking_stage(settings: Settings, variant: Variant) -> Stage:
+    robot = load_g1(variant)
+
+    def run(context: StageContext, result: RetargetResult) -> Followed:
+        return follow(result.motion, robot, settings.tracking, context.progress)
+
+    return Stage(
+        name=stage_of("tracking", variant),
+        version=1,
+        config=[plain(settings.tracking), _robot_digest(robot)],
+        reads=(stage_of("retarget", variant),),
+        result=Followed,
+        run=run,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.exceptions import InvalidLimits
 from pipeline.measurement import STAGES, Measurement, Measurements, Span, spans_where
+from pipeline.score import score
 
 SEVERITIES = ("reject", "warn")
 """What breaking a limit means: the clip is refused, or it is only said."""
@@ -60,7 +61,7 @@ class Verdict:
     """Name of the set of limits."""
     checks: tuple[CheckResult, ...]
     """One for each limit of the stages that had measured, in the order of the limits."""
-    score: float = 0.0
+    score: float
     """Rank in [0, 1] among motions, 1 = nothing to wish for (:mod:`pipeline.score`)."""
 
     @property
@@ -124,7 +125,7 @@ def judge(measurements: tuple[Measurements, ...], limits: Limits) -> Verdict:
         for limit in limits.items
         if limit.stage in taken
     )
-    return Verdict(tier=limits.tier, checks=tuple(checks))
+    return Verdict(tier=limits.tier, checks=tuple(checks), score=score(measurements))
 
 
 def _read_limit(path: Path, stage: str, name: str, entry: Any) -> Limit:

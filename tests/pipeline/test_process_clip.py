@@ -46,7 +46,7 @@ class Counted:
 
         def verdict(context, second):
             self.ran.append("verdict")
-            return Verdict(tier="any", checks=())
+            return Verdict(tier="any", checks=(), score=1.0)
 
         common = {"version": 1}
         return (
