@@ -32,7 +32,7 @@ class SearchConfig:
     """Rounds from each state; one alone falls within seconds."""
     elite_share: float = 0.1
     """Share of a round that CEM takes as the best."""
-    temperature: float = 0.03
+    temperature: float = 0.1
     """Cost at which MPPI's weight falls by e, as a share of the distance from the best to the median."""
     narrowing: float = 0.6
     """What MPPI's noise is multiplied by after each round."""
