@@ -20,6 +20,7 @@ from pipeline.settings import Settings
 from pipeline.stages import build_stages
 from pipeline.store import Dataset
 from pipeline.validation import measure_robot
+from pipeline.tracking import FollowConfig
 from pipeline.variants import VariantPlan, shown_variant
 from retarget.correspondence import correspondence_path
 from retarget.exceptions import InvalidCorrespondence
@@ -31,6 +32,7 @@ from robots.g1.table import WRIST_JOINTS
 from robots.kinematics import link_poses, qpos_in_order
 
 NO_LEADS = LeadConfig(lead_in=False, lead_out=False)
+NOT_FOLLOWED = FollowConfig(certify=False)
 ALL = ("pbhc", "mjlab", "unitree-csv")
 
 
@@ -62,7 +64,7 @@ def chain():
         before = os.environ.get("MUJOCO_GL")
         os.environ["MUJOCO_GL"] = "disable"
         try:
-            return build_stages(Settings(**{"leads": NO_LEADS, **settings}), Home.of_user())
+            return build_stages(Settings(**{"leads": NO_LEADS, "tracking": NOT_FOLLOWED, **settings}), Home.of_user())
         finally:
             os.environ.pop("MUJOCO_GL")
             os.environ |= {} if before is None else {"MUJOCO_GL": before}
@@ -193,9 +195,9 @@ def names_of_new(clip, before, after) -> set[str]:
     [
         ({"robot": "29dof"}, set()),
         ({"formats": ("mjlab",)}, {"repair", "handoff", "report"}),
-        ({"formats": ("pbhc",)}, {"repair", "handoff", "picture", "report"}),
+        ({"formats": ("pbhc",)}, {"repair", "tracking_23dof", "handoff", "picture", "report"}),
         ({"formats": ("pbhc",), "robot": "29dof"}, {"handoff"}),
-        ({"robot": "23dof"}, {"repair", "handoff", "picture", "report"}),
+        ({"robot": "23dof"}, {"repair", "tracking_23dof", "handoff", "picture", "report"}),
     ],
 )
 def test_another_choice_of_robot_or_formats_solves_nothing_again(form, chain, settings, redone):
