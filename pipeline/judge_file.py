@@ -48,7 +48,7 @@ def judge_file(path: Path, settings: Settings, home: Home) -> JudgedFile:
     name = format_of_file(path)
     if name is None:
         raise UnknownMotionFile(path, suffixes=[form.suffix for form in FORMATS.values()])
-    motion, notes = _with_contacts(FORMATS[name].read(path), FORMATS[name].variant)
+    motion, notes = with_contacts(FORMATS[name].read(path), FORMATS[name].variant)
     variant: Variant = FORMATS[name].variant
     mender = RobotMender(robot=load_g1(variant), validation=settings.validation, limits=find_limits(settings.limits))
     return JudgedFile(diagnosis=mender.diagnose(motion), mender=mender, variant=variant, notes=notes)
@@ -70,8 +70,11 @@ def _judge_human(path: Path, settings: Settings, home: Home) -> JudgedFile:
     return JudgedFile(diagnosis=mender.diagnose(file.motion), mender=mender, variant=variant, notes=tuple(file.remarks))
 
 
-def _with_contacts(motion: RobotMotion, variant: Variant) -> tuple[RobotMotion, tuple[str, ...]]:
-    """Find out who stands where the file does not say; a judge without contacts could refuse only that."""
+def with_contacts(motion: RobotMotion, variant: Variant) -> tuple[RobotMotion, tuple[str, ...]]:
+    """Find out who stands where a file does not say; a judge without contacts could refuse only that.
+
+    Also returns what a person should know of it, in sentences.
+    """
     if (motion.foot_contact != UNKNOWN_CONTACT).any():
         return motion, ()
     standing = Soles.of(motion, load_g1(variant)).standing()

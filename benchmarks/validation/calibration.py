@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.validation.sweep import Trial
+from pipeline.measurement import Measurements
 from pipeline.verdict import Limits
 
 PERCENTILES = (50, 95, 99, 100)
 """Of the values that the clips have."""
 
 
-def print_calibration(trials: Sequence[Trial], limits: Limits) -> None:
-    """Print a line for each measurement of the robot: percentiles over the clips, its limit, clips beyond it."""
-    if not trials:
+def print_calibration(taken: Sequence[Measurements], limits: Limits) -> None:
+    """Print a line for each measurement of a stage: percentiles over the clips, its limit, clips beyond it."""
+    if not taken:
         return
-    bounds = {limit.measurement: limit for limit in limits.items if limit.stage == "validation"}
+    bounds = {limit.measurement: limit for limit in limits.items if limit.stage == taken[0].stage}
     heads = "".join(f"{f'p{p}':>11}" for p in PERCENTILES)
     print(f"{'measurement':<30}{heads}   limit of tier {limits.tier}, clips beyond it")
-    for item in trials[0].measurements.items:
-        values = np.array([trial.measurements[item.name].value for trial in trials])
+    for item in taken[0].items:
+        values = np.array([measured[item.name].value for measured in taken])
         row = "".join(f"{x:>11.4g}" for x in np.percentile(values, PERCENTILES))
         limit = bounds.get(item.name)
         if limit is None:

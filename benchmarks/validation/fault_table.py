@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.report import Figure
 from benchmarks.validation.faulty import Fault
+from benchmarks.validation.human_faults import HumanFault
 from benchmarks.validation.sweep import Outcome
 
 DETECTED_BAR_PCT, IOU_BAR = 95.0, 0.6
@@ -20,7 +21,7 @@ DETECTED_BAR_PCT, IOU_BAR = 95.0, 0.6
 class FaultRow:
     """How one fault at one strength fared over all clips that have room for it."""
 
-    fault: Fault
+    fault: Fault | HumanFault
     clips: int
     detected_pct: float
     """Share of the clips in which it was refused [%]; NaN without a clip."""
@@ -37,12 +38,12 @@ class FaultRow:
         return self.detected_pct >= DETECTED_BAR_PCT and self.iou >= IOU_BAR
 
 
-def fault_rows(faults: Sequence[Fault], outcomes: Sequence[Outcome]) -> list[FaultRow]:
+def fault_rows(faults: Sequence[Fault | HumanFault], outcomes: Sequence[Outcome]) -> list[FaultRow]:
     """Gather the outcomes of each fault, in the order of the library."""
     return [_row(fault, [outcome for outcome in outcomes if outcome.fault == fault.key]) for fault in faults]
 
 
-def _row(fault: Fault, outcomes: Sequence[Outcome]) -> FaultRow:
+def _row(fault: Fault | HumanFault, outcomes: Sequence[Outcome]) -> FaultRow:
     by = Counter(name for outcome in outcomes for name in outcome.rejected_by)
     refused = [not outcome.accepted for outcome in outcomes]
     return FaultRow(
@@ -84,18 +85,23 @@ def _pair(key: str, detected_pct: float, iou: float, meaning: str, asked: bool) 
 
 
 def markdown(rows: Sequence[FaultRow]) -> str:
-    """Write the table for people: what was put in, how often it was found and where, by which checks."""
+    """Write the table for people: what was put in, how often it was found and where, by which checks.
+
+    The key check is the one that refuses it in the most clips; the key is what its figures in the JSON file begin with.
+    """
     lines = [
-        "| fault | strength | what it is | clips | detected | IoU | found by |",
-        "|---|---|---|---|---|---|---|",
+        "| fault | strength | key | what it is | clips | detected | IoU | key check | others |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        fault, by = row.fault, ", ".join(f"`{name}` {count}" for name, count in row.found_by[:3])
-        if not row.clips:
-            lines.append(f"| {fault.name} | {fault.strength} | {fault.meaning} | 0 | | | no clip has room for it |")
-            continue
+        fault = row.fault
         strength = fault.strength if fault.asked else f"{fault.strength} (not asked)".strip()
-        missed = "" if row.holds or not fault.asked else " **missed**"
-        found = f"{row.detected_pct:.0f} %{missed}"
-        lines.append(f"| {fault.name} | {strength} | {fault.meaning} | {row.clips} | {found} | {row.iou:.2f} | {by} |")
+        cells = [fault.name, strength, f"`{fault.key}`", fault.meaning, f"{row.clips}"]
+        if row.clips:
+            missed = "" if row.holds or not fault.asked else " **missed**"
+            by = [f"`{name}` {count}" for name, count in row.found_by[:3]] or [""]
+            cells += [f"{row.detected_pct:.0f} %{missed}", f"{row.iou:.2f}", by[0], ", ".join(by[1:])]
+        else:
+            cells += ["", "", "no clip has room for it", ""]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 The built-in set is recorded motion where a machine has it, else the two performances of the demo. Its recorded clips
 are those without a known defect (an empty ``qa_flags`` in the index) and not among :data:`NOT_ON_FEET`. They are sorted
 by name; limits were chosen on every other one from the first (``even``), and are reported on those between (``odd``).
+Human motion is cut first and retargeted then, as a run does.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from benchmarks.validation.exceptions import NoMotions
 from benchmarks.validation.sweep import GoodClip
 from pipeline.body import load_body
 from pipeline.export import FORMATS
+from pipeline.judge_file import with_contacts
 from pipeline.kfbench import PIECES, perform
 from pipeline.readers import MOTION_SUFFIXES, read_motion
 from retarget.progress import Progress, silent
@@ -32,7 +34,7 @@ Split = Literal["even", "odd", "all"]
 """Which of the recorded clips to take."""
 
 LONGEST_S = 10.0
-"""Recorded clips are cut to their first seconds [s]."""
+"""Recorded clips of the built-in set are cut to their first seconds [s]."""
 
 NOT_ON_FEET = {
     "cmu/049_08.npz": "cartwheels: the hands bear weight, and no label says so",
@@ -58,6 +60,7 @@ def built_in(split: Split, data: Path = SHARED_DIR, progress: Progress = silent)
     clips = []
     for done, path in enumerate(files, start=1):
         motion = read_motion(path, body, fps=RATE).motion
+        motion = motion.frames(0, min(len(motion), round(LONGEST_S * motion.fps)))
         clips.append(_retargeted(path.stem, path.parent.name, motion, retargeter))
         progress(done, len(files))
     return clips
@@ -75,7 +78,9 @@ def recorded_files(folder: Path, split: Split) -> Iterator[Path]:
 
 
 def clips_of(folder: Path, progress: Progress = silent) -> tuple[list[GoodClip], list[str]]:
-    """Read every motion in a folder; also return the sentences of those that were refused.
+    """Read every motion in a folder; also return the sentences of those that could not be read.
+
+    Where a hand-off file does not say who stands, it is found out as ``wushu validate`` does.
 
     Raises:
         NoMotions: There is none.
@@ -91,14 +96,14 @@ def clips_of(folder: Path, progress: Progress = silent) -> tuple[list[GoodClip],
 
 
 def handoff_clips(folder: Path, refusals: list[str] | None = None) -> list[GoodClip]:
-    """Read the hand-off files of a folder; sentences of those that were refused are added to a list."""
+    """Read the hand-off files of a folder; sentences of those that could not be read are added to a list."""
     clips = []
     for name, handoff in FORMATS.items():
         for path in _files(folder, (handoff.suffix,)):
             if name == "mjlab" and not _is_mjlab(path):
                 continue
             try:
-                motion = handoff.read(path)
+                motion, _ = with_contacts(handoff.read(path), handoff.variant)
             except WushuError as error:
                 if refusals is not None:
                     refusals.append(str(error))
@@ -113,20 +118,16 @@ def _read_human(paths: Sequence[Path], refusals: list[str], progress: Progress) 
     for done, path in enumerate(paths, start=1):
         try:
             human = read_motion(path, body, fps=RATE).motion
-            clips.append(_retargeted(path.name.split(".")[0], path.parent.name, human, retargeter, longest_s=None))
+            clips.append(_retargeted(path.name.split(".")[0], path.parent.name, human, retargeter))
         except WushuError as error:
             refusals.append(str(error))
         progress(done, len(paths))
     return clips
 
 
-def _retargeted(
-    name: str, source: str, human: SmplMotion, retargeter: Retargeter, longest_s: float | None = LONGEST_S
-) -> GoodClip:
+def _retargeted(name: str, source: str, human: SmplMotion, retargeter: Retargeter) -> GoodClip:
     motion = retargeter.retarget(human.body_trajectory()).motion
-    if longest_s is not None:
-        motion = motion.frames(0, round(longest_s * motion.fps))
-    return GoodClip(name=name, source=source, motion=motion, robot=retargeter.robot, recorded=True)
+    return GoodClip(name=name, source=source, motion=motion, robot=retargeter.robot, recorded=True, human=human)
 
 
 def spread(clips: Sequence[GoodClip], count: int, first: Iterable[str] = ()) -> list[GoodClip]:

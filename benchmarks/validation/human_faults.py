@@ -58,7 +58,7 @@ class HumanFault:
     """One fault at one strength."""
 
     name: str
-    """Family, e.g. ``drift``."""
+    """Family, e.g. ``human_drift``."""
     strength: str
     """How strong, with its unit, e.g. ``3 cm/s``; empty where there is but one."""
     key: str
@@ -66,6 +66,10 @@ class HumanFault:
     meaning: str
     """What it imitates."""
     apply: ApplyToHuman
+    asked: bool = True
+    """Whether it must be found; others are tried and published all the same."""
+    flying: bool = False
+    """Whether only clips in which somebody jumps can show it."""
 
 
 def height_drift(motion: SmplMotion, rng: np.random.Generator, *, rate: float) -> FaultyHuman:
@@ -202,13 +206,25 @@ def bent_backwards(motion: SmplMotion, rng: np.random.Generator, *, angle: float
 
 
 def _fault(
-    name: str, strength: str, meaning: str, apply: Callable[..., FaultyHuman | None], **how: object
+    name: str,
+    strength: str,
+    meaning: str,
+    apply: Callable[..., FaultyHuman | None],
+    *,
+    asked: bool = True,
+    flying: bool = False,
+    **how: object,
 ) -> HumanFault:
     """Name a fault; its key is made of the name and the strength."""
     plain = "".join(c for c in strength.replace(".", "p") if c.isalnum())
-    key = "_".join(["human", name, *([plain] if plain else [])])
     return HumanFault(
-        name=name, strength=strength, key=key, meaning=meaning, apply=lambda motion, rng: apply(motion, rng, **how)
+        name=f"human_{name}",
+        strength=strength,
+        key="_".join(["human", name, *([plain] if plain else [])]),
+        meaning=meaning,
+        apply=lambda motion, rng: apply(motion, rng, **how),
+        asked=asked,
+        flying=flying,
     )
 
 
@@ -224,9 +240,9 @@ HUMAN_FAULTS: tuple[HumanFault, ...] = (
     _fault("swap_legs", "", "the left leg is taken for the right", limb_swap, limbs=_SWAPPED[:4]),
     _fault("swap_arms", "", "the left arm is taken for the right", limb_swap, limbs=_SWAPPED[4:]),
     _fault("freeze", "", "the picture stands still", freeze),
-    _fault("speed", "x0.5", "the frame rate is read wrong", retime, speed=0.5),
-    _fault("speed", "x1.5", "the frame rate is read wrong", retime, speed=1.5),
-    _fault("speed", "x2", "the frame rate is read wrong", retime, speed=2.0),
+    _fault("speed", "x0.5", "the frame rate is read wrong", retime, flying=True, speed=0.5),
+    _fault("speed", "x1.5", "the frame rate is read wrong", retime, flying=True, speed=1.5),
+    _fault("speed", "x2", "the frame rate is read wrong", retime, flying=True, speed=2.0),
     _fault("tilt", "5 deg", "gravity is estimated wrong", tilt, angle=np.radians(5)),
     _fault("tilt", "10 deg", "gravity is estimated wrong", tilt, angle=np.radians(10)),
     _fault("oversmooth", "67 ms", "impacts are filtered away", oversmooth, window=2 / 30),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool
 
 from benchmarks.validation.faulty import Fault, FaultyMotion
 from benchmarks.validation.localisation import intersection_over_union, named_frames
@@ -15,6 +16,7 @@ from pipeline.measurement import Measurements
 from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.verdict import Limits, Verdict, judge
 from retarget.progress import Progress, silent
+from retarget.smpl_motion import SmplMotion
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
@@ -32,6 +34,13 @@ class GoodClip:
     recorded: bool
     """Whether it is recorded or performed human motion that our retargeter put on the robot, which `clean` should
     accept; other people's robot motion has their own faults."""
+    human: SmplMotion | None = None
+    """What was retargeted; None for a hand-off file."""
+
+    @property
+    def key(self) -> str:
+        """Source and name, which no other clip has."""
+        return f"{self.source}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,22 +75,36 @@ class Outcome:
     @classmethod
     def of(cls, trial: Trial, limits: Limits) -> Outcome:
         """Judge a trial."""
-        verdict, faulty = trial.verdict(limits), trial.faulty
-        named = named_frames(verdict, len(faulty.motion))
+        fault = None if trial.fault is None else trial.fault.key
+        return cls.of_verdict(trial.verdict(limits), trial.clip.name, fault, trial.faulty.bad, trial.faulty.motion.fps)
+
+    @classmethod
+    def of_verdict(
+        cls, verdict: Verdict, clip: str, fault: str | None, bad: Bool[np.ndarray, " frames"], fps: float
+    ) -> Outcome:
+        """Hold a verdict against the frames that are wrong."""
+        named = named_frames(verdict, len(bad))
         return cls(
-            clip=trial.clip.name,
-            fault=None if trial.fault is None else trial.fault.key,
+            clip=clip,
+            fault=fault,
             accepted=verdict.accepted,
-            rejected_by=tuple(c.measurement for c in verdict.checks if not c.passed and c.severity == "reject"),
-            iou=0.0 if verdict.accepted else intersection_over_union(named, faulty.bad, faulty.motion.fps),
+            rejected_by=refused_by(verdict),
+            iou=0.0 if verdict.accepted else intersection_over_union(named, bad, fps),
         )
 
 
-def try_clean(clips: Iterable[GoodClip], config: ValidationConfig) -> Iterator[Trial]:
+def refused_by(verdict: Verdict) -> tuple[str, ...]:
+    """Name the measurements whose limits refused a motion."""
+    return tuple(check.measurement for check in verdict.checks if not check.passed and check.severity == "reject")
+
+
+def try_clean(clips: Iterable[GoodClip], config: ValidationConfig, *, progress: Progress = silent) -> Iterator[Trial]:
     """Measure clips as they are."""
-    for clip in clips:
+    clips = list(clips)
+    for done, clip in enumerate(clips, start=1):
         untouched = FaultyMotion(motion=clip.motion, bad=np.zeros(len(clip.motion), dtype=bool))
         yield _tried(clip, None, untouched, config)
+        progress(done, len(clips))
 
 
 def try_faults(

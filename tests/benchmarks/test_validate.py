@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks import validate
 from benchmarks.report import report
+from benchmarks.validation.acceptance import acceptance_figures, exact_figures
 from benchmarks.validation.exact import flight_checks_failed, jump, slow_jump_speed_err_pct, standing, static_residual_n
 from benchmarks.validation.exceptions import NoMotions
 from benchmarks.validation.fault_table import fault_figures, fault_rows, markdown
@@ -79,7 +79,7 @@ def test_the_figures_of_one_folder_are_numbers_with_the_promised_keys(robot, tmp
     FORMATS["unitree-csv"].write(standing(robot, 2.0), robot, tmp_path / "stander.csv")
     clips, refusals = clips_of(tmp_path)
     assert [clip.name for clip in clips] == ["stander"] and not refusals
-    figures = validate._exact_figures() + validate._acceptance_figures(list(try_clean(clips, ValidationConfig())))
+    figures = exact_figures() + acceptance_figures(list(try_clean(clips, ValidationConfig())))
     report(figures, tmp_path / "figures.json")
     values = json.loads((tmp_path / "figures.json").read_text())
     wanted = {
