@@ -295,9 +295,7 @@ def _shares(
 ) -> tuple[Float[np.ndarray, "points rays"], Bool[np.ndarray, "points rays"]]:
     """How hard each ray pushes in one frame [N], and which push."""
     columns = effect.reshape(-1, len(wanted))
-    gram = columns @ columns.T
-    gram.flat[:: len(gram) + 1] += force_price**2
-    push, free = nonnegative_minimum(gram, columns @ wanted, guess.ravel())
+    push, free = nonnegative_minimum(columns, wanted, force_price, guess.ravel())
     return push.reshape(guess.shape), free.reshape(guess.shape)
 
 

@@ -15,6 +15,13 @@ from scipy.spatial.transform import Rotation, Slerp
 from robots.arrays import checked_array, checked_unit_quat, freeze_fields
 from robots.exceptions import InvalidArray
 
+RATES = (0.01, 1e5)
+"""Frame rates beyond these are none [1/s]; what averages over a time would average over any number of frames."""
+FARTHEST = 1e5
+"""A root farther from the origin than this is in another unit than metres [m]; squares of more lose all digits."""
+WIDEST = 1e3
+"""An angle of more than this is no joint's [rad]."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RobotMotion:
@@ -34,15 +41,18 @@ class RobotMotion:
     """Probability that the left and right foot bears weight."""
 
     def __post_init__(self) -> None:
-        """Check shapes, finiteness, unit quaternions and the frame rate."""
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise InvalidArray("fps", problem=f"must be positive, got {self.fps}")
+        """Check shapes, sizes, unit quaternions and the frame rate."""
+        if not RATES[0] <= self.fps <= RATES[1]:
+            raise InvalidArray("fps", problem=f"must be positive, from {RATES[0]:g} to {RATES[1]:g}, got {self.fps}")
         if len(set(self.joint_names)) < len(self.joint_names):
             raise InvalidArray("joint_names", problem="names a joint twice")
         dims: dict[str, int] = {"joints": len(self.joint_names)}
         root_pos_w = checked_array("root_pos_w", self.root_pos_w, ("frames", 3), dims)
         if len(root_pos_w) == 0:
             raise InvalidArray("root_pos_w", problem="has no frames")
+        joint_pos = checked_array("joint_pos", self.joint_pos, ("frames", "joints"), dims)
+        _check_size("root_pos_w", root_pos_w, FARTHEST, "give metres")
+        _check_size("joint_pos", joint_pos, WIDEST, "give radians")
         quat = checked_unit_quat("root_quat_wxyz", self.root_quat_wxyz, ("frames", 4), dims)
         contact = checked_array("foot_contact", self.foot_contact, ("frames", 2), dims)
         if contact.min() < 0 or contact.max() > 1:
@@ -54,7 +64,7 @@ class RobotMotion:
                 "joint_names": tuple(self.joint_names),
                 "root_pos_w": root_pos_w,
                 "root_quat_wxyz": hemisphere_continuous(quat),
-                "joint_pos": checked_array("joint_pos", self.joint_pos, ("frames", "joints"), dims),
+                "joint_pos": joint_pos,
                 "foot_contact": contact,
             },
         )
@@ -132,6 +142,13 @@ class RobotMotion:
             joint_pos=CubicSpline(old, self.joint_pos)(new),
             foot_contact=np.clip(interp1d(old, self.foot_contact, axis=0)(new), 0.0, 1.0),  # rounding may leave [0, 1]
         )
+
+
+def _check_size(name: str, array: np.ndarray, largest: float, remedy: str) -> None:
+    """Refuse numbers that are finite and nothing else."""
+    found = float(np.abs(array).max(initial=0.0))
+    if found > largest:
+        raise InvalidArray(name, problem=f"holds {found:.3g}, beyond {largest:g}: {remedy}")
 
 
 def hemisphere_continuous(quat: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "frames 4"]:

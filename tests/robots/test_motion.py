@@ -111,3 +111,19 @@ def test_what_a_motion_cannot_be_is_refused_by_name():
 
 def test_one_frame_lasts_no_time():
     assert smooth_motion(1, 30.0).duration_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"fps": 1e9}, "fps: must be positive"),
+        ({"fps": float("nan")}, "fps: must be positive"),
+        ({"root_pos_w": np.full((4, 3), 1e7)}, "root_pos_w: holds 1e.07, beyond 100000: give metres"),
+        ({"joint_pos": np.full((4, 2), 1e300)}, "joint_pos: holds 1e.300, beyond 1000: give radians"),
+    ],
+    ids=["rate", "no rate", "place", "angle"],
+)
+def test_numbers_that_are_only_finite_are_refused(change, says):
+    """Their squares overflow, and a filter of a tenth of a second would be as long as the memory."""
+    with pytest.raises(InvalidArray, match=says):
+        replace(smooth_motion(4, 30), **change)
