@@ -268,12 +268,13 @@ def _report_stage(variant: Variant) -> Stage:
         robot: Measurements,
         verdict: Verdict,
         result: RetargetResult,
+        followed: Followed,
         repairs: Repairs,
     ) -> WrittenFiles:
         report = ClipReport(
             name=context.clip.name,
             motion=result.motion,
-            measurements=(human, robot),
+            measurements=(human, robot, *([followed.measurements] if followed.measurements else [])),
             verdict=verdict,
             pieces=tuple(piece.usable for piece in repairs.pieces),
         )
@@ -282,7 +283,7 @@ def _report_stage(variant: Variant) -> Stage:
             write_report(temporary, report, load_g1(variant))
         return WrittenFiles.of(context.clip_dir, [path])
 
-    robot_reads = (stage_of(name, variant) for name in ("validation", "verdict", "retarget"))
+    robot_reads = (stage_of(name, variant) for name in ("validation", "verdict", "retarget", "tracking"))
     reads = ("plausibility", *robot_reads, "repair")
     return Stage(name="report", version=1, config=[], reads=reads, result=WrittenFiles, run=run)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +41,8 @@ class Run:
     """Whom to make clips of: the main person of each shot, or everyone; else as --clips.people says."""
     dry_run: bool = False
     """Only tell what would run, for how long and on how much disk."""
+    physics: bool = False
+    """Where the simulated robot cannot follow a clip by a plan, let sampling control try: eight seconds a second."""
     preset: Path | None = None
     """TOML file with settings; the options below override it."""
     settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
@@ -52,7 +54,7 @@ class Run:
             show_error("name at least one video, e.g. `wushu run kata.mp4`")
             return 1
         files = find_files(self.videos, SourceFacts(licence=self.licence, people=self.people))
-        stages = build_stages(self.settings, Home.of_user())
+        stages = build_stages(self._settings(), Home.of_user())
         with progress_bars() as bars:
             known = identify(files, bar(bars, "reading files"))
         for sentence in known.duplicates:
@@ -71,6 +73,11 @@ class Run:
         if crashes:
             raise ExceptionGroup("bugs, please report them; the other sources were processed", crashes)
         return int(bool(known.unreadable) or any(row.error is not None for row in rows))
+
+    def _settings(self) -> Settings:
+        if not self.physics:
+            return self.settings
+        return replace(self.settings, tracking=replace(self.settings.tracking, physics=True))
 
 
 def _process(sources: Sequence[Source], stages: Stages, dataset: Dataset) -> tuple[list[ManifestRow], list[Exception]]:

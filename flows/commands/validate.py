@@ -16,7 +16,10 @@ from pipeline.home import Home
 from pipeline.judge_file import JudgedFile, judge_file
 from pipeline.record_codec import plain
 from pipeline.repair import Repairs, mend
+from pipeline.review import ClipReport, write_report
 from pipeline.settings import Settings, load_settings
+from pipeline.store import atomic_path
+from robots.g1 import load_g1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class Validate:
     """Print one JSON document with every measurement and check instead of text."""
     repair: bool = True
     """Look for the cheapest repair of a refused motion, and judge it."""
+    page: Path | None = None
+    """Draw what was found into this PNG: bad spans, quantities with their limits, the feet."""
     preset: Path | None = None
     """TOML file with settings, as `wushu run` takes it."""
 
@@ -45,11 +50,26 @@ class Validate:
             report = bar(bars, self.motion.name)
             judged = judge_file(self.motion, settings, Home.of_user())
             repairs = mend(judged.diagnosis, judged.mender, settings.repair, report) if self.repair else None
+        if self.page is not None:
+            _draw(self.page, self.motion.name, judged, repairs)
         if self.json:
             console.print_json(json.dumps(_document(self.motion, judged, repairs)))
         else:
             _show(self.motion, judged, repairs)
         return int(not judged.diagnosis.verdict.accepted)
+
+
+def _draw(page: Path, name: str, judged: JudgedFile, repairs: Repairs | None) -> None:
+    found = judged.diagnosis
+    report = ClipReport(
+        name=name,
+        motion=found.robot_motion,
+        measurements=found.measurements,
+        verdict=found.verdict,
+        pieces=tuple(piece.usable for piece in repairs.pieces) if repairs else (),
+    )
+    with atomic_path(page) as temporary:
+        write_report(temporary, report, load_g1(judged.variant))
 
 
 def _document(path: Path, judged: JudgedFile, repairs: Repairs | None) -> dict[str, Any]:

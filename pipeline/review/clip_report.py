@@ -29,6 +29,7 @@ _ALWAYS_SHOWN = (
     ("validation", "force_residual_p95_lp6"),
     ("validation", "penetration_max"),
     ("validation", "skate_p95"),
+    ("tracking", "assist_p95"),
 )
 """Shown even where they pass: what a roboticist looks at first."""
 _TEXT = 8

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.manifest import ManifestRow, Outcome
 from pipeline.store import Dataset, write_bytes
 
@@ -63,10 +65,11 @@ def _table(rows: Sequence[ManifestRow]) -> str:
     lines = [
         f'<tr><td><a href="#{row.clip.id}">{escape(row.clip.name)}</a></td><td>{_tag(row)}</td>'
         f"<td>{row.usable_s:.1f} of {row.duration_s:.1f} s</td><td>{_score(row):.2f}</td>"
-        f"<td>{escape(_shortly(row))}</td></tr>"
+        f"<td>{_followed(row)}</td><td>{escape(_shortly(row))}</td></tr>"
         for row in rows
     ]
-    head = "<tr><th>clip</th><th>outcome</th><th>usable</th><th>score</th><th>first reason</th></tr>"
+    titles = ("clip", "outcome", "usable", "score", "simulated robot", "first reason")
+    head = f"<tr>{''.join(f'<th>{title}</th>' for title in titles)}</tr>"
     return f"<table>{head}\n" + "\n".join(lines) + "</table>"
 
 
@@ -112,6 +115,17 @@ def _tag(row: ManifestRow) -> str:
 
 def _score(row: ManifestRow) -> float:
     return row.verdict.score if row.verdict is not None else 0.0
+
+
+def _followed(row: ManifestRow) -> str:
+    """How the simulated robot followed: by itself, or with how much help at its root."""
+    found = {name.split(".")[-1]: value for name, value in row.metrics.items() if name.startswith("tracking")}
+    if not found:
+        return ""
+    if found.get("t1_certified") or found.get("t2_passed"):
+        return "follows without help"
+    cap = found.get("assist_cap", np.inf)
+    return f"needs {100 * cap:.0f} % of its weight as help" if cap <= 1.0 else "falls even with help"
 
 
 def _shortly(row: ManifestRow) -> str:
