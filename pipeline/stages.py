@@ -160,7 +160,7 @@ def _validation_stage(settings: Settings, variant: Variant) -> Stage:
     robot = load_g1(variant)
     return Stage(
         name=stage_of("validation", variant),
-        version=2,
+        version=3,
         config=[plain(settings.validation), _robot_digest(robot)],
         reads=(stage_of("retarget", variant),),
         result=Measurements,

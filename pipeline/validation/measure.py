@@ -83,7 +83,7 @@ class ValidationConfig:
 
 
 def measure_robot(motion: RobotMotion, robot: RobotModel, config: ValidationConfig) -> Measurements:
-    """Measure joints, root, breaks, self-collision, ground, feet, labels, posture, flights, forces and balance.
+    """Measure length, joints, root, breaks, self-collision, ground, feet, labels, posture, flights, forces and balance.
 
     The floor is z = 0. Every series has one value a frame; what is a difference of frames stands at
     the frame where it begins. No value changes if the whole motion is turned about the vertical or
@@ -99,10 +99,21 @@ def measure_robot(motion: RobotMotion, robot: RobotModel, config: ValidationConf
         fps=motion.fps,
         n_frames=len(motion),
         items=(
+            *_measure_sampling(motion),
             *_measure_joints(motion, robot, qpos, config),
             *_measure_on_floor(motion, robot, qpos, config),
             *_measure_dynamics(motion, robot, config),
         ),
+    )
+
+
+def _measure_sampling(motion: RobotMotion) -> tuple[Measurement, ...]:
+    """Measure how much there is to see: of two frames, or of one a second, nothing bad can be shown."""
+    return (
+        Measurement(
+            name="duration", value=motion.duration_s, unit="s", meaning="Time from the first to the last frame"
+        ),
+        Measurement(name="frame_rate", value=motion.fps, unit="1/s", meaning="Frames per second"),
     )
 
 

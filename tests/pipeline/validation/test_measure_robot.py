@@ -92,6 +92,7 @@ def test_measurements_do_not_depend_on_the_order_of_the_columns():
 def test_measurements_do_not_depend_on_the_frame_rate():
     """At its ends a filter guesses a fixed number of frames, which third differences show most."""
     coarse, fine = values(measure(lively(120, 60.0))), values(measure(lively(240, 120.0)))
+    assert (coarse.pop("frame_rate"), fine["frame_rate"]) == (60.0, 120.0)
     for name, value in coarse.items():
         assert fine[name] == pytest.approx(value, rel=0.15 if "jerk" in name else 0.05, abs=5e-3), name
 
