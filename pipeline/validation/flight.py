@@ -19,6 +19,7 @@ from pipeline.flight_physics import (
 from pipeline.measurement import Measurement, largest, spans_where
 from pipeline.validation.body_geometry import BodyGeometry
 from pipeline.validation.feet import Stance
+from retarget.spans import Span
 from robots.kinematics import generalised_velocities
 from robots.model import RobotModel
 
@@ -48,6 +49,7 @@ class Flights:
         min_flight: float,
         path_noise: float,
         largest_misfit: float,
+        doubtful_height: float,
     ) -> Flights:
         """Find the flights and fit them.
 
@@ -58,15 +60,21 @@ class Flights:
             min_flight: Shorter spans are no flight [s].
             path_noise: Error of the centre of mass's height [m].
             largest_misfit: Only flights that leave their parabola by less than this tell time [m].
+            doubtful_height: A robot that gets no higher than this [m] may have been on its toes; such a flight tells
+                time only where its path is a parabola within the noise.
         """
         com_pos_w, fps = geometry.com_pos_w, stance.fps
         clear = clears_floor(geometry.lowest_height, lowest=clearance[0], peak=clearance[1])
         airborne = clear & ~stance.contact.any(axis=1)
         fits = fit_flights(com_pos_w, airborne, fps, min_flight=min_flight, path_noise=path_noise)
+
+        def clearance_of(span: Span) -> float:
+            return float(geometry.lowest_height[slice(*span)].max())
+
         rulers = tuple(
             fit
             for fit in fits
-            if fit.rms < largest_misfit
+            if fit.rms < (path_noise if clearance_of(fit.span) < doubtful_height else largest_misfit)
             and fit.horizontal_acc < STEERED * -fit.vertical_acc
             and joins_its_ends(fit, com_pos_w[:, 2], fps)
         )

@@ -50,9 +50,10 @@ class ValidationConfig:
     flight_height: float = 0.03
     """... if it gets higher than this meanwhile [m]."""
     doubtful_height: float = 0.05
-    """A robot that flies no higher than this [m] may have been on its toes: its fall is not held against it."""
-    min_flight: float = 0.1
-    """Shorter times in the air are no flight [s]: 3 frames at 30 fps."""
+    """A robot that flies no higher than this [m] may have been on its toes: its fall is not held against it, and tells
+    the speed of playback only where it is a parabola within the noise."""
+    min_flight: float = 0.06
+    """Shorter times in the air are no flight [s]; a hop of 0.12 s lasts so long at twice its speed."""
     com_noise: float = 0.001
     """Error with which the centre of mass is credited in flight [m]; that of retargeted jumps is below it."""
     flight_misfit: float = 0.006
@@ -156,6 +157,7 @@ def _measure_on_floor(
         min_flight=config.min_flight,
         path_noise=config.com_noise,
         largest_misfit=config.flight_misfit,
+        doubtful_height=config.doubtful_height,
     )
     falling = flights.falling(config.flight_acc_tolerance)
     return (
