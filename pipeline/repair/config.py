@@ -18,7 +18,11 @@ class RepairConfig:
     """What is cut off on both sides of a bad span [s]: a fault is rarely over with the last frame that shows it."""
     max_gap_s: float = 0.1
     """Good frames between two bad spans that are this short are bad as well [s]."""
-    max_trials: int = 16
+    snap_s: float = 0.3
+    """How much further a cut may move to end on both feet rather than on one [s]."""
+    enough: float = 0.9
+    """A lesser change of the data that keeps this share of what a greater one keeps is preferred."""
+    max_trials: int = 24
     """Motions that are made and judged at most; 0 proposes nothing."""
     regrounding: RegroundingConfig = field(default_factory=RegroundingConfig)
     """How a floor that follows the feet is found."""
@@ -29,6 +33,6 @@ class RepairConfig:
         Raises:
             InvalidArray: A number is outside its range.
         """
-        for name in ("min_piece_s", "margin_s", "max_gap_s", "max_trials"):
+        for name in ("min_piece_s", "margin_s", "max_gap_s", "snap_s", "enough", "max_trials"):
             if not getattr(self, name) >= 0:
                 raise InvalidArray(name, problem=f"must not be negative, got {getattr(self, name)}")

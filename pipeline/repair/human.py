@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Int
 
 from pipeline.body import SkinnedBody
 from pipeline.plausibility import PlausibilityConfig, measure_human
@@ -18,9 +18,6 @@ from pipeline.verdict import Limits, judge
 from retarget.retargeter import Retargeter
 from retarget.smpl_motion import SmplMotion
 from robots.model import RobotModel
-
-_WRONG_SPEED = 0.03
-"""A speed nearer to one than this is not worth a new rate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,36 +50,36 @@ class HumanMender:
         """See :meth:`pipeline.repair.search.Mender.part`."""
         return motion.frames(start, stop)
 
-    def can_end(self, diagnosis: Diagnosis[SmplMotion]) -> Bool[np.ndarray, " frames"]:
-        """See :meth:`pipeline.repair.search.Mender.can_end`: balance.
+    def can_end(self, diagnosis: Diagnosis[SmplMotion]) -> Int[np.ndarray, " frames"]:
+        """See :meth:`pipeline.repair.search.Mender.can_end`.
 
-        The human is in balance and the robot stands on both feet; where that never happens, balance has to do.
+        The human is in balance, and the robot stands on one foot (1) or both (2).
         """
-        human = diagnosis.measurements[0]
-        distance = human["com_cop_p95"].series
+        distance = diagnosis.measurements[0]["com_cop_p95"].series
         assert distance is not None  # measured frame by frame
         balanced = distance < self.plausibility.stable_distance
-        both_feet = (diagnosis.robot_motion.foot_contact >= self.validation.contact_prob).all(axis=1)
-        return balanced & both_feet if (balanced & both_feet).any() else balanced
+        bears = diagnosis.robot_motion.foot_contact >= self.validation.contact_prob
+        grade = np.where(balanced, bears.sum(axis=1), 0)
+        return grade if grade.any() else balanced.astype(int)
 
     def edits(self, diagnosis: Diagnosis[SmplMotion]) -> Sequence[Edit[SmplMotion]]:
-        """See :meth:`pipeline.repair.search.Mender.edits`: a shift, a floor that follows the feet, another speed."""
+        """See :meth:`pipeline.repair.search.Mender.edits`: a shift, another speed, a floor that follows the feet.
+
+        The speed is asked only where falls are refused: jumps of an estimate that hovers tell no time.
+        """
         edits: list[Edit[SmplMotion]] = []
         offset = diagnosis.value("plausibility", "ground_offset") or 0.0
         if diagnosis.fails("plausibility", "ground_offset"):
             sentence = f"Shift the motion vertically by {-100 * offset:+.1f} cm."
             edits.append(Edit(kind="shift", sentence=sentence, apply=lambda m: m.moved((0.0, 0.0, -offset))))
-        speed = diagnosis.value("plausibility", "playback_speed")
-        if speed is not None and abs(speed - 1) > _WRONG_SPEED:
-            sentence = f"Play at {1 / speed:.2f} times the speed, so that bodies fall with g."
-            edits.append(Edit(kind="speed", sentence=sentence, apply=lambda m: m.at_speed(1 / speed)))
+        for stage in ("plausibility", "validation"):
+            speed = diagnosis.value(stage, "playback_speed")
+            if speed is not None and diagnosis.fails(stage, "playback_speed_error"):
+                sentence = f"Play at {1 / speed:.2f} times the speed, so that bodies fall with g."
+                edits.append(Edit(kind="speed", sentence=sentence, apply=partial(SmplMotion.at_speed, speed=1 / speed)))
+                break
         if diagnosis.verdict.rejections:
             sentence = "Let the floor follow the standing feet, whose height drifts; jumps fall with g."
-            edits.append(
-                Edit(
-                    kind="follow",
-                    sentence=sentence,
-                    apply=partial(reground, body=self.body, config=self.regrounding),
-                )
-            )
+            follow = partial(reground, body=self.body, config=self.regrounding)
+            edits.append(Edit(kind="follow", sentence=sentence, apply=follow, constant=False))
         return edits

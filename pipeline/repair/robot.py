@@ -1,4 +1,4 @@
-"""Judges robot motions and proposes edits of them: other axes, another speed, level ground, other labels."""
+"""Judges robot motions and proposes edits of them: axes, labels, sides, gaps, level ground, height, speed, jitter."""
 
 from __future__ import annotations
 
@@ -7,25 +7,32 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.spatial.transform import Rotation
 
+from pipeline.repair import limb_edits, world_edits
 from pipeline.repair.search import Diagnosis, Edit
+from pipeline.repair.stances import Stances
 from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.verdict import Limits, judge
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 from robots.soles import Soles
-from robots.trajectory import low_passed
 
-_SMOOTH_HZ = 6.0
-"""What a human moves faster than this is mostly noise of the estimate [Hz]."""
-_LEVEL_RAD = (np.radians(0.5), np.radians(45))
-"""Soles that lean less on the whole stand level; those that lean more stand in a world of other axes."""
-_ALIKE_RAD = np.radians(2)
-"""Soles that stand on one floor lie within this of each other, whatever way the feet point."""
-_WRONG_SPEED = 0.03
-"""A speed nearer to one than this is not worth a new rate."""
+_UPRIGHT_RAD = np.radians(45)
+"""Soles that lean more on the whole stand in a world of other axes."""
+_USUAL_SPEEDS = (1 / 3, 0.4, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0, 2.5, 3.0)
+"""Speeds at which files are played by mistake: one usual frame rate taken for another, slow motion."""
+_TOLD_SPEED = (0.85, 1.05)
+"""What flights tell as a share of the true speed: the jump of a smaller body is scaled, not timed anew, and falls with
+less than g."""
+_OFF_BALANCE_M = 0.1
+"""A clip does not begin or end with the centre of mass further outside the feet than this [m]."""
+_LABEL_CHECKS = (
+    *("contact_share", "contact_unlabelled_share", "contact_wrong_share", "contact_floating_share"),
+    *("contact_swapped_share", "contact_height_p95", "stance_float_p95", "stance_height_std", "skate_mean"),
+    *("skate_p95", "infeasible_run_lp6"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,28 +53,53 @@ class RobotMender:
         """See :meth:`pipeline.repair.search.Mender.part`."""
         return motion.frames(start, stop)
 
-    def can_end(self, diagnosis: Diagnosis[RobotMotion]) -> Bool[np.ndarray, " frames"]:
-        """See :meth:`pipeline.repair.search.Mender.can_end`: both feet bear weight."""
-        bears = diagnosis.robot_motion.foot_contact >= self.validation.contact_prob
-        return bears[:, 0] & bears[:, 1]
+    def can_end(self, diagnosis: Diagnosis[RobotMotion]) -> Int[np.ndarray, " frames"]:
+        """See :meth:`pipeline.repair.search.Mender.can_end`: the feet that bear weight, under the centre of mass."""
+        feet = (diagnosis.robot_motion.foot_contact >= self.validation.contact_prob).sum(axis=1)
+        outside = diagnosis.series("validation", "com_outside_p95")
+        balanced = feet if outside is None else np.where(np.nan_to_num(outside) < _OFF_BALANCE_M, feet, 0)
+        return balanced if balanced.any() else feet
 
     def edits(self, diagnosis: Diagnosis[RobotMotion]) -> Sequence[Edit[RobotMotion]]:
         """See :meth:`pipeline.repair.search.Mender.edits`.
 
-        Axes first, because nothing else means anything in a world that lies on its side; then speed, on which all
-        forces depend; then labels, because the floor is where they say that a foot stands; smoothing last.
+        Axes first, because nothing else means anything in a world that lies on its side. Then what is wrong between
+        two frames, the floor on which everything stands, and the speed, on which forces depend; what changes each
+        frame in its own way comes last.
         """
-        motion = diagnosis.motion
-        soles = Soles.of(motion, self.robot)
+        motion, robot = diagnosis.motion, self.robot
+        soles = Soles.of(motion, robot)
         labelled = motion.foot_contact > self.validation.contact_prob
+        axes = self._other_axes(motion, soles, labelled)
+        if axes:
+            return axes
+        stances = Stances.of(motion, robot, labelled if labelled.any() else soles.standing(), soles)
         return [
-            *self._other_axes(motion, soles, labelled),
+            *([] if labelled.any() else _other_labels(soles, labelled, diagnosis)),
+            *limb_edits.swap_back(robot, self.validation.swap_jump, diagnosis),
+            *world_edits.close_gaps(stances, diagnosis),
+            *self._straightened(stances, diagnosis),
+            *world_edits.stop_slide(stances, diagnosis),
+            *world_edits.height(stances, diagnosis),
+            *(_other_labels(soles, labelled, diagnosis) if labelled.any() else []),
             *_another_speed(diagnosis),
-            *_other_labels(soles, labelled),
-            *_level_ground(soles, labelled | soles.standing()),
-            *_height(soles, labelled),
-            *_smoothing(diagnosis),
+            *limb_edits.hold_limits(robot, diagnosis),
+            *limb_edits.fill_gaps(diagnosis),
+            *world_edits.bring_down(robot, diagnosis),
+            *world_edits.lock(stances, diagnosis),
+            *limb_edits.smooth(robot, diagnosis),
         ]
+
+    def _straightened(self, stances: Stances, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
+        """Soles that lean all alike: the world leans, or the hips are bent; first what leaves the trunk upright."""
+        robot = self.robot
+        edits = [
+            *world_edits.level(stances, robot, diagnosis),
+            *limb_edits.unbend_hips(stances, robot, diagnosis),
+        ]
+        if len(edits) < 2:
+            return edits
+        return sorted(edits, key=lambda e: Stances.of(e.apply(diagnosis.motion), robot, stances.contact).trunk_lean)
 
     def _other_axes(
         self, motion: RobotMotion, soles: Soles, labelled: Bool[np.ndarray, "frames 2"]
@@ -88,26 +120,13 @@ class RobotMender:
         ]
 
 
-def turned(motion: RobotMotion, turn: Rotation) -> RobotMotion:
-    """Turn the world that a motion is given in."""
-    root = turn * Rotation.from_quat(motion.root_quat_wxyz.copy(), scalar_first=True)
-    return replace(
-        motion, root_pos_w=turn.apply(motion.root_pos_w.copy()), root_quat_wxyz=root.as_quat(scalar_first=True)
-    )
-
-
-def raised(motion: RobotMotion, height: Float[np.ndarray, " frames"]) -> RobotMotion:
-    """Add a height to every frame [m]."""
-    return replace(motion, root_pos_w=motion.root_pos_w + np.outer(height, [0.0, 0.0, 1.0]))
-
-
 def at_speed(motion: RobotMotion, speed: float) -> RobotMotion:
-    """Play a motion this many times as fast, at the same frame rate."""
-    return replace(motion, fps=motion.fps * speed).resampled(motion.fps)
+    """Play a motion this many times as fast: the same frames at another rate, so that nothing is made up."""
+    return replace(motion, fps=motion.fps * speed)
 
 
 def _from_y_up(motion: RobotMotion) -> RobotMotion:
-    return turned(motion, Rotation.from_euler("x", 90, degrees=True))
+    return world_edits.turned(motion, Rotation.from_euler("x", 90, degrees=True))
 
 
 def _from_xyzw(motion: RobotMotion) -> RobotMotion:
@@ -119,58 +138,34 @@ def _from_zwxy(motion: RobotMotion) -> RobotMotion:
 
 
 def _looks_up(up: Float[np.ndarray, " 3"] | None) -> bool:
-    return up is not None and up[2] > np.cos(_LEVEL_RAD[1])
+    return up is not None and up[2] > np.cos(_UPRIGHT_RAD)
 
 
 def _another_speed(diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
-    """Undo the speed that free flight tells."""
-    speed = diagnosis.value("validation", "playback_speed")
-    if speed is None or abs(speed - 1) < _WRONG_SPEED:
+    """Undo the speed that free flight tells: the usual mistake that it may be, else as it is told."""
+    told = diagnosis.value("validation", "playback_speed")
+    if told is None or not diagnosis.fails("validation", "playback_speed_error"):
         return []
-    sentence = f"Play at {1 / speed:.2f} times the speed, so that bodies fall with g."
-    return [Edit(kind="speed", sentence=sentence, apply=partial(at_speed, speed=1 / speed))]
+    low, high = _TOLD_SPEED
+    usual = [speed for speed in _USUAL_SPEEDS if low < told / speed < high]
+    speeds = [min(usual, key=lambda speed: abs(np.log(told / speed) - np.log(low * high) / 2))] if usual else []
+    return [
+        Edit(
+            kind=kind,
+            sentence=f"Play at {1 / speed:.2f} times the speed ({1 / speed * diagnosis.motion.fps:.3g} frames/s), "
+            "so that bodies fall with g.",
+            apply=partial(at_speed, speed=1 / speed),
+        )
+        for kind, speed in (*(("usual speed", s) for s in speeds), ("speed", told))
+    ]
 
 
-def _other_labels(soles: Soles, labelled: Bool[np.ndarray, "frames 2"]) -> list[Edit[RobotMotion]]:
+def _other_labels(
+    soles: Soles, labelled: Bool[np.ndarray, "frames 2"], diagnosis: Diagnosis[RobotMotion]
+) -> list[Edit[RobotMotion]]:
     found = soles.standing()
-    if (found == labelled).all():
+    if (found == labelled).all() or not diagnosis.fails("validation", *_LABEL_CHECKS):
         return []
     sentence = "Take the contacts from the robot's own feet: what is low and slow bears weight."
     apply = partial(replace, foot_contact=found.astype(float))
     return [Edit(kind="labels", sentence=sentence, apply=apply)]
-
-
-def _level_ground(soles: Soles, contact: Bool[np.ndarray, "frames 2"]) -> list[Edit[RobotMotion]]:
-    """Turn the world so that standing soles lie level."""
-    up = soles.common_up(contact, _ALIKE_RAD)
-    if up is None:
-        return []
-    axis = np.cross(up, [0.0, 0.0, 1.0])
-    angle = float(np.arctan2(np.linalg.norm(axis), up[2]))
-    if not _LEVEL_RAD[0] < angle < _LEVEL_RAD[1]:
-        return []
-    turn = Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle)
-    sentence = f"Turn the world by {np.degrees(angle):.1f} deg, so that standing soles lie level."
-    return [Edit(kind="level", sentence=sentence, apply=partial(turned, turn=turn))]
-
-
-def _height(soles: Soles, labelled: Bool[np.ndarray, "frames 2"]) -> list[Edit[RobotMotion]]:
-    """Shift by one height, or, where the soles' height changes, follow it."""
-    height = soles.stance_height(labelled)
-    if height is None:
-        return []
-    middle = float(np.median(height))
-    one = np.full(len(height), -middle)
-    shift = f"Shift the motion vertically by {-100 * middle:+.1f} cm."
-    follow = f"Let the floor follow the standing soles, which change their height by {100 * np.ptp(height):.1f} cm."
-    return [
-        Edit(kind="shift", sentence=shift, apply=partial(raised, height=one)),
-        Edit(kind="follow", sentence=follow, apply=partial(raised, height=-height)),
-    ]
-
-
-def _smoothing(diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
-    if not diagnosis.fails("validation", "joint_jerk_median", "joint_acc", "joint_acc_p99", "joint_speed_ratio"):
-        return []
-    sentence = f"Take out what moves faster than {_SMOOTH_HZ:g} Hz."
-    return [Edit(kind="smooth", sentence=sentence, apply=partial(low_passed, cutoff_hz=_SMOOTH_HZ))]

@@ -1,29 +1,38 @@
-"""Looks for the cheapest repair of a refused motion: first one that keeps every frame, then the parts that are good.
+"""Looks for the cheapest repair of a refused motion: the least change of the data that keeps the most of its time.
 
-Every proposal is carried out and judged again, so that what is said of it is what happened. Repairs that keep all
-frames (a shift, another speed, other labels) are tried one after the other and kept where they leave fewer reasons to
-refuse; what still fails is cut out where the failed checks point to, and the parts between are judged as clips.
+Every proposal is carried out and judged again, so that what is said of it is what happened. Constants come first (a
+shift, other axes, another speed, other labels): they undo what a converter did and lose nothing. A cut that keeps
+nearly all of the clip is next; then edits that touch every frame (a floor that follows the feet, smoothing). Each is
+kept where it makes the reasons to refuse fewer or smaller. What still fails is cut out where the failed checks point
+to, and the parts between are judged, and mended, as clips of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 
 from pipeline.manifest import Attempt
 from pipeline.measurement import Measurements, Span, spans_where
 from pipeline.repair.config import RepairConfig
 from pipeline.repair.record import Piece, Repairs
-from pipeline.verdict import Verdict
+from pipeline.verdict import CheckResult, Verdict
 from retarget.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
 from robots.motion import RobotMotion
 
 Motion = TypeVar("Motion")
+
+_LARGEST_EXCESS = 20.0
+"""What is further beyond its limit than this many times is no worse for that."""
+_WORTH = 0.2
+"""An edit is kept if it takes off this much of what is wrong, where a broken limit counts one and more."""
+_TRIES = 2
+"""How often one kind of edit is tried in a motion: again after another edit was kept, and not more often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,12 +53,21 @@ class Diagnosis(Generic[Motion]):
                 return group[name].value
         return None
 
+    def series(self, stage: str, name: str) -> Float[np.ndarray, " frames"] | None:
+        """Return a measurement frame by frame, None if it was not taken or has no series."""
+        for group in self.measurements:
+            if group.stage == stage and any(item.name == name for item in group.items):
+                return group[name].series
+        return None
+
     def fails(self, stage: str, *names: str) -> bool:
         """Tell whether any check of these measurements refused the motion."""
-        return any(
-            not check.passed and check.severity == "reject" and check.stage == stage and check.measurement in names
-            for check in self.verdict.checks
-        )
+        return any(check.stage == stage and check.measurement in names for check in _refusing(self.verdict))
+
+    def spans(self, stage: str, *names: str) -> list[Span]:
+        """Return the frames at which any check of these measurements refused the motion."""
+        checks = (c for c in _refusing(self.verdict) if c.stage == stage and c.measurement in names)
+        return sorted(span for check in checks for span in check.spans)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,10 +75,12 @@ class Edit(Generic[Motion]):
     """A change of a whole motion that keeps its frames."""
 
     kind: str
-    """Each kind is tried once."""
+    """Each kind is tried once in the same motion."""
     sentence: str
     """What it does, for the record."""
     apply: Callable[[Motion], Motion]
+    constant: bool = True
+    """Whether it undoes one constant; otherwise it changes each frame in its own way, and a cut is better."""
 
 
 class Mender(Protocol[Motion]):
@@ -82,8 +102,8 @@ class Mender(Protocol[Motion]):
         """Return some of the frames."""
         ...
 
-    def can_end(self, diagnosis: Diagnosis[Motion]) -> Bool[np.ndarray, " frames"]:
-        """Mark frames at which a clip may begin or end: stable stances."""
+    def can_end(self, diagnosis: Diagnosis[Motion]) -> Int[np.ndarray, " frames"]:
+        """Grade frames by how well a clip begins or ends there: 0 not at all, 1 a stable stance, 2 on both feet."""
         ...
 
 
@@ -91,17 +111,49 @@ def mend(
     first: Diagnosis[Motion], mender: Mender[Motion], config: RepairConfig, progress: Progress = silent
 ) -> Repairs:
     """Return what can be used of a motion that was judged, and all that was tried for it."""
-    search = _Search(mender, config, progress)
+    state = _State(diagnosis=first, done=(), start=0, stride=1.0)
     if first.verdict.accepted:
-        whole = _piece(first, (), (0, len(first.robot_motion)))
-        return Repairs(attempts=(), pieces=(whole,))
-    pieces = search.pieces_of(first)
+        return Repairs(attempts=(), pieces=(state.piece(),))
+    search = _Search(mender, config, progress)
+    pieces = search.saved(state, depth=2)
     return Repairs(attempts=tuple(search.attempts), pieces=tuple(pieces))
 
 
-def _piece(accepted: Diagnosis[Any], edits: tuple[str, ...], frames: Span) -> Piece:
-    human = accepted.motion if isinstance(accepted.motion, SmplMotion) else None
-    return Piece(edits=edits, frames=frames, motion=accepted.robot_motion, verdict=accepted.verdict, human=human)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _State(Generic[Motion]):
+    """A part of the motion after some edits, and which part it is."""
+
+    diagnosis: Diagnosis[Motion]
+    done: tuple[str, ...]
+    """Sentences of the edits, in order."""
+    start: int
+    """Its first frame, in frames of the original."""
+    stride: float
+    """Frames of the original for each of its own: another speed has another number of frames."""
+    tried: frozenset[str] = frozenset()
+    """Kinds of edits that are known not to help it."""
+
+    def __len__(self) -> int:
+        return len(self.diagnosis.robot_motion)
+
+    @property
+    def accepted(self) -> bool:
+        return self.diagnosis.verdict.accepted
+
+    def frames(self, start: int = 0, stop: int | None = None) -> Span:
+        """Some of its frames, in those of the original."""
+        stop = len(self) if stop is None else stop
+        return round(self.start + start * self.stride), round(self.start + stop * self.stride)
+
+    def piece(self) -> Piece:
+        motion = self.diagnosis.motion
+        return Piece(
+            edits=self.done,
+            frames=self.frames(),
+            motion=self.diagnosis.robot_motion,
+            verdict=self.diagnosis.verdict,
+            human=motion if isinstance(motion, SmplMotion) else None,
+        )
 
 
 class _Search(Generic[Motion]):
@@ -111,48 +163,68 @@ class _Search(Generic[Motion]):
         self._mender, self._config, self._progress = mender, config, progress
         self.attempts: list[Attempt] = []
 
-    def pieces_of(self, first: Diagnosis[Motion]) -> list[Piece]:
-        """Edit the whole, then cut it; frames are told in those of the original."""
-        current, done = self._edited(first)
-        n_first, n_now = len(first.robot_motion), len(current.robot_motion)
-        frame_ratio = n_first / n_now  # another speed has another number of frames
-        if current.verdict.accepted:
-            return [_piece(current, done, (0, n_first))]
-        return self._cut(current, done, offset=0.0, frame_ratio=frame_ratio, depth=2)
+    def saved(self, refused: _State[Motion], depth: int) -> list[Piece]:
+        """Return what can be used, with the least change that keeps nearly as much as any other."""
+        state = self._edited(refused, constants_only=True)
+        if state.accepted:
+            return [state.piece()]
+        plain: list[Piece] = []
+        if self._hope(state) >= self._config.enough * len(state):
+            plain = self._cut(state, depth)
+            if _frames(plain) >= self._config.enough * len(state) * state.stride:
+                return plain
+        edited = self._edited(state, constants_only=False)
+        if not edited.accepted and state.done != refused.done:  # constants that only seemed to help lead astray
+            other = self._edited(replace(refused, tried=frozenset()), constants_only=False, constants_last=True)
+            edited = min((edited, other), key=lambda one: _burden(one.diagnosis.verdict))
+        if edited.accepted:
+            return [edited.piece()]
+        if edited.done == state.done:
+            return plain or self._cut(state, depth)
+        pieces = self._cut(edited, depth)
+        if not plain and self._hope(state) * state.stride * self._config.enough > _frames(pieces):
+            plain = self._cut(state, depth)
+        return plain if _frames(plain) >= self._config.enough * _frames(pieces) else pieces
 
-    def _edited(self, first: Diagnosis[Motion]) -> tuple[Diagnosis[Motion], tuple[str, ...]]:
-        """Keep every edit that leaves fewer reasons to refuse, as long as there are such edits."""
-        current, done, tried = first, (), set[str]()
-        whole = (0, len(first.robot_motion))
-        while not current.verdict.accepted:
-            edit = next((e for e in self._mender.edits(current) if e.kind not in tried), None)
+    def _edited(self, state: _State[Motion], *, constants_only: bool, constants_last: bool = False) -> _State[Motion]:
+        """Keep every edit that makes the reasons to refuse fewer or smaller, as long as there are such edits."""
+        tries = dict[str, int]()
+        while not state.accepted:
+            edits = [edit for edit in self._mender.edits(state.diagnosis) if edit.constant or not constants_only]
+            if constants_last:
+                edits.sort(key=lambda edit: edit.constant)
+            edit = next((e for e in edits if e.kind not in state.tried and tries.get(e.kind, 0) < _TRIES), None)
             if edit is None:
                 break
-            tried.add(edit.kind)
-            trial = self._try(edit.apply(current.motion), (*done, edit.sentence), whole)
-            if trial is not None and _better(trial, current):
-                current, done = trial, (*done, edit.sentence)
-        return current, done
-
-    def _cut(
-        self, refused: Diagnosis[Motion], done: tuple[str, ...], *, offset: float, frame_ratio: float, depth: int
-    ) -> list[Piece]:
-        """Judge the parts between the frames that failed checks point to, and cut those again that are refused."""
-        n = len(refused.robot_motion)
-        pieces: list[Piece] = []
-        for start, stop in self._good_parts(refused):
-            if (start, stop) == (0, n):
-                continue
-            frames = (round((offset + start) * frame_ratio), round((offset + stop) * frame_ratio))
-            edits = (*done, f"Keep frames {frames[0]}-{frames[1] - 1}.")
-            trial = self._try(self._mender.part(refused.motion, start, stop), edits, frames)
+            state = replace(state, tried=state.tried | {edit.kind})
+            tries[edit.kind] = tries.get(edit.kind, 0) + 1
+            done = (*state.done, edit.sentence)
+            trial = self._try(edit.apply(state.diagnosis.motion), done, state.frames())
             if trial is None:
+                break
+            if trial.verdict.accepted or _burden(trial.verdict) < _burden(state.diagnosis.verdict) - _WORTH:
+                stride = state.stride * len(state) / len(trial.robot_motion)
+                state = replace(state, diagnosis=trial, done=done, stride=stride, tried=frozenset({edit.kind}))
+        return state
+
+    def _cut(self, state: _State[Motion], depth: int) -> list[Piece]:
+        """Judge the parts between the frames that failed checks point to, and mend those that are refused."""
+        pieces: list[Piece] = []
+        for start, stop in self._good_parts(state.diagnosis):
+            if (start, stop) == (0, len(state)) or depth == 0:
                 continue
-            if trial.verdict.accepted:
-                pieces.append(_piece(trial, edits, frames))
-            elif depth > 1:
-                pieces += self._cut(trial, done, offset=offset + start, frame_ratio=frame_ratio, depth=depth - 1)
+            frames = state.frames(start, stop)
+            done = (*state.done, f"Keep frames {frames[0]}-{frames[1] - 1}.")
+            trial = self._try(self._mender.part(state.diagnosis.motion, start, stop), done, frames)
+            if trial is None:
+                break
+            part = replace(state, diagnosis=trial, done=done, start=state.frames(start)[0], tried=frozenset())
+            pieces += [part.piece()] if part.accepted else self.saved(part, depth - 1)
         return sorted(pieces, key=lambda piece: piece.frames)
+
+    def _hope(self, state: _State[Motion]) -> int:
+        """Frames of the parts that are worth judging."""
+        return sum(stop - start for start, stop in self._good_parts(state.diagnosis) if stop - start < len(state))
 
     def _try(self, motion: Motion, edits: tuple[str, ...], frames: Span) -> Diagnosis[Motion] | None:
         """Judge a proposal and write it down; None if no trial is left."""
@@ -175,31 +247,59 @@ class _Search(Generic[Motion]):
     def _good_parts(self, refused: Diagnosis[Motion]) -> list[Span]:
         """Parts without a bad frame, the longest first, that begin and end in a stable stance."""
         fps, n = refused.robot_motion.fps, len(refused.robot_motion)
-        can_end = self._mender.can_end(refused)
+        grade = np.asarray(self._mender.can_end(refused), dtype=int)
         shortest = max(2, round(self._config.min_piece_s * fps))
         parts = []
-        for start, stop in good_spans(bad_frames(refused.verdict, n), fps, self._config):
-            stances = np.flatnonzero(can_end[start:stop])
-            if len(stances):
-                start, stop = start + int(stances[0]), start + int(stances[-1]) + 1
+        for span in good_spans(bad_frames(refused.verdict, n), fps, self._config):
+            start, stop = snapped(span, grade, round(self._config.snap_s * fps))
             if stop - start >= shortest:
                 parts.append((start, stop))
         return sorted(parts, key=lambda span: span[0] - span[1])
 
 
-def _better(trial: Diagnosis[Any], current: Diagnosis[Any]) -> bool:
-    """Fewer reasons to refuse count first, then the score."""
-    before, after = len(current.verdict.rejections), len(trial.verdict.rejections)
-    return after < before or (after == before and trial.verdict.score > current.verdict.score + 0.01)
+def snapped(span: Span, grade: Int[np.ndarray, " frames"], reach: int) -> Span:
+    """Move the ends of a span inwards to the first and last stance that is stable.
+
+    One on both feet is preferred where it is not more than ``reach`` frames further in; the clip's own first and last
+    frame are left where they can be. A span without any stance stays as it is.
+    """
+    steady = span[0] + np.flatnonzero(grade[slice(*span)])
+    if not len(steady):
+        return span
+    first, last = int(steady[0]), int(steady[-1])
+    best = steady[grade[steady] > 1]
+    if first > 0 and len(near := best[best <= first + reach]):
+        first = int(near[0])
+    if last < len(grade) - 1 and len(near := best[best >= last - reach]):
+        last = int(near[-1])
+    return (first, last + 1) if first <= last else span
+
+
+def _frames(pieces: Sequence[Piece]) -> int:
+    return sum(piece.frames[1] - piece.frames[0] for piece in pieces)
+
+
+def _burden(verdict: Verdict) -> float:
+    """What is wrong: one for each broken limit that refuses, and the logarithm of how far it is broken."""
+    return sum(1.0 + float(np.log(_excess(check))) for check in _refusing(verdict))
+
+
+def _excess(check: CheckResult) -> float:
+    """By how many times a value is beyond its limit, whichever side is the bad one."""
+    small, large = sorted((abs(check.value), abs(check.limit)))
+    return min(large / small, _LARGEST_EXCESS) if small > 0 else _LARGEST_EXCESS
+
+
+def _refusing(verdict: Verdict) -> list[CheckResult]:
+    return [check for check in verdict.checks if not check.passed and check.severity == "reject"]
 
 
 def bad_frames(verdict: Verdict, n_frames: int) -> Bool[np.ndarray, " frames"]:
     """Mark the frames that the failed rejecting checks point to; a check that points nowhere marks none."""
     bad = np.zeros(n_frames, dtype=bool)
-    for check in verdict.checks:
-        if not check.passed and check.severity == "reject":
-            for start, stop in check.spans:
-                bad[start:stop] = True
+    for check in _refusing(verdict):
+        for start, stop in check.spans:
+            bad[start:stop] = True
     return bad
 
 

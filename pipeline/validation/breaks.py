@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from pipeline.continuity import frozen_duration, swapped_frames, unexplained_steps, unexplained_turns
 from pipeline.measurement import Measurement, largest, share
@@ -66,6 +66,28 @@ def measure_breaks(
             "Share of frames in spans that jump in and out, and with left and right exchanged would not",
         ),
     )
+
+
+def exchange_sides_back(
+    robot: RobotModel, joint_pos: Float[np.ndarray, "frames joints"], *, min_jump: float
+) -> tuple[Float[np.ndarray, "frames joints"], Bool[np.ndarray, " frames"]]:
+    """Exchange left and right in the frames in which they have changed places, all limbs first, then arms or legs.
+
+    Args:
+        robot: Whose joints, in its order.
+        joint_pos: Joint angles [rad].
+        min_jump: An exchange of sides shortens the step between two frames by at least this [rad].
+
+    Returns:
+        Joint angles with the sides as they were, and the frames that changed.
+    """
+    mended, changed = np.array(joint_pos), np.zeros(len(joint_pos), dtype=bool)
+    for limbs in _LIMBS.values():
+        mirrored = mirrored_joints(robot, mended, limbs)
+        swapped = swapped_frames(mended, mirrored, min_jump=min_jump)
+        mended[swapped] = mirrored[swapped]
+        changed |= swapped
+    return mended, changed
 
 
 def mirrored_joints(
