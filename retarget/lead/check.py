@@ -66,13 +66,21 @@ def lead_figures(
 
 def hull_margin(points: Float[np.ndarray, "points _"], place: Float[np.ndarray, " 2"]) -> float:
     """Distance of a place from the rim of the hull of points on the floor, negative outside [m]."""
+    return float(hull_margins(points, place[None])[0])
+
+
+def hull_margins(
+    points: Float[np.ndarray, "points _"], places: Float[np.ndarray, "places 2"]
+) -> Float[np.ndarray, " places"]:
+    """The same for many places over the same points."""
+    nothing = np.full(len(places), -np.inf)
     if len(points) < 3:
-        return -np.inf
+        return nothing
     try:
         hull = ConvexHull(points)
     except QhullError:  # points on one line
-        return -np.inf
-    return -float((hull.equations[:, :2] @ place + hull.equations[:, 2]).max())
+        return nothing
+    return -(places @ hull.equations[:, :2].T + hull.equations[:, 2]).max(axis=1)
 
 
 def collision_depth(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) -> Float[np.ndarray, " frames"]:

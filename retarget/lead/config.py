@@ -15,12 +15,12 @@ class LeadConfig:
     """Put frames before the clip that bring the robot from its standing pose into the clip's first frame."""
     lead_out: bool = True
     """Put frames after the clip that bring the robot from the clip's last frame into its standing pose."""
-    hold_s: float = 0.5
+    hold_s: float = 0.3
     """How long the robot stands still in its standing pose [s]."""
     shift_zmp_m: float = 0.03
     """How far the zero-moment point may run ahead of the centre of mass while weight is shifted [m]; sets the time of a
     shift. Feet are 5 to 6 cm wide, and the weight goes to the middle of one."""
-    swing_s: float = 0.7
+    swing_s: float = 0.6
     """Shortest time in which a foot is lifted and put down [s]."""
     swing_speed: float = 0.6
     """Mean speed of a foot that swings farther than it goes in that time [m/s]."""

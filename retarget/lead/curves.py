@@ -8,6 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+Seconds = float | Float[np.ndarray, " dims"]
+"""One time, or one for each coordinate [s]."""
+_LEAST_RUN_UP_S = 0.08
+"""Two frames and a bit: what is shorter meets no speed [s]."""
+
+
+_LET_HANG = 0.35
+"""Share of a swing at either end in which the ankle goes over from standing to hanging and back."""
+
 
 class Ends(NamedTuple):
     """Where a clip begins, coordinate by coordinate."""
@@ -18,9 +27,24 @@ class Ends(NamedTuple):
     acc: Float[np.ndarray, " dims"]
     """[1/s^2]"""
 
-    def run_up(self, seconds: float) -> Float[np.ndarray, " dims"]:
+    def run_up(self, seconds: Seconds) -> Float[np.ndarray, " dims"]:
         """How far a start from rest goes in that time to reach this speed and acceleration with the least jerk."""
         return self.vel * seconds / 2 - self.acc * seconds**2 / 12
+
+    def within(self, seconds: float, room: Float[np.ndarray, " dims"]) -> tuple[Ends, Float[np.ndarray, " dims"]]:
+        """Shorten a run-up where it would begin farther back than there is room.
+
+        Args:
+            seconds: What it takes elsewhere [s].
+            room: How far each coordinate may go back against its speed.
+
+        Returns:
+            What is met, less speed where there is no room for it, and the time of each coordinate's run-up [s].
+        """
+        times = np.minimum(seconds, 2.0 * np.maximum(room, 0.0) / np.maximum(np.abs(self.vel), 1e-9))
+        share = np.minimum(times / min(_LEAST_RUN_UP_S, seconds), 1.0)
+        acc = np.where(share < 1.0, 0.0, self.acc)
+        return Ends(self.pos, share * self.vel, acc), np.maximum(times, min(_LEAST_RUN_UP_S, seconds))
 
 
 class Move(NamedTuple):
@@ -53,14 +77,19 @@ def bump(share: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
     return (4.0 * s * (1.0 - s)) ** 3
 
 
+def hanging(share: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames"]:
+    """How far a foot hangs from its leg in a swing, instead of turning as its places at both ends do."""
+    return rest_to_rest(share / _LET_HANG) * rest_to_rest((1.0 - share) / _LET_HANG)
+
+
 def running_up(
-    time_s: Float[np.ndarray, " frames"], stop_s: float, seconds: float, ends: Ends
+    time_s: Float[np.ndarray, " frames"], stop_s: float, seconds: Seconds, ends: Ends
 ) -> Float[np.ndarray, "frames dims"]:
     """Way of a start from rest that has the speed and acceleration of ``ends`` at ``stop_s``; it ends at run_up.
 
     The quintic from rest whose end place is free and whose jerk is least: its fifth power vanishes.
     """
-    s = np.clip((time_s - (stop_s - seconds)) / seconds, 0.0, 1.0)[:, None]
+    s = np.clip((time_s[:, None] - (stop_s - seconds)) / seconds, 0.0, 1.0)
     v, a = ends.vel * seconds, ends.acc * seconds**2
     return s**3 * ((v - a / 3.0) + s * (a / 4.0 - v / 2.0))
 
@@ -85,7 +114,7 @@ def meeting(
     last_start_s: float,
     stop_s: float,
     ends: Ends,
-    run_up_s: float,
+    run_up_s: Seconds,
 ) -> Float[np.ndarray, "frames dims"]:
     """Ways from rest to rest, the last of which ends at ``stop_s`` where the clip begins, with its speed."""
     last = Move(last_start_s, stop_s, ends.pos - ends.run_up(run_up_s))

@@ -6,9 +6,7 @@ acceleration look the same in both directions of time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -17,27 +15,30 @@ from scipy.spatial.transform import Rotation
 
 from retarget.lead.check import LeadFigures, collision_depth, lead_figures
 from retarget.lead.config import LeadConfig
-from retarget.lead.curves import rest_to_rest
+from retarget.lead.curves import hanging, rest_to_rest
 from retarget.lead.exceptions import NoLead
 from retarget.lead.plan import Attempt, LeadPlan, plan_lead, step_length
 from retarget.lead.seam import FRAMES, Seam, read_seam
-from retarget.lead.standing_robot import StandingRobot, to_mujoco, to_pin
+from retarget.lead.standing_robot import Posture, Raised, StandingRobot, to_mujoco, to_pin
 from robots.kinematics import qpos_in_order
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
-_DROPS_M = (0.03, 0.06, 0.1, 0.15, 0.22, 0.3)
-_LET_HANG = 0.35
-"""Share of a swing at either end in which the ankle goes over from standing to hanging and back."""
+_MOST_ATTEMPTS = 12
+_REMEDIES: dict[str, tuple[float, ...]] = {
+    "drop_m": (0.1, 0.2),
+    "lift_m": (1.6, 2.5),
+    "edge_rad": (0.2, 0.4),
+    "run_up_s": (0.5,),
+    "arms_rad": (0.4, 0.8),
+}
+"""What an attempt is changed to, one thing at a time."""
 _ROUNDING = 1e-9
-_AT_SEAM, _MOST_AT_SEAM = 4, 4
+_AT_SEAM = 4
 _JERK, _SMALL_ACCELERATION = 1.5, 10.0
 """What the seam may accelerate a joint beyond what the lead and the clip do next to it: times, and plus [rad/s^2]."""
 _SAME_POSE_RAD, _SAME_HEIGHT_M, _STILL = 0.01, 1e-3, 0.02
 """A motion that begins so near the standing pose, and so still, is led by nobody [rad, m, m/s and rad/s]."""
-_ROLLS_RAD = (0.0, 0.1, -0.1)
-_EDGES_RAD = (0.0, 0.2, 0.4)
-_RUN_UPS_S = (0.3, 0.15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,104 +156,159 @@ def _best(
 ) -> tuple[Float[np.ndarray, "frames nq"], Bool[np.ndarray, "frames 2"]]:
     """Try ways into the clip from the simplest on; return the first that is right.
 
+    What is tried next is what may mend that which failed.
+
     Raises:
         NoLead: None is; the reason is that of the way that came farthest.
     """
     reasons: list[tuple[int, str]] = []
-    for attempt in _attempts(standing, seam):
+    waiting = _first_attempts(standing, seam)
+    tried: set[Attempt] = set()
+    while waiting and len(tried) < _MOST_ATTEMPTS:
+        attempt = waiting.pop(0)
+        tried.add(attempt)
         try:
             plan = plan_lead(standing, seam, attempt, config)
-            q = _solved(standing, plan)
+            q = _solved(standing, seam, plan)
             _check(standing, seam, plan, q, config)
         except _Failed as failure:
             reasons.append((failure.progress, failure.reason))
-            if sum(progress == _AT_SEAM for progress, _ in reasons) == _MOST_AT_SEAM:
-                break  # that no other way changes
-        except NoLead as failure:
-            reasons.append((-1000, failure.problem))
+            mended = [attempt._replace(**{name: value}) for name, value in failure.remedies(attempt)]
+            waiting += [attempt for attempt in mended if attempt not in tried and attempt not in waiting]
         else:
             return q, plan.contact
     raise NoLead(max(reasons, key=lambda reason: reason[0])[1])
 
 
-def _attempts(standing: StandingRobot, seam: Seam) -> Iterator[Attempt]:
-    """Ways into the clip, from the simplest on."""
+def _first_attempts(standing: StandingRobot, seam: Seam) -> list[Attempt]:
+    """Begin with the foot in place that leaves the other the shorter step."""
     supports = [side for side in (0, 1) if seam.feet[side].down]
     supports.sort(key=lambda side: round(step_length(standing, seam, side), 4))  # where equal, the left one
-    edges = _EDGES_RAD if len(supports) > 1 else _EDGES_RAD[:1]
-    for run_up_s, edge_rad, support, drop_m, roll_rad in product(_RUN_UPS_S, edges, supports, _DROPS_M, _ROLLS_RAD):
-        yield Attempt(support, drop_m, roll_rad, edge_rad, run_up_s)
+    return [Attempt(support) for support in supports]
 
 
 class _Failed(Exception):
     """A way into the clip is not right."""
 
-    def __init__(self, progress: int, reason: str) -> None:
-        """Take how far it came, in frames before the clip (then more), and what stopped it."""
-        self.progress, self.reason = progress, reason
+    def __init__(self, progress: int, reason: str, *may_mend: str) -> None:
+        """Take how far it came, in frames before the clip (then more), what stopped it and what may mend it."""
+        self.progress, self.reason, self.may_mend = progress, reason, may_mend
         super().__init__(reason)
 
+    def remedies(self, attempt: Attempt) -> list[tuple[str, float]]:
+        """Fields of an attempt with the next value to try."""
+        following = []
+        for name in self.may_mend:
+            later = [value for value in _REMEDIES[name] if value > getattr(attempt, name)]
+            following += [(name, later[0])] if later else []
+        return following
 
-def _solved(standing: StandingRobot, plan: LeadPlan) -> Float[np.ndarray, "frames nq"]:
+
+def _solved(standing: StandingRobot, seam: Seam, plan: LeadPlan) -> Float[np.ndarray, "frames nq"]:
     """Find the pose of every frame.
 
     Raises:
         _Failed: The legs do not reach, or only beyond a limit.
     """
-    q = np.empty((len(plan.com_xy), len(plan.start_q)))
-    near = plan.start_q
+    columns = 7 + standing.leg_joints
+    q = np.tile(plan.start_q, (len(plan.com_xy), 1))
+    legs = q[:, columns].copy()
+    ends = seam.joints(standing.leg_joints)
+    land, end = plan.phases.land, plan.phases.end
+    first = int(np.searchsorted(plan.time_s, land + 1e-9))
     for t in range(len(q)):
-        raised = plan.raised.side if plan.raised is not None and t >= plan.raised.start else None
-        near = q[t] = _found(standing, plan, t, plan.pose(standing, t, near), raised)
-        if plan.contact[t].all():
-            _check_limits(standing, q[t : t + 1], t - len(q))
-    if plan.raised is None:
-        _relax_ankles(standing, plan, q)
-    _check_limits(standing, q, -len(q))
+        if t == first:
+            start = q[t - 1, columns]
+            time_s = plan.time_s[t:]
+            legs[t:] = standing.joints_meeting(time_s, start, standing.leg_joints, land, end, ends, plan.run_up_s)
+        near = q[max(t - 1, 0)].copy()
+        posture = plan.posture(t, standing.leg_joints, legs[t])
+        if plan.raised is None or t < first:
+            q[t] = _found(standing, plan, t, near, posture)
+        else:
+            q[t] = _raised(standing, plan, plan.raised, t, near, posture)
+    for side in (0, 1):
+        _relax_ankles(standing, plan, q, legs, side)
+    _check_limits(standing, seam, q)
     return q
 
 
-def _check_limits(standing: StandingRobot, q: Float[np.ndarray, "frames nq"], first: int) -> None:
-    """Make sure that joints are inside their ranges.
-
-    Raises:
-        _Failed: One is not.
-    """
-    beyond = np.maximum(standing.robot.joint_lower - q[:, 7:], q[:, 7:] - standing.robot.joint_upper) > _ROUNDING
-    if beyond.any():
-        t, joint = np.argwhere(beyond)[0]
-        raise _Failed(first + int(t), f"the way there takes '{standing.robot.joint_names[joint]}' past its limit")
-
-
 def _found(
-    standing: StandingRobot, plan: LeadPlan, t: int, near: Float[np.ndarray, " nq"], raised: int | None
+    standing: StandingRobot,
+    plan: LeadPlan,
+    t: int,
+    near: Float[np.ndarray, " nq"],
+    posture: Posture,
+    raised: Raised | None = None,
 ) -> Float[np.ndarray, " nq"]:
-    found = standing.solve(near, plan.com_xy[t], plan.feet(t), raised)
+    near[7 + standing.upper] = plan.upper[t]
+    found = standing.solve(near, plan.com_xy[t], plan.feet(t), raised, posture)
     if found is None:
-        raise _Failed(t - len(plan.com_xy), "its stance is out of reach of a step from the standing pose")
+        reason = "its stance is out of reach of a step from the standing pose"
+        raise _Failed(t - len(plan.com_xy), reason, "drop_m", "edge_rad")
     return found
 
 
-def _relax_ankles(standing: StandingRobot, plan: LeadPlan, q: Float[np.ndarray, "frames nq"]) -> None:
-    """Let a swinging foot hang from its leg between lift-off and landing, instead of turning as its place does.
-
-    Ankles roll by 15 degrees only, which is less than legs lean in a wide step; off the floor they need not.
+def _raised(
+    standing: StandingRobot, plan: LeadPlan, raised: Raised, t: int, near: Float[np.ndarray, " nq"], posture: Posture
+) -> Float[np.ndarray, " nq"]:
+    """Find a pose with a foot that leaves the floor flat and soon turns as its leg's own joints do.
 
     Raises:
         _Failed: The leg does not reach.
     """
-    for side in (0, 1):
-        start, stop = plan.swing(side)
-        joints = standing.turning(side)
-        rigid = q[start - 1 : stop + 1, 7 + joints].copy() if stop else q[:0, 7 + joints]
-        share = np.linspace(0.0, 1.0, len(rigid))[:, None]
-        hanging = rigid[:1] + rest_to_rest(share) * (rigid[-1:] - rigid[:1])
-        off = rest_to_rest(share / _LET_HANG) * rest_to_rest((1.0 - share) / _LET_HANG)
-        angles = rigid + off * (hanging - rigid)
-        for t in range(start, stop):
-            near = plan.pose(standing, t, q[t])
-            near[7 + joints] = angles[t - start + 1]
-            q[t] = _found(standing, plan, t, near, side)
+    joints = 7 + standing.turning(raised.side)
+    share = (plan.time_s[t] - plan.phases.lift) / (plan.phases.end - plan.phases.lift)
+    off = float(hanging(np.array(min(share, 0.5))))
+    angles = posture.q[joints]
+    if off < 1.0:
+        flat = _found(standing, plan, t, near.copy(), posture)
+        angles = flat[joints] + off * (angles - flat[joints])
+    near[joints] = angles
+    return _found(standing, plan, t, near, posture, raised)
+
+
+def _relax_ankles(
+    standing: StandingRobot, plan: LeadPlan, q: Float[np.ndarray, "frames nq"], legs: np.ndarray, side: int
+) -> None:
+    """Let a swinging foot hang from its leg between lift-off and landing, instead of turning as its place does.
+
+    Ankles roll by 15 degrees only, which is less than legs lean in a wide step; off the floor they need not, and the
+    base need not make up for it.
+
+    Raises:
+        _Failed: The leg does not reach.
+    """
+    start, stop = plan.swing(side)
+    if not stop:
+        return
+    joints = 7 + standing.turning(side)
+    rigid = q[start - 1 : stop + 1, joints].copy()
+    share = np.linspace(0.0, 1.0, len(rigid))[:, None]
+    straight = rigid[:1] + rest_to_rest(share) * (rigid[-1:] - rigid[:1])
+    off = hanging(share)
+    angles = rigid + off * (straight - rigid)
+    for t in range(start, stop):
+        near, i = q[t].copy(), t - start + 1
+        posture = plan.posture(t, standing.leg_joints, legs[t]).from_base(near, float(off[i, 0]))
+        near[joints] = angles[i]
+        q[t] = _found(standing, plan, t, near, posture, Raised(side, np.zeros(3)))
+
+
+def _check_limits(standing: StandingRobot, seam: Seam, q: Float[np.ndarray, "frames nq"]) -> None:
+    """Make sure that joints are inside their ranges, or no farther outside than in the clip.
+
+    Raises:
+        _Failed: One is not.
+    """
+    angles, clip = q[:, 7:], seam.q[:, 7:]
+    lower = np.minimum(standing.robot.joint_lower, clip.min(axis=0))
+    upper = np.maximum(standing.robot.joint_upper, clip.max(axis=0))
+    beyond = np.maximum(lower - angles, angles - upper) > _ROUNDING
+    if beyond.any():
+        t, joint = np.argwhere(beyond)[0]
+        name = standing.robot.joint_names[joint]
+        raise _Failed(int(t) - len(q), f"the way there takes '{name}' past its limit", "drop_m", "edge_rad", "run_up_s")
 
 
 def _check(
@@ -266,19 +322,22 @@ def _check(
     n = len(q)
     whole = np.concatenate([q, seam.q])
     _check_seam(standing, whole, n, seam.fps)
-    down = np.array([[foot.down for foot in seam.feet]] * len(seam.q))
+    down = np.array([[foot.bears for foot in seam.feet]] * len(seam.q))
     figures = lead_figures(standing, whole, np.concatenate([plan.contact, down]), seam.fps)
     speed = np.abs(np.diff(whole[:, 7:], axis=0)) * seam.fps
     own = speed[n:].max(axis=0)
     over = speed[: n + 1].max(axis=0) / np.maximum(standing.robot.velocity_limit_soft, 1.05 * own)
     if over.max() > 1.0:
-        raise _Failed(0, f"'{standing.robot.joint_names[int(over.argmax())]}' would be too fast on the way there")
+        raise _Failed(
+            0, f"'{standing.robot.joint_names[int(over.argmax())]}' would be too fast on the way there", "run_up_s"
+        )
     _check_balance(figures, seam, plan, n, config)
     if figures.sole_low_m[:n].min() < min(-0.001, figures.sole_low_m[n] - 0.001):
-        raise _Failed(2, "a foot would go through the floor on the way there")
+        raise _Failed(2, "a foot would go through the floor on the way there", "lift_m", "run_up_s")
     depth = collision_depth(standing, whole[: n + 1])
     if depth[:n].max() > max(config.max_collision_m, depth[n]):
-        raise _Failed(3, f"the robot would run {1e3 * depth[:n].max():.0f} mm into itself on the way there")
+        reason = f"the robot would run {1e3 * depth[:n].max():.0f} mm into itself on the way there"
+        raise _Failed(3, reason, "arms_rad", "lift_m", "drop_m")
 
 
 def _check_seam(standing: StandingRobot, q: Float[np.ndarray, "frames nq"], n: int, fps: float) -> None:
@@ -294,7 +353,9 @@ def _check_seam(standing: StandingRobot, q: Float[np.ndarray, "frames nq"], n: i
     allowed = _JERK * max(acceleration[: n - 2].max(initial=0.0), acceleration[n:].max()) + _SMALL_ACCELERATION
     at_seam = acceleration[n - 2 : n].max(axis=0)
     if at_seam.max() > allowed:
-        raise _Failed(_AT_SEAM, f"'{standing.robot.joint_names[int(at_seam.argmax())]}' would jerk where the two meet")
+        raise _Failed(
+            _AT_SEAM, f"'{standing.robot.joint_names[int(at_seam.argmax())]}' would jerk where the two meet", "run_up_s"
+        )
 
 
 def _check_balance(figures: LeadFigures, seam: Seam, plan: LeadPlan, n: int, config: LeadConfig) -> None:
@@ -306,4 +367,4 @@ def _check_balance(figures: LeadFigures, seam: Seam, plan: LeadPlan, n: int, con
     quasi_static = max(n - round(config.meet_s * seam.fps), 0)
     margin = figures.com_margin_m[:quasi_static]
     if len(margin) and margin.min() < config.com_margin_m:
-        raise _Failed(1, "the clip moves too fast or leans too far there to be met from standing")
+        raise _Failed(1, "the clip moves too fast or leans too far there to be met from standing", "run_up_s")

@@ -1,7 +1,8 @@
 """Turns a stance to begin in and what a clip begins with into where the robot's weight and feet go in time.
 
 The standing pose is placed so that one foot already stands where the clip wants it. The weight shifts over that foot,
-the other one is lifted and put down in its place or raised to it, and the pose of the clip is taken.
+the other one is lifted and put down in its place or raised to it, and the pose of the clip is taken. Feet leave the
+floor as soon as the weight is off them, and the weight leaves a foot as late as the other one lands.
 """
 
 from __future__ import annotations
@@ -12,12 +13,24 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from retarget.lead.check import GRAVITY
+from retarget.lead.check import GRAVITY, hull_margins
 from retarget.lead.config import LeadConfig
-from retarget.lead.curves import Ends, Move, bump, meeting, running_up, through
-from retarget.lead.exceptions import NoLead
-from retarget.lead.seam import Seam, SeamFoot, lowest_corner
-from retarget.lead.standing_robot import FootPoses, StandingRobot
+from retarget.lead.curves import Ends, Move, hanging, meeting, rest_to_rest, through
+from retarget.lead.feet import (
+    ROLL_S,
+    Footprint,
+    FootWay,
+    Swing,
+    about_z,
+    footprint,
+    heading,
+    landing_foot,
+    raised_foot,
+    still_foot,
+    wrapped,
+)
+from retarget.lead.seam import Seam
+from retarget.lead.standing_robot import FootPoses, Posture, Raised, StandingRobot
 
 _PEAK_ACCELERATION = 10.0 / np.sqrt(3.0)
 """Of a least-jerk way of length 1 in time 1."""
@@ -26,16 +39,21 @@ _SAME_PLACE_M, _SAME_HEADING_RAD = 1e-3, 0.01
 """A footprint this near to the standing pose's needs no step."""
 _INWARD_M = 0.01
 """How far inside the middle of the foot the weight goes, towards the other foot [m]."""
+_ALONG_M = 0.03
+"""How far from the middle of the foot it may go along it [m]."""
 _SHIFT_DROP_M = 0.04
 """How far the base goes down at most while the weight is shifted [m]; the rest it does during the step."""
-_ROLL_S = 0.5
-"""Time in which a flat foot rolls over its edge into the clip's pose [s]."""
-_RISE_ACCELERATION = 3.0
-"""Of the base on its way up to the clip's height [m/s^2]."""
-_EDGE = 0.15
-"""Share of a swing at either end in which the foot only goes up or down [1]."""
+_SAFE_M = 0.008
+"""Margin inside a sole at which the other foot may be off the floor [m]."""
 _LEAN_SPEED = 1.5
 """Of the base on its way to the clip's lean [rad/s]."""
+_BACK_RAD = 0.15
+"""How far the base leans back to take up the clip's speed [rad]."""
+_FROM_LIMIT_RAD, _BENT_RAD = 0.05, 0.1
+"""Joints of legs are held back so far from their limits, and knees so far from straight, where the clip has them
+there only as far as it needs [rad]."""
+_FREE_RAD = 2.0
+_LEAST_LEG_WEIGHT, _LEAST_BASE_WEIGHT = 1e-2, 0.05
 
 
 class Attempt(NamedTuple):
@@ -43,166 +61,84 @@ class Attempt(NamedTuple):
 
     support: int
     """Foot that stands where the clip wants it from the start; 0 left, 1 right."""
-    drop_m: float
+    drop_m: float = 0.05
     """How far the base goes down for the step [m]."""
-    roll_rad: float
-    """How far the base leans over the foot that bears weight during the step [rad]."""
-    edge_rad: float
+    lift_m: float = 1.0
+    """How high the foot is lifted, as a share of what the settings say [1]."""
+    edge_rad: float = 0.0
     """How far the other foot is rolled onto its inner edge where it lands [rad]: in a wide step the leg leans farther
     than an ankle rolls. It comes flat as the weight comes over it."""
-    run_up_s: float
+    run_up_s: float = 0.3
     """Time in which the clip's own speed is taken up [s]."""
-
-    @property
-    def foot_run_up_s(self) -> float:
-        """The same for feet that bear weight: what they move is skate, so it is short [s]."""
-        return min(0.1, self.run_up_s)
-
-
-class Footprint(NamedTuple):
-    """A foot flat on the floor."""
-
-    yaw: float
-    pos: Float[np.ndarray, " 3"]
-    """Origin of its link [m]."""
+    arms_rad: float = 0.0
+    """How far the arms swing out to their sides on their way [rad]."""
 
 
 class Phases(NamedTuple):
-    """Ends of the phases [s]."""
+    """When what happens [s]."""
 
     hold: float
+    """The robot has stood still."""
+    lift: float
+    """The other foot leaves the floor."""
     shift: float
-    step: float
+    """The weight has come over the support."""
+    leave: float
+    """It leaves for where the clip has it."""
+    land: float
+    """The other foot lands; where it is raised it never does, and this is when it is lifted."""
     end: float
-
-
-class Raised(NamedTuple):
-    """A foot that is raised into the clip's pose."""
-
-    side: int
-    start: int
-    """First frame in which it is off the floor."""
-    joint_pos: Float[np.ndarray, "frames 3"]
-    """Angles of its yaw and ankle joints; they say how it turns [rad]."""
+    """The clip begins."""
 
 
 class LeadPlan(NamedTuple):
     """What every frame of a lead is to be."""
 
+    time_s: Float[np.ndarray, " frames"]
     start_q: Float[np.ndarray, " nq"]
     """The standing pose, placed."""
     phases: Phases
     com_xy: Float[np.ndarray, "frames 2"]
     height: Float[np.ndarray, " frames"]
+    """Of the base, as long as legs do not say otherwise [m]."""
     lean: Float[np.ndarray, "frames 4"]
-    """Quaternion of the base, xyzw."""
+    """Quaternion of the base, xyzw, as long as legs do not say otherwise."""
     upper: Float[np.ndarray, "frames joints"]
     foot_rot: Float[np.ndarray, "frames 2 3 3"]
     foot_pos: Float[np.ndarray, "frames 2 3"]
     contact: Bool[np.ndarray, "frames 2"]
     raised: Raised | None
     """A foot that does not come down again."""
+    bounds: tuple[Float[np.ndarray, "frames joints"], Float[np.ndarray, "frames joints"]]
+    """Angles below and above which joints of legs are held back [rad]."""
+    run_up_s: float
 
     def feet(self, frame: int) -> FootPoses:
         """Poses of both feet in a frame."""
         return FootPoses(self.foot_rot[frame], self.foot_pos[frame])
 
     def swing(self, side: int) -> tuple[int, int]:
-        """First frame in which a foot is off the floor, and the first after it."""
-        off = np.flatnonzero(~self.contact[:, side])
+        """First frame in which a foot is off the floor on its way to where it lands, and the first after it."""
+        off = np.flatnonzero(~self.contact[:, side] & (self.time_s < self.phases.land - 1e-9))
         return (int(off[0]), int(off[-1]) + 1) if len(off) else (0, 0)
 
-    def pose(self, standing: StandingRobot, frame: int, near: np.ndarray | None = None) -> Float[np.ndarray, " nq"]:
-        """Fill in what a frame prescribes: height and lean of the base, the upper body, the joints of a raised foot.
+    def posture(self, frame: int, leg_joints: np.ndarray, angles: Float[np.ndarray, " legs"]) -> Posture:
+        """What base and legs are to be like in a frame: at first the base decides, in the end the legs.
 
-        Args:
-            standing: The robot.
-            frame: Frame of the lead.
-            near: What is kept elsewhere; the standing pose when left out.
+        Near the clip a knee may be bent either way for the same place of the base, so that only legs tell poses apart.
         """
-        q = (self.start_q if near is None else near).copy()
-        q[2], q[3:7] = self.height[frame], self.lean[frame]
-        q[7 + standing.upper] = self.upper[frame]
-        if self.raised is not None and frame >= self.raised.start:
-            q[7 + standing.turning(self.raised.side)] = self.raised.joint_pos[frame]
-        return q
+        q = self.start_q.copy()
+        q[2], q[3:7], q[7 + leg_joints] = self.height[frame], self.lean[frame], angles
+        share = self.share_of_legs(frame)
+        lower, upper = self.bounds
+        return Posture(
+            q, max(1.0 - share, _LEAST_BASE_WEIGHT), max(share, _LEAST_LEG_WEIGHT), lower[frame], upper[frame]
+        )
 
-
-def step_length(standing: StandingRobot, seam: Seam, support: int) -> float:
-    """How far the other foot steps if the standing pose begins on this one's footprint [m]."""
-    stance = _stance(standing, seam, support, 0.0)
-    goal = _footprint(standing, seam.feet[1 - support], 0.0)
-    return float(np.linalg.norm(stance[1][1 - support].pos[:2] - goal.pos[:2]))
-
-
-def plan_lead(standing: StandingRobot, seam: Seam, attempt: Attempt, config: LeadConfig) -> LeadPlan:
-    """Lay out a lead.
-
-    Args:
-        standing: The robot.
-        seam: Where the clip begins.
-        attempt: What is tried.
-        config: Settings.
-    """
-    support, other = attempt.support, 1 - attempt.support
-    start_q, stance, yaw = _stance(standing, seam, support, attempt.foot_run_up_s)
-    landing = _footprint(standing, seam.feet[other], attempt.foot_run_up_s)
-    goals = _Goals(
-        start_com=standing.com(start_q)[:2],
-        over_support=_weight_place(standing, stance[support], stance[other]),
-        com=Ends(*(part[:2] for part in seam.com)),
-        lean=seam.lean(yaw),
-        upper=seam.joints(standing.upper),
-        raises=not seam.feet[other].down,
-        steps=not (seam.feet[other].down and _same(landing, stance[other])),
-    )
-    phases = _phases(standing, goals, float(np.linalg.norm(landing.pos - stance[other].pos)), config)
-    frames = round(phases.end * seam.fps)
-    phases = phases._replace(end=frames / seam.fps)
-    time = np.arange(frames) / seam.fps
-    base = Rotation.from_euler("z", yaw) * Rotation.from_rotvec(_lean(time, goals, phases, attempt))
-    feet = [_still_foot(time, seam.feet[side], stance[side], phases, attempt.foot_run_up_s) for side in (0, 1)]
-    if goals.raises:
-        feet[other] = _raised_foot(time, seam, other, stance[other], phases, attempt, config.lift_m)
-    elif goals.steps:
-        feet[other] = _landing_foot(time, standing, seam, other, stance[other], phases, attempt, config.lift_m)
-    contact = np.ones((frames, 2), dtype=bool)
-    if goals.steps:
-        landed = (time >= phases.step - 1e-9) & (not goals.raises)
-        contact[:, other] = (time <= phases.shift + 1e-9) | landed
-    pose_from = phases.shift if goals.raises else phases.hold
-    plan = LeadPlan(
-        start_q=start_q,
-        phases=phases,
-        com_xy=_com(time, goals, phases, attempt, config),
-        height=_height(time, standing, seam, goals, phases, attempt),
-        lean=base.as_quat(),
-        upper=meeting(time, start_q[7 + standing.upper], [], pose_from, phases.end, goals.upper, attempt.run_up_s),
-        foot_rot=np.stack([foot[0] for foot in feet], axis=1),
-        foot_pos=np.stack([foot[1] for foot in feet], axis=1),
-        contact=contact,
-        raised=None,
-    )
-    return plan._replace(raised=_raised(time, standing, seam, plan, other, attempt)) if goals.raises else plan
-
-
-def _raised(
-    time: np.ndarray, standing: StandingRobot, seam: Seam, plan: LeadPlan, side: int, attempt: Attempt
-) -> Raised:
-    """Take the joints that turn a foot from where they are when it leaves the floor to where the clip has them.
-
-    Raises:
-        NoLead: The weight cannot be taken off the foot.
-    """
-    start = int(np.flatnonzero(plan.contact[:, side])[-1]) + 1
-    before = plan.pose(standing, start - 1)
-    lifted = standing.solve(before, plan.com_xy[start - 1], plan.feet(start - 1))
-    if lifted is None:
-        raise NoLead("the weight cannot be shifted over the foot that stands there")
-    joints = standing.turning(side)
-    share = (plan.phases.shift, plan.phases.end)
-    path = meeting(time, lifted[7 + joints], [], *share, seam.joints(joints), attempt.run_up_s)
-    return Raised(side, start, path)
+    def share_of_legs(self, frame: int) -> float:
+        """How far legs decide and not the base [1]."""
+        phases = self.phases
+        return float(rest_to_rest((self.time_s[frame] - phases.land) / (phases.end - phases.land)))
 
 
 class _Goals(NamedTuple):
@@ -219,13 +155,125 @@ class _Goals(NamedTuple):
     """The other foot has to leave its place."""
 
 
+def step_length(standing: StandingRobot, seam: Seam, support: int) -> float:
+    """How far the other foot steps if the standing pose begins on this one's footprint [m]."""
+    stance = _stance(standing, seam, support)[1][1 - support]
+    return float(np.linalg.norm(stance.pos[:2] - _footprint(standing, seam, 1 - support).pos[:2]))
+
+
+def plan_lead(standing: StandingRobot, seam: Seam, attempt: Attempt, config: LeadConfig) -> LeadPlan:
+    """Lay out a lead.
+
+    Args:
+        standing: The robot.
+        seam: Where the clip begins.
+        attempt: What is tried.
+        config: Settings.
+    """
+    support, other = attempt.support, 1 - attempt.support
+    start_q, stance, yaw = _stance(standing, seam, support)
+    landing = _footprint(standing, seam, other)
+    com = Ends(*(part[:2] for part in seam.com))
+    start_com = standing.com(start_q)[:2]
+    raises = not seam.feet[other].down
+    wanted = com.pos if raises else 0.5 * (start_com + com.pos)
+    goals = _Goals(
+        start_com=start_com,
+        over_support=_weight_place(standing, stance[support], stance[other], wanted),
+        com=com,
+        lean=seam.lean(yaw),
+        upper=seam.joints(standing.upper),
+        raises=raises,
+        steps=raises or not _same(landing, stance[other]),
+    )
+    phases = _phases(standing, goals, stance[support], float(np.linalg.norm(landing.pos - stance[other].pos)), config)
+    frames = int(np.ceil(phases.end * seam.fps))
+    phases = phases._replace(end=frames / seam.fps)
+    time = np.arange(frames) / seam.fps
+    base = Rotation.from_euler("z", yaw) * Rotation.from_rotvec(_lean(time, goals, phases, attempt))
+    feet = _feet(time, standing, seam, stance, goals, phases, attempt, config)
+    return LeadPlan(
+        time_s=time,
+        start_q=start_q,
+        phases=phases,
+        com_xy=_com(time, goals, phases, attempt, config),
+        height=_height(time, standing, seam, goals, phases, attempt),
+        lean=base.as_quat(),
+        upper=_upper(time, standing, goals, phases, attempt),
+        foot_rot=np.stack([foot[0] for foot in feet], axis=1),
+        foot_pos=np.stack([foot[1] for foot in feet], axis=1),
+        contact=_contact(time, seam, goals, phases, other),
+        raised=Raised(other, seam.feet[other].pivot_b) if goals.raises else None,
+        bounds=_bounds(time, standing, seam, goals, phases, other),
+        run_up_s=attempt.run_up_s,
+    )
+
+
+def _feet(
+    time: np.ndarray,
+    standing: StandingRobot,
+    seam: Seam,
+    stance: list[Footprint],
+    goals: _Goals,
+    phases: Phases,
+    attempt: Attempt,
+    config: LeadConfig,
+) -> list[FootWay]:
+    """Ways of both feet."""
+    other = 1 - attempt.support
+    feet = [still_foot(time, seam.feet[side], stance[side], phases.land, phases.end) for side in (0, 1)]
+    lift_m = attempt.lift_m * config.lift_m
+    stop = phases.end if goals.raises else phases.land
+    swing = Swing(phases.lift, stop, phases.end, lift_m, attempt.edge_rad, attempt.run_up_s)
+    if goals.raises:
+        feet[other] = raised_foot(time, seam.feet[other], stance[other], swing)
+    elif goals.steps:
+        inner = 1.0 if other == 0 else -1.0
+        corners = standing.robot.sole_points_b
+        feet[other] = landing_foot(time, seam.feet[other], inner, corners, stance[other], swing)
+    return feet
+
+
+def _contact(time: np.ndarray, seam: Seam, goals: _Goals, phases: Phases, other: int) -> Bool[np.ndarray, "frames 2"]:
+    """Which feet bear weight; one that hovers in the clip leaves the floor when feet roll."""
+    contact = np.ones((len(time), 2), dtype=bool)
+    if goals.steps:
+        landed = (time >= phases.land - 1e-9) & (not goals.raises)
+        contact[:, other] = (time <= phases.lift + 1e-9) | landed
+    for side, foot in enumerate(seam.feet):
+        if foot.down and not foot.bears:
+            contact[time > max(phases.land, phases.end - ROLL_S), side] = False
+    return contact
+
+
+def _bounds(
+    time: np.ndarray, standing: StandingRobot, seam: Seam, goals: _Goals, phases: Phases, other: int
+) -> tuple[Float[np.ndarray, "frames joints"], Float[np.ndarray, "frames joints"]]:
+    """Where joints of legs are held back: off their limits, and where the clip has them nearer, there in the end.
+
+    What turns a foot in the air is not held back, for in the end the foot hangs.
+    """
+    lower, upper = standing.robot.joint_lower + _FROM_LIMIT_RAD, standing.robot.joint_upper - _FROM_LIMIT_RAD
+    knees = [leg[3] for leg in standing.legs]
+    lower[knees] = np.maximum(lower[knees], _BENT_RAD)
+    share = rest_to_rest((time - phases.land) / (phases.end - phases.land))[:, None]
+    angles = seam.q[:, 7:]
+    lowest, highest = np.minimum(lower, angles.min(axis=0)), np.maximum(upper, angles.max(axis=0))
+    lower, upper = lower + share * (lowest - lower), upper + share * (highest - upper)
+    if goals.steps:
+        free = _FREE_RAD * hanging((time - phases.lift) / ((phases.end if goals.raises else phases.land) - phases.lift))
+        joints = standing.turning(other)
+        lower[:, joints] -= free[:, None]
+        upper[:, joints] += free[:, None]
+    return lower, upper
+
+
 def _com(
     time: np.ndarray, goals: _Goals, phases: Phases, attempt: Attempt, config: LeadConfig
 ) -> Float[np.ndarray, "frames 2"]:
     """Centre of mass: over the foot that stays, and as late as it may to where the clip has it."""
     moves = [Move(phases.hold, phases.shift, goals.over_support)] if goals.steps else []
-    start = max(phases.step, phases.end - config.meet_s) if goals.raises else phases.step
-    return meeting(time, goals.start_com, moves, start, phases.end, goals.com, attempt.run_up_s)
+    return meeting(time, goals.start_com, moves, phases.leave, phases.end, goals.com, attempt.run_up_s)
 
 
 def _height(
@@ -236,153 +284,125 @@ def _height(
     low = stand - attempt.drop_m
     moves = []
     if goals.raises:
-        moves = [Move(phases.hold, phases.shift, low)]
+        moves = [Move(phases.hold, phases.lift, low)]
     elif goals.steps:
-        moves = [Move(phases.hold, phases.shift, np.maximum(low, stand - _SHIFT_DROP_M))]
-        moves += [Move(phases.shift, phases.step, low)]
-    here = moves[-1].target if moves else stand
-    # Up as late as feet may roll onto their toes, for before that legs are too short; down in all the time there is.
-    rise = float((seam.height.pos - here)[0])
-    late_s = max(_ROLL_S, np.sqrt(_PEAK_ACCELERATION * rise / _RISE_ACCELERATION)) if rise > 0 else np.inf
-    start = max(phases.step, phases.end - late_s)
-    return meeting(time, stand, moves, start, phases.end, seam.height, attempt.run_up_s)[:, 0]
+        moves = [Move(phases.hold, phases.lift, np.maximum(low, stand - _SHIFT_DROP_M))]
+        moves += [Move(phases.lift, phases.land, low)]
+    return meeting(time, stand, moves, phases.land, phases.end, seam.height, attempt.run_up_s)[:, 0]
 
 
 def _lean(time: np.ndarray, goals: _Goals, phases: Phases, attempt: Attempt) -> Float[np.ndarray, "frames 3"]:
-    """Rotation vector of the base in the axes of the standing pose; it leans over the foot that bears weight."""
-    pose_from = phases.shift if goals.raises else phases.hold
-    path = meeting(time, np.zeros(3), [], pose_from, phases.end, goals.lean, attempt.run_up_s)
-    if not goals.steps:
-        return path
-    over = np.array([attempt.roll_rad if attempt.support == 1 else -attempt.roll_rad, 0.0, 0.0])
-    there_and_back = [Move(phases.hold, phases.shift, over), Move(phases.step, phases.end, np.zeros(3))]
-    return path + through(time, np.zeros(3), there_and_back)
+    """Rotation vector of the base in the axes of the standing pose."""
+    pose_from = phases.lift if goals.raises else phases.hold
+    return meeting(
+        time, np.zeros(3), [], pose_from, phases.end, *goals.lean.within(attempt.run_up_s, np.full(3, _BACK_RAD))
+    )
+
+
+def _upper(
+    time: np.ndarray, standing: StandingRobot, goals: _Goals, phases: Phases, attempt: Attempt
+) -> Float[np.ndarray, "frames joints"]:
+    """Angles of the upper body; arms may swing out to pass the body."""
+    pose_from = phases.lift if goals.raises else phases.hold
+    start = standing.default_q[7 + standing.upper]
+    path = standing.joints_meeting(time, start, standing.upper, pose_from, phases.end, goals.upper, attempt.run_up_s)
+    middle = 0.5 * (pose_from + phases.end)
+    out = attempt.arms_rad * standing.arms_out[standing.upper]
+    return path + through(time, np.zeros_like(start), [Move(pose_from, middle, out), Move(middle, phases.end, 0 * out)])
 
 
 def _same(one: Footprint, other: Footprint) -> bool:
-    turned = abs(_wrapped(one.yaw - other.yaw))
+    turned = abs(wrapped(one.yaw - other.yaw))
     return float(np.linalg.norm(one.pos - other.pos)) < _SAME_PLACE_M and turned < _SAME_HEADING_RAD
 
 
-def _phases(standing: StandingRobot, goals: _Goals, step_m: float, config: LeadConfig) -> Phases:
+def _phases(standing: StandingRobot, goals: _Goals, support: Footprint, step_m: float, config: LeadConfig) -> Phases:
     """Give every phase its time."""
-    com_height = float(standing.default_com[2])
-
-    def shift_s(way: np.ndarray) -> float:
-        # The zero-moment point runs ahead of the centre of mass by height / g times its acceleration.
-        peak = _PEAK_ACCELERATION * float(np.linalg.norm(way))
-        return float(np.sqrt(peak * com_height / GRAVITY / config.shift_zmp_m))
-
     upper = np.abs(goals.upper.pos - standing.default_q[7 + standing.upper])
     speeds = config.speed_share * standing.robot.velocity_limit_soft[standing.upper]
     pose_s = _PEAK_SPEED * max(float((upper / speeds).max()), float(np.linalg.norm(goals.lean.pos)) / _LEAN_SPEED)
+    hold = config.hold_s
+    if not goals.steps:
+        settle_s = max(config.settle_s, _shift_s(standing, goals.com.pos - goals.start_com, config))
+        return Phases(hold, hold, hold, hold, hold, hold + max(settle_s, pose_s))
     swing_s = max(config.swing_s, step_m / config.swing_speed)
-    shift = config.hold_s + (shift_s(goals.over_support - goals.start_com) if goals.steps else 0.0)
-    step = shift + (swing_s if goals.steps and not goals.raises else 0.0)
-    settle_s = max(config.settle_s, shift_s(goals.com.pos - (goals.over_support if goals.steps else goals.start_com)))
+    settle_s = max(config.meet_s, _shift_s(standing, goals.com.pos - goals.over_support, config))
+    shift_s = _shift_s(standing, goals.over_support - goals.start_com, config)
+    over = _safe_share(standing, support, goals.start_com, goals.over_support, shift_s, first=True)
+    shift, lift = hold + shift_s, hold + over * shift_s
     if goals.raises:
-        settle_s = max(settle_s, swing_s)
-    return Phases(config.hold_s, shift, step, max(step + settle_s, (shift if goals.raises else config.hold_s) + pose_s))
+        end = max(lift + max(swing_s, config.settle_s, pose_s), shift + settle_s)
+        return Phases(hold, lift, shift, end - settle_s, lift, end)
+    land = lift + swing_s
+    still = _safe_share(standing, support, goals.over_support, goals.com.pos, settle_s, first=False)
+    leave = max(shift, land - still * settle_s)
+    end = max(leave + settle_s, land + config.settle_s, hold + pose_s)
+    return Phases(hold, lift, shift, leave, land, end)
+
+
+def _shift_s(standing: StandingRobot, way: Float[np.ndarray, " 2"], config: LeadConfig) -> float:
+    """Time of a shift: the zero-moment point runs ahead of the weight by height / g times its acceleration."""
+    peak = _PEAK_ACCELERATION * float(np.linalg.norm(way))
+    return float(np.sqrt(peak * standing.default_com[2] / GRAVITY / config.shift_zmp_m))
+
+
+def _safe_share(
+    standing: StandingRobot, support: Footprint, start: np.ndarray, stop: np.ndarray, seconds: float, *, first: bool
+) -> float:
+    """Share of a shift from which on, or until which, the other foot may be off the floor [1].
+
+    Args:
+        standing: The robot.
+        support: Where the foot stands that bears all weight.
+        start: Where the shift begins [m].
+        stop: Where it ends [m].
+        seconds: How long it takes [s].
+        first: The weight comes, and does not leave.
+    """
+    share = np.linspace(0.0, 1.0, 101)
+    way = rest_to_rest(share)
+    acceleration = np.gradient(np.gradient(way, share), share) / max(seconds, 1e-3) ** 2
+    ahead = standing.default_com[2] / GRAVITY * acceleration
+    sole = support.pos[:2] + standing.robot.sole_points_b[:, :2] @ about_z(support.yaw)[:2, :2].T
+    places = [start + np.outer(weight, stop - start) for weight in (way, way - ahead)]
+    safe = np.minimum(*(hull_margins(sole, place) for place in places)) >= _SAFE_M
+    unsafe = np.flatnonzero(~safe)
+    if not len(unsafe):
+        return 0.0 if first else 1.0
+    if first:
+        return float(share[min(unsafe[-1] + 1, 100)])
+    return float(share[max(unsafe[0] - 1, 0)])
 
 
 def _stance(
-    standing: StandingRobot, seam: Seam, support: int, run_up_s: float
+    standing: StandingRobot, seam: Seam, support: int
 ) -> tuple[Float[np.ndarray, " nq"], list[Footprint], float]:
     """Place the standing pose so that a foot stands on the clip's footprint; return it, its footprints, its heading."""
-    goal = _footprint(standing, seam.feet[support], run_up_s)
+    goal = _footprint(standing, seam, support)
     feet = standing.default_feet
-    yaw = _wrapped(goal.yaw - _heading(feet.rot[support]))
-    turn = _about_z(yaw)
+    yaw = wrapped(goal.yaw - heading(feet.rot[support]))
+    turn = about_z(yaw)
     shift = goal.pos - turn @ feet.pos[support]
     shift[2] = 0.0
     q = standing.default_q.copy()
     q[:3] = turn @ q[:3] + shift
     q[3:7] = (Rotation.from_euler("z", yaw) * Rotation.from_quat(q[3:7])).as_quat()
-    prints = [Footprint(_heading(rot) + yaw, turn @ pos + shift) for rot, pos in zip(*feet, strict=True)]
+    prints = [Footprint(heading(rot) + yaw, turn @ pos + shift) for rot, pos in zip(*feet, strict=True)]
     return q, prints, yaw
 
 
-def _footprint(standing: StandingRobot, foot: SeamFoot, run_up_s: float) -> Footprint:
-    """Where a foot stands flat before it rolls over its pivot into the clip's pose."""
-    pivot = foot.pivot.pos - foot.pivot.run_up(run_up_s)
-    pos = pivot - _about_z(foot.yaw) @ foot.pivot_b
-    return Footprint(foot.yaw, np.array([*pos[:2], -standing.robot.sole_points_b[:, 2].min()]))
+def _footprint(standing: StandingRobot, seam: Seam, side: int) -> Footprint:
+    return footprint(seam.feet[side], -float(standing.robot.sole_points_b[:, 2].min()))
 
 
-def _weight_place(standing: StandingRobot, support: Footprint, other: Footprint) -> Float[np.ndarray, " 2"]:
-    """Where the weight goes over one foot: the middle of its sole, a little towards the other foot [m]."""
+def _weight_place(
+    standing: StandingRobot, support: Footprint, other: Footprint, wanted: Float[np.ndarray, " 2"]
+) -> Float[np.ndarray, " 2"]:
+    """Where the weight goes over one foot: a little inside its middle, and along it as near as it may to a place."""
     corners = standing.robot.sole_points_b
     middle_b = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
-    turn = _about_z(support.yaw)
+    turn = about_z(support.yaw)
+    wanted_b = turn.T[:2, :2] @ (wanted - support.pos[:2])
+    middle_b[0] = np.clip(wanted_b[0], middle_b[0] - _ALONG_M, middle_b[0] + _ALONG_M)
     middle_b[1] += np.sign((turn.T @ (other.pos - support.pos))[1]) * _INWARD_M
     return (support.pos + turn @ middle_b)[:2]
-
-
-def _still_foot(
-    time: np.ndarray, foot: SeamFoot, footprint: Footprint, phases: Phases, run_up_s: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Stand flat, and roll over the pivot into the clip's pose in the end."""
-    flat = _about_z(footprint.yaw)
-    pivot = footprint.pos + flat @ foot.pivot_b
-    roll_from = max(phases.step, phases.end - _ROLL_S)
-    tilts = meeting(time, np.zeros(3), [], roll_from, phases.end, foot.tilt, run_up_s)
-    pivots = meeting(time, pivot, [], roll_from, phases.end, foot.pivot, run_up_s)
-    rot = flat @ Rotation.from_rotvec(tilts).as_matrix()
-    return rot, pivots - rot @ foot.pivot_b
-
-
-def _landing_foot(
-    time: np.ndarray,
-    standing: StandingRobot,
-    seam: Seam,
-    side: int,
-    footprint: Footprint,
-    phases: Phases,
-    attempt: Attempt,
-    lift_m: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lift a foot, carry it and put it down as the clip has it, or on its inner edge."""
-    foot = seam.feet[side]
-    run_up_s = attempt.foot_run_up_s
-    start, stop, end = phases.shift, phases.step, phases.end
-    carried = (start + _EDGE * (stop - start), stop - _EDGE * (stop - start))
-    tilted = Rotation.from_rotvec(foot.tilt.pos - foot.tilt.run_up(run_up_s))
-    inwards = np.array([attempt.edge_rad if side == 0 else -attempt.edge_rad, 0.0, 0.0])
-    landed = Rotation.from_rotvec(inwards) * tilted
-    base = _about_z(foot.yaw)
-    pivot_b = lowest_corner(standing.robot.sole_points_b, landed.as_matrix()) if attempt.edge_rad else foot.pivot_b
-    pivot = foot.place(pivot_b)
-    turn = np.array([0.0, 0.0, _wrapped(footprint.yaw - foot.yaw)])
-    ways = [Move(*carried, landed.as_rotvec()), Move(stop + 0.3 * (end - stop), end, tilted.as_rotvec())]
-    tilts = through(time, turn, ways) + running_up(time, end, run_up_s, foot.tilt)
-    there = pivot.pos - pivot.run_up(run_up_s)
-    ways = [Move(*carried, np.array([*there[:2], 0.0])), Move(max(stop, end - _ROLL_S), end, there)]
-    pivots = through(time, footprint.pos + _about_z(footprint.yaw) @ pivot_b, ways)
-    pivots += running_up(time, end, run_up_s, pivot)
-    pivots[:, 2] += lift_m * bump((time - start) / (stop - start))
-    rot = base @ Rotation.from_rotvec(tilts).as_matrix()
-    return rot, pivots - rot @ pivot_b
-
-
-def _raised_foot(
-    time: np.ndarray, seam: Seam, side: int, footprint: Footprint, phases: Phases, attempt: Attempt, lift_m: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Lift a foot and raise it to where the clip has it; its leg turns it, so its orientation does not count."""
-    foot, start, end = seam.feet[side], phases.shift, phases.end
-    up = start + _EDGE * (end - start)
-    pos = meeting(time, footprint.pos, [], up, end, foot.pivot, attempt.run_up_s)
-    high = foot.pivot.pos[2] - footprint.pos[2] > lift_m
-    pos[:, 2] += lift_m * bump((time - start) / ((0.7 if high else 1.0) * (end - start)))
-    return np.tile(_about_z(footprint.yaw), (len(time), 1, 1)), pos
-
-
-def _about_z(yaw: float) -> Float[np.ndarray, "3 3"]:
-    return Rotation.from_euler("z", yaw).as_matrix()
-
-
-def _heading(rot: Float[np.ndarray, "3 3"]) -> float:
-    return float(np.arctan2(rot[1, 0], rot[0, 0]))
-
-
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2.0 * np.pi) - np.pi)

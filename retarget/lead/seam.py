@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import mujoco
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
 from retarget.lead.check import GRAVITY, hull_margin
@@ -21,8 +21,11 @@ FRAMES = 3
 SIDES = ("left", "right")
 _LYING_RAD = np.deg2rad(60.0)
 """Lean of the base beyond which a robot does not stand."""
-_RESTING_HEIGHT_M, _RESTING_SPEED = 0.008, 0.05
-"""A foot so low and still stands there, whatever its label [m, m/s]."""
+_RESTING_HEIGHT_M, _RESTING_SPEED = 0.025, 0.05
+"""A foot so low and still stands there, whatever its label; where it hovers, it leaves the floor last of all [m, m/s].
+"""
+_RESTING_BEARS_M = 0.005
+"""Below this one that is labelled otherwise bears weight [m]."""
 _UNKNOWN_HEIGHT_M = 0.03
 """A foot of unknown label stands if it is this low, and as slow as a foot that bears weight may be [m]."""
 _BEYOND_STANCE_M = 0.03
@@ -37,11 +40,13 @@ class SeamFoot(NamedTuple):
     """One foot where the clip begins."""
 
     down: bool
-    """It bears weight."""
+    """It bears weight, or hovers so low and still that it stands."""
+    bears: bool
+    """It bears weight in the clip's own frames."""
     yaw: float
     """Heading of its footprint [rad]."""
     pivot_b: Float[np.ndarray, " 3"]
-    """What it stands on, or the link's origin, in the link's frame [m]."""
+    """What is lowest of it, in the link's frame [m]."""
     tilt: Ends
     """Rotation vector from the flat foot of that heading, in its axes [rad]."""
     rot: Float[np.ndarray, "3 3 3"]
@@ -50,14 +55,15 @@ class SeamFoot(NamedTuple):
     """Origin of the link in the first frames [m]."""
     fps: float
 
-    def place(self, point_b: Float[np.ndarray, " 3"]) -> Ends:
-        """Where a point of the link is [m]."""
-        return ends_of(self.pos + self.rot @ point_b, self.fps)
+    def held_place(self, point_b: Float[np.ndarray, " 3"]) -> Ends:
+        """Where a point of the link is, at rest: a foot that bears weight stands, though the clip's may creep [m]."""
+        return Ends(self.pos[0] + self.rot[0] @ point_b, np.zeros(3), np.zeros(3))
 
     @property
     def pivot(self) -> Ends:
-        """Where the pivot is [m]."""
-        return self.place(self.pivot_b)
+        """Where the pivot is [m]; it rests if the foot is down."""
+        moving = ends_of(self.pos + self.rot @ self.pivot_b, self.fps)
+        return self.held_place(self.pivot_b) if self.down else moving
 
 
 class Seam(NamedTuple):
@@ -75,7 +81,7 @@ class Seam(NamedTuple):
         """Height of the base [m]."""
         return ends_of(self.q[:, 2:3], self.fps)
 
-    def joints(self, columns: np.ndarray) -> Ends:
+    def joints(self, columns: Int[np.ndarray, " n"]) -> Ends:
         """Angles of some joints [rad]."""
         return ends_of(self.q[:, 7 + columns], self.fps)
 
@@ -167,10 +173,11 @@ def _foot(
         raise NoLead(f"the {SIDES[side]} foot bears weight {1e3 * abs(height):.0f} mm {where} the floor there")
     if down and speed > _SLIDING_SPEED:
         raise NoLead(f"the {SIDES[side]} foot slides at {speed:.2f} m/s there while it bears weight")
-    if not down:
-        pivot_b = np.zeros(3)
-    tilt_vectors = _rotation_vectors(Rotation.from_euler("z", yaw), Rotation.from_matrix(rot))
-    return SeamFoot(down, yaw, pivot_b, ends_of(tilt_vectors, fps), rot, pos, fps)
+    tilt = ends_of(_rotation_vectors(Rotation.from_euler("z", yaw), Rotation.from_matrix(rot)), fps)
+    if down:  # it does not turn on the floor either
+        tilt = Ends(tilt.pos, tilt.vel * [1.0, 1.0, 0.0], tilt.acc * [1.0, 1.0, 0.0])
+    bears = label > 0.5 or (down and height < _RESTING_BEARS_M)
+    return SeamFoot(down, bears, yaw, pivot_b, tilt, rot, pos, fps)
 
 
 def lowest_corner(corners_b: Float[np.ndarray, "points 3"], rot: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, " 3"]:

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from retarget.lead import LeadConfig, with_leads
 from retarget.lead.check import lead_figures
 from retarget.lead.curves import bump, ends_of, rest_to_rest, running_up
-from retarget.lead.standing_robot import FootPoses, StandingRobot, to_mujoco, to_pin
+from retarget.lead.standing_robot import FootPoses, Raised, StandingRobot, to_mujoco, to_pin
 from robots.exceptions import InvalidArray, JointsDoNotMatch
 from robots.g1 import load_g1
 from robots.kinematics import qpos_in_order
@@ -43,7 +43,7 @@ def swaying(standing, *, frames=40, apart=0.0, forward=0.0, turned=0.0, raised=0
         near = np.concatenate([near[:2], q[t, 2:7], near[7:]])
         near[7 + standing.upper] = q[t, 7 + standing.upper]
         weight = middle + sway * np.sin(3 * time[t]) * np.array([0.5, 1.0])
-        near = standing.solve(near, weight, FootPoses(rot, pos), raised=0 if raised else None)
+        near = standing.solve(near, weight, FootPoses(rot, pos), raised=Raised(0, np.zeros(3)) if raised else None)
         assert near is not None
         q[t] = near
     return RobotMotion.from_qpos(
