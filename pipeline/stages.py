@@ -138,7 +138,7 @@ def _retarget_stage(settings: Settings, variant: Variant, solver: Solver) -> Sta
 
     return Stage(
         name=stage_of("retarget", variant),
-        version=5,
+        version=6,
         config=[plain(settings.retarget), plain(correspondence), _robot_digest(robot)],
         reads=("motion",),
         result=RetargetResult,

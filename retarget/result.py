@@ -66,6 +66,8 @@ class RetargetResult:
     """Joints that stood at an end of their range."""
     at_speed_limit: Bool[np.ndarray, "frames joints"]
     """Joints that came to within a hundredth of their speed limit, from the frame before to this one."""
+    sole_turns_rad: tuple[float, ...] = ()
+    """By how much each foot of the human was turned to lie flat where it rests [rad]; 0 where it did."""
 
     def __post_init__(self) -> None:
         """Check that residuals fit the motion and that every region has its spans."""
@@ -88,6 +90,7 @@ class RetargetResult:
                 "flight_spans": tuple((int(a), int(b)) for a, b in self.flight_spans),
                 "at_position_limit": _flags("at_position_limit", self.at_position_limit, dims),
                 "at_speed_limit": _flags("at_speed_limit", self.at_speed_limit, dims),
+                "sole_turns_rad": tuple(float(turn) for turn in self.sole_turns_rad),
             },
         )
 

@@ -1,14 +1,14 @@
 """Turns a human motion into a motion of a robot that keeps its limits and stands on its feet.
 
-The story: read the human's bodies through the correspondence, bridge moments in which some cannot be trusted, tell
-what bears weight and when the body flies, build target poses, anchor what stands, solve all frames at once inside the
-robot's limits, and let go of the stances that the robot cannot hold.
+The story: read the human's bodies through the correspondence, level feet that rest askew, bridge moments in which some
+bodies cannot be trusted, tell what bears weight and when the body flies, build target poses, anchor what stands, solve
+all frames at once inside the robot's limits, and let go of the stances that the robot cannot hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from retarget.engine.pinocchio_engine import PinocchioEngine
 from retarget.engine.poses import clip_poses
 from retarget.exceptions import CannotFollow
 from retarget.feasibility import doubtful_stances, unheld_stances
+from retarget.flat_soles import FlatSolesConfig, with_flat_soles
 from retarget.flight import FlightConfig, flight_spans
 from retarget.human_checks import check_size, check_speed, check_up_axis
 from retarget.progress import Progress, silent
@@ -59,6 +60,8 @@ class RetargetConfig:
     """Share of that limit which a joint may use: who follows the motion needs some to catch up with."""
     check_up_axis: bool = True
     """Refuse a human whose trunk lies along a horizontal axis of the world nearly all the time."""
+    flat_soles: FlatSolesConfig = field(default_factory=FlatSolesConfig)
+    """Which feet of the human are turned to lie flat where they rest."""
     contact: ContactConfig = field(default_factory=ContactConfig)
     """When a region of the body counts as bearing weight."""
     flight: FlightConfig = field(default_factory=FlightConfig)
@@ -145,6 +148,9 @@ class Retargeter:
         check_speed(human_pos, trajectory.fps)
         if self.config.check_up_axis:
             check_up_axis(human_rot, table)
+        human = with_flat_soles(trajectory, table, self.tasks.rest, self.config.flat_soles)
+        trajectory = human.trajectory
+        human_pos, human_rot = human_points(trajectory, table)
         trust = RelativeTrust.of(trajectory, table)
         human_pos, human_rot = bridge_doubtful(human_pos, human_rot, trust, table, trajectory.fps)
         regions = regions_of_skeleton(trajectory.names, table.feet)
@@ -169,6 +175,7 @@ class Retargeter:
         flight = flight_spans(trajectory, contacts, self.config.flight, regions)
         solution, let_go = self._solve_with_stances(targets, trust, spans, flight, trajectory.fps, progress)
         result = self._result(solution, targets, spans, let_go, flight, trajectory.fps)
+        result = replace(result, sole_turns_rad=human.turn_rad)
         mean = float(result.pos_residual_m.mean())
         if mean > _LIKENESS_M:
             raise CannotFollow(mean, most_m=_LIKENESS_M)

@@ -11,6 +11,7 @@ from retarget.clip_cost import SmoothnessConfig
 from retarget.clip_descent import DescentConfig
 from retarget.contacts import ContactConfig
 from retarget.engine.frame_problem import IkConfig
+from retarget.flat_soles import FlatSolesConfig
 from retarget.flight import FlightConfig
 from retarget.online_setup import AnchorConfig, OnlineConfig
 from retarget.retargeter import RetargetConfig
@@ -23,6 +24,7 @@ CONFIGS = (
     CausalContactConfig(),
     ContactConfig(),
     DescentConfig(),
+    FlatSolesConfig(),
     FlightConfig(),
     IkConfig(),
     OnlineConfig(),
@@ -58,6 +60,7 @@ POSITIVE = {
     DescentConfig: (
         *("max_iterations", "first_damping", "damping", "trust", "linear_tolerance", "max_linear_iterations"),
     ),
+    FlatSolesConfig: ("still_speed", "still_tilt", "shortest_s"),
     FlightConfig: ("gravity",),
     IkConfig: ("damping", "trust", "max_iterations", "tolerance"),
     RetargetConfig: ("speed_share",),
@@ -69,6 +72,8 @@ TOO_LARGE = [
     (ContactConfig(), "begin_probability", 1.0),
     (ContactConfig(), "end_probability", 0.7),
     (DescentConfig(), "linear_tolerance", 1.0),
+    (FlatSolesConfig(), "largest_turn", 1.1),
+    (FlatSolesConfig(), "share", 1.1),
     (IkConfig(), "tolerance", 1.0),
     (OnlineConfig(), "carry", 1.1),
     (OnlineConfig(), "head_start", 1.1),
