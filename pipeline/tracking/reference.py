@@ -119,11 +119,11 @@ def reference(robot: RobotModel, motion: RobotMotion, config: ReferenceConfig) -
     if not config.shortest_s <= motion.duration_s <= config.longest_s:
         raise WrongDuration(motion.duration_s, shortest_s=config.shortest_s, longest_s=config.longest_s)
     qpos = qpos_in_order(robot, low_passed(motion, config.low_pass_hz))
-    soles = _Feet.of(robot, qpos)
+    soles = Feet.of(robot, qpos)
     offset, offsets = _ground(soles.height, motion.foot_contact, config.contact_prob)
     qpos[:, 2] -= offsets
     qpos, qvel, qacc = _splined(robot, qpos, motion.fps, config.hz)
-    feet = _Feet.of(robot, qpos)
+    feet = Feet.of(robot, qpos)
     time = np.arange(len(motion)) / motion.fps
     label = np.stack(
         [np.interp(np.arange(len(qpos)) / config.hz, time, side) for side in motion.foot_contact.T], axis=1
@@ -145,16 +145,20 @@ def reference(robot: RobotModel, motion: RobotMotion, config: ReferenceConfig) -
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Feet:
+class Feet:
     """Where feet, soles and centre of mass are."""
 
     pos_w: Float[np.ndarray, "n 2 3"]
+    """Origins of the foot links [m]."""
     rot_w: Float[np.ndarray, "n 2 3 3"]
+    """Their orientations."""
     sole_pos_w: Float[np.ndarray, "n 2 points 3"]
+    """Corners of the soles [m]."""
     com_pos_w: Float[np.ndarray, "n 3"]
+    """Centre of mass [m]."""
 
     @classmethod
-    def of(cls, robot: RobotModel, qpos: Float[np.ndarray, "n nq"]) -> _Feet:
+    def of(cls, robot: RobotModel, qpos: Float[np.ndarray, "n nq"]) -> Feet:
         """Run MuJoCo's kinematics over all samples."""
         model = robot.mj_model()
         data = mujoco.MjData(model)
@@ -223,7 +227,7 @@ def _splined(
     )
 
 
-def _contacts(feet: _Feet, label: Float[np.ndarray, "n 2"], config: ReferenceConfig) -> Bool[np.ndarray, "n 2"]:
+def _contacts(feet: Feet, label: Float[np.ndarray, "n 2"], config: ReferenceConfig) -> Bool[np.ndarray, "n 2"]:
     """Say which foot carries: low and slow, with more tolerance where its label says so."""
     wider = np.where(label > config.contact_prob, config.label_tolerance, 1.0)
     height = feet.height

@@ -43,7 +43,7 @@ class T2Result:
     qpos: Float[np.ndarray, "n nq"]
     """States at the reference's rate, from its first sample on."""
     target_qpos: Float[np.ndarray, "n nq"]
-    """What was followed: the reference, or a plan near it."""
+    """What was followed: the reference repaired until feet can carry it."""
     saturated: Bool[np.ndarray, " n"]
     """Whether some motor gave all it has."""
     joint_names: tuple[str, ...]

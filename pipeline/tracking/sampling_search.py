@@ -24,7 +24,7 @@ Evaluate = Callable[[Float[np.ndarray, "samples knots joints"]], Float[np.ndarra
 class SearchConfig:
     """How many corrections are tried, and how the next ones follow from their costs."""
 
-    method: Literal["cem", "mppi"] = "mppi"
+    method: Literal["cem", "mppi"] = "cem"
     """CEM goes on from the mean and spread of the best; MPPI from a mean weighted by cost, with narrowing noise."""
     samples: int = 64
     """Corrections a round."""
