@@ -21,6 +21,17 @@ class InvalidLimits(PipelineError):
         super().__init__(f"{path}: not a limits file ({problem}). Copy one of the presets and change its numbers.")
 
 
+class NothingJudged(PipelineError):
+    """A set of limits says nothing of what was measured, so that whatever it accepts is accepted unseen."""
+
+    def __init__(self, tier: str, *, stages: Sequence[str]) -> None:
+        self.tier = tier
+        super().__init__(
+            f"tier '{tier}' has no limit on {' or '.join(stages)}, so that nothing would be judged. Copy one of the "
+            "presets and change its numbers."
+        )
+
+
 class UnreadableVideo(PipelineError):
     """A file could not be opened or decoded as a video."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.body import load_body
 from pipeline.exceptions import UnknownMotionFile
-from pipeline.export import FORMATS, format_of_file
+from pipeline.export import FORMATS, format_of_file, read_handoff
 from pipeline.export.handoff import UNKNOWN_CONTACT
 from pipeline.home import Home
 from pipeline.limits import find_limits
@@ -48,7 +48,7 @@ def judge_file(path: Path, settings: Settings, home: Home) -> JudgedFile:
     name = format_of_file(path)
     if name is None:
         raise UnknownMotionFile(path, suffixes=[form.suffix for form in FORMATS.values()])
-    motion, notes = with_contacts(FORMATS[name].read(path), FORMATS[name].variant)
+    motion, notes = with_contacts(read_handoff(path, name), FORMATS[name].variant)
     variant: Variant = FORMATS[name].variant
     mender = RobotMender(robot=load_g1(variant), validation=settings.validation, limits=find_limits(settings.limits))
     return JudgedFile(diagnosis=mender.diagnose(motion), mender=mender, variant=variant, notes=notes)

@@ -9,12 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.exceptions import InvalidLimits
+from pipeline.exceptions import InvalidLimits, NothingJudged
 from pipeline.measurement import STAGES, Measurement, Measurements, Span, spans_where
 from pipeline.score import score
+from robots.exceptions import UnknownName
+
+JUDGED = STAGES[:2]
+"""Stages that limits speak of: following a motion in simulation comes after the verdict, and refuses nothing."""
 
 SEVERITIES = ("reject", "warn")
 """What breaking a limit means: the clip is refused, or it is only said."""
+
+_LARGEST = 1e100
+"""No measurement is larger; TOML's whole numbers may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +29,7 @@ class Limit:
     """The range a measurement of one stage should keep."""
 
     stage: str
-    """Stage that takes the measurement, one of :data:`pipeline.measurement.STAGES`."""
+    """Stage that takes the measurement, one of :data:`JUDGED`."""
     measurement: str
     """Name of the measurement it speaks of."""
     maximum: float | None = None
@@ -97,13 +104,13 @@ class Limits:
         """
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError) as error:  # no text, no TOML, or a number of thousands of digits
             raise InvalidLimits(path, problem=str(error)) from error
         tier = str(table.pop("tier", path.stem))
         items: list[Limit] = []
         for stage, entries in table.items():
-            if stage not in STAGES or not isinstance(entries, dict):
-                raise InvalidLimits(path, problem=f"'{stage}' is no table of limits; known: {', '.join(STAGES)}")
+            if stage not in JUDGED or not isinstance(entries, dict):
+                raise InvalidLimits(path, problem=f"'{stage}' is no table of limits; known: {', '.join(JUDGED)}")
             items += [_read_limit(path, stage, name, entry) for name, entry in entries.items()]
         if not items:
             raise InvalidLimits(path, problem="it holds no limit")
@@ -118,14 +125,26 @@ def judge(measurements: tuple[Measurements, ...], limits: Limits) -> Verdict:
 
     Raises:
         UnknownName: A limit names a measurement that its stage did not take.
+        NothingJudged: No limit speaks of any of these stages.
     """
     taken = {group.stage: group for group in measurements}
-    checks = (
-        _check(taken[limit.stage][limit.measurement], limit, taken[limit.stage].fps, limits.tier)
+    checks = tuple(
+        _check(_named(taken[limit.stage], limit, limits.tier), limit, taken[limit.stage].fps, limits.tier)
         for limit in limits.items
         if limit.stage in taken
     )
-    return Verdict(tier=limits.tier, checks=tuple(checks), score=score(measurements))
+    if not checks:
+        raise NothingJudged(limits.tier, stages=list(taken))
+    return Verdict(tier=limits.tier, checks=checks, score=score(measurements))
+
+
+def _named(group: Measurements, limit: Limit, tier: str) -> Measurement:
+    """Return the measurement that a limit speaks of."""
+    try:
+        return group[limit.measurement]
+    except UnknownName as error:
+        where = f"tier '{tier}', [{limit.stage}.{limit.measurement}]"
+        raise UnknownName(error.kind, error.name, error.valid, where=where) from error
 
 
 def _read_limit(path: Path, stage: str, name: str, entry: Any) -> Limit:
@@ -140,8 +159,12 @@ def _read_limit(path: Path, stage: str, name: str, entry: Any) -> Limit:
     if not bounds:
         raise InvalidLimits(path, problem=f"{where} needs a 'maximum' or a 'minimum'")
     for key, bound in bounds.items():
-        if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not np.isfinite(bound):
-            raise InvalidLimits(path, problem=f"{where}: '{key}' must be a finite number, got {bound!r}")
+        if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not abs(bound) <= _LARGEST:
+            raise InvalidLimits(path, problem=f"{where}: '{key}' must be a finite number, got {bound!r:.40}")
+    if bounds.get("minimum", -_LARGEST) > bounds.get("maximum", _LARGEST):
+        raise InvalidLimits(path, problem=f"{where}: 'minimum' is above 'maximum', which nothing can keep")
+    if not isinstance(entry.get("advice", ""), str):
+        raise InvalidLimits(path, problem=f"{where}: 'advice' must be text, got {entry['advice']!r}")
     limit = Limit(stage=stage, measurement=name, **entry)
     if limit.severity not in SEVERITIES:
         raise InvalidLimits(path, problem=f"{where}: 'severity' must be 'reject' or 'warn', got {limit.severity!r}")

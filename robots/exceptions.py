@@ -27,13 +27,14 @@ class InvalidArray(WushuError):
 class UnknownName(WushuError):
     """A name was asked for that is not among the valid ones."""
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, valid: Iterable[str], *, where: str = "") -> None:
         self.kind = kind
         self.name = name
         self.valid = tuple(valid)
         close = get_close_matches(name, self.valid, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        super().__init__(f"unknown {kind} '{name}'.{hint} Known: {', '.join(self.valid)}.")
+        place = f"{where}: " if where else ""
+        super().__init__(f"{place}unknown {kind} '{name}'.{hint} Known: {', '.join(self.valid)}.")
 
 
 class RobotsError(WushuError):

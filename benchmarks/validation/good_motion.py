@@ -17,7 +17,7 @@ from zipfile import BadZipFile, ZipFile
 from benchmarks.validation.exceptions import NoMotions
 from benchmarks.validation.sweep import GoodClip
 from pipeline.body import load_body
-from pipeline.export import FORMATS
+from pipeline.export import FORMATS, read_handoff
 from pipeline.judge_file import with_contacts
 from pipeline.kfbench import PIECES, perform
 from pipeline.readers import MOTION_SUFFIXES, read_motion
@@ -50,10 +50,10 @@ def anchors(folder: Path = SHARED_DIR / "pbhc_motions") -> list[GoodClip]:
     return [clip for clip in handoff_clips(folder) if clip.source == "pbhc"]
 
 
-def built_in(split: Split, data: Path = SHARED_DIR, progress: Progress = silent) -> list[GoodClip]:
-    """Return recorded motion put on the G1, or the demo's performances where there is none."""
+def built_in(split: Split, data: Path = SHARED_DIR, every: int = 1, progress: Progress = silent) -> list[GoodClip]:
+    """Return recorded motion put on the G1 (every n-th clip), or the demo's performances where there is none."""
     body, retargeter = load_body(), Retargeter(load_g1())
-    files = list(recorded_files(data / "smpl", split))
+    files = list(recorded_files(data / "smpl", split))[::every]
     if not files:
         pieces = ((name, perform(piece, body)) for name, piece in PIECES.items())
         return [_retargeted(name, "demo", motion, retargeter) for name, motion in pieces]
@@ -103,7 +103,7 @@ def handoff_clips(folder: Path, refusals: list[str] | None = None) -> list[GoodC
             if name == "mjlab" and not _is_mjlab(path):
                 continue
             try:
-                motion, _ = with_contacts(handoff.read(path), handoff.variant)
+                motion, _ = with_contacts(read_handoff(path, name), handoff.variant)
             except WushuError as error:
                 if refusals is not None:
                     refusals.append(str(error))

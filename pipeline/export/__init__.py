@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from pipeline.export.exceptions import HandoffNotOpened
 from pipeline.export.handoff import Handoff, HandoffFormat, fk_error_mm
 from pipeline.export.mjlab import MjlabFormat
 from pipeline.export.pbhc import PbhcFormat
 from pipeline.export.unitree_csv import UnitreeCsvFormat
 from robots.exceptions import UnknownName
+from robots.motion import RobotMotion
 
-__all__ = ["FORMATS", "Handoff", "HandoffFormat", "find_format", "fk_error_mm", "format_of_file"]
+__all__ = ["FORMATS", "Handoff", "HandoffFormat", "find_format", "fk_error_mm", "format_of_file", "read_handoff"]
 
 FORMATS: Mapping[str, HandoffFormat] = MappingProxyType(
     {"pbhc": PbhcFormat(), "mjlab": MjlabFormat(), "unitree-csv": UnitreeCsvFormat()}
@@ -34,3 +36,19 @@ def find_format(name: str) -> HandoffFormat:
     if name not in FORMATS:
         raise UnknownName("hand-off format", name, FORMATS)
     return FORMATS[name]
+
+
+def read_handoff(path: Path, name: str) -> RobotMotion:
+    """Read a file of the format of that name.
+
+    Raises:
+        UnknownName: There is no such format.
+        HandoffNotOpened: The file is missing, a folder, or not to be read by this user.
+        UnreadableHandoff: The file is not what the format promises.
+        UnsafePickle: It is a pickle that asks for more than arrays.
+    """
+    form = find_format(name)
+    try:
+        return form.read(path)
+    except OSError as error:
+        raise HandoffNotOpened(path, problem=(error.strerror or str(error)).lower()) from error

@@ -20,6 +20,15 @@ class UnreadableHandoff(PipelineError):
         )
 
 
+class HandoffNotOpened(PipelineError):
+    """A hand-off file is missing, a folder, or closed to this user."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: cannot be opened ({problem}). Check its name and its permissions.")
+
+
 class UnsafePickle(PipelineError):
     """A pickle asks for more than arrays and containers; loading it freely could run anything."""
 

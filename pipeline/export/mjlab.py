@@ -10,7 +10,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -21,12 +21,18 @@ from pipeline.store import atomic_path
 from robots.arrays import checked_array
 from robots.exceptions import InvalidArray
 from robots.g1 import Variant, load_g1
-from robots.kinematics import body_states
+from robots.kinematics import body_states, link_poses
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
 # What NumPy raises of a file that is no archive, is cut short, or holds something else.
 _DAMAGE = (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
+
+LINKS_APART_M = 0.02
+"""Models of the G1 differ by less; links in another order lie farther apart [m]."""
+
+LARGEST_BYTES = 1_000_000_000
+"""More than an hour and a half of motion; a small archive may claim any size."""
 
 
 class MjlabFormat:
@@ -57,7 +63,7 @@ class MjlabFormat:
         """See :meth:`pipeline.export.HandoffFormat.read`."""
         arrays = self._load(path)
         try:
-            return RobotMotion(
+            motion = RobotMotion(
                 fps=self.fps,
                 joint_names=load_g1(self.variant).joint_names,
                 root_pos_w=arrays["body_pos_w"][:, 0],
@@ -67,10 +73,23 @@ class MjlabFormat:
             )
         except InvalidArray as error:
             raise UnreadableHandoff(path, format_name="mjlab", problem=str(error)) from error
+        if (apart := self._contradiction_m(motion, arrays["body_pos_w"])) > LINKS_APART_M:
+            problem = (
+                f"its links are up to {apart:.2g} m from where its joints put them: its joints or links stand in "
+                "another order, as BeyondMimic's do, or it is another robot's"
+            )
+            raise UnreadableHandoff(path, format_name="mjlab", problem=problem)
+        return motion
 
     def link_positions(self, path: Path) -> Float[np.ndarray, "frames bodies 3"]:
         """Return the positions that the file states."""
         return self._load(path)["body_pos_w"]
+
+    def _contradiction_m(self, motion: RobotMotion, body_pos_w: Float[np.ndarray, "frames bodies 3"]) -> float:
+        """Largest distance of a link in the file from where the joints of some frames put it [m]."""
+        some = np.unique(np.linspace(0, len(motion) - 1, 50).astype(int))
+        pos_w, _ = link_poses(load_g1(self.variant), motion.qpos[some])
+        return float(np.linalg.norm(pos_w - body_pos_w[some], axis=-1).max())
 
     def _load(self, path: Path) -> dict[str, np.ndarray]:
         """Return the checked arrays."""
@@ -86,12 +105,25 @@ class MjlabFormat:
         }
         try:
             # NumPy leaves a file open that it opened itself and could not read.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                fps = checked_array("fps", archive["fps"], (1,))
-                arrays = {name: checked_array(name, archive[name], shape, dims) for name, shape in shapes.items()}
+            with path.open("rb") as file:
+                if not zipfile.is_zipfile(file):
+                    raise zipfile.BadZipFile("it is no archive of arrays, or cut short")
+                file.seek(0)
+                arrays, fps = _arrays(file, shapes, dims)
         except (*_DAMAGE, InvalidArray) as error:
             raise UnreadableHandoff(path, format_name="mjlab", problem=str(error)) from error
         if fps[0] != self.fps:
             problem = f"it was made at {fps[0]:g} fps, which mjlab would play at {self.fps}"
             raise UnreadableHandoff(path, format_name="mjlab", problem=problem)
         return arrays
+
+
+def _arrays(
+    file: BinaryIO, shapes: dict[str, tuple[int | str, ...]], dims: dict[str, int]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the checked arrays of an archive, and its frame rate."""
+    with np.load(file, allow_pickle=False) as archive:
+        if sum(item.file_size for item in archive.zip.infolist()) > LARGEST_BYTES:
+            raise ValueError(f"it holds more than {LARGEST_BYTES / 1e9:g} GB: cut it into clips")
+        fps = checked_array("fps", archive["fps"], (1,))
+        return {name: checked_array(name, archive[name], shape, dims) for name, shape in shapes.items()}, fps

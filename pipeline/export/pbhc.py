@@ -90,7 +90,7 @@ class PbhcFormat:
             raise unusable(f"a motion needs {', '.join(needed)}")
         try:
             checked = _checked(fields)
-        except (InvalidArray, TypeError, ValueError) as error:
+        except (InvalidArray, TypeError, ValueError, OverflowError) as error:
             raise unusable(str(error)) from error
         if (problem := _contradiction(checked)) is not None:
             raise unusable(problem)

@@ -147,10 +147,14 @@ def _path_text(*parts: str) -> str:
     return "/".join(map(str, parts))
 
 
-def _resolved(value: Any) -> Any:
-    """Put arrays in the place of their stand-ins."""
-    if isinstance(value, dict):
-        return {_resolved(key): _resolved(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_resolved(item) for item in value)
+def _resolved(value: Any, known: dict[int, Any] | None = None) -> Any:
+    """Put arrays in the place of their stand-ins; what is named twice is resolved once, so that no knot can grow."""
+    known = {} if known is None else known
+    if isinstance(value, dict | list | tuple):
+        if id(value) not in known:
+            if isinstance(value, dict):
+                known[id(value)] = {key: _resolved(item, known) for key, item in value.items()}
+            else:
+                known[id(value)] = type(value)(_resolved(item, known) for item in value)
+        return known[id(value)]
     return getattr(value, "array", value)

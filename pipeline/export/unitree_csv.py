@@ -41,11 +41,7 @@ class UnitreeCsvFormat:
 
     def read(self, path: Path) -> RobotMotion:
         """See :meth:`pipeline.export.HandoffFormat.read`."""
-        try:
-            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-            rows = np.array([[float(cell) for cell in line.split(",")] for line in lines])
-        except ValueError as error:  # a cell that is no number, rows of different length, bytes that are no text
-            raise UnreadableHandoff(path, format_name="unitree-csv", problem=str(error)) from error
+        rows = _numbers(path)
         if rows.ndim != 2 or rows.shape[1] != N_COLUMNS:
             problem = f"it needs {N_COLUMNS} columns and no header, and is {' x '.join(map(str, rows.shape))}"
             raise UnreadableHandoff(path, format_name="unitree-csv", problem=problem)
@@ -64,3 +60,36 @@ class UnitreeCsvFormat:
     def link_positions(self, path: Path) -> Float[np.ndarray, "frames bodies 3"]:
         """Place the links by MuJoCo's kinematics of the rows, as mjlab's converter does."""
         return link_poses(load_g1(self.variant), self.read(path).qpos)[0]
+
+
+def _numbers(path: Path) -> Float[np.ndarray, "rows columns"]:
+    """Return the numbers of a table; what is no number is told with its line."""
+    rows: list[np.ndarray] = []
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            for number, line in enumerate(stream, start=1):
+                if not line.strip():
+                    continue
+                rows.append(_row(line, number))
+                if len(rows[-1]) != len(rows[0]):
+                    raise ValueError(f"line {number} has {len(rows[-1])} columns, the first has {len(rows[0])}")
+    except ValueError as error:  # also bytes that are no text
+        raise UnreadableHandoff(path, format_name="unitree-csv", problem=str(error)) from error
+    return np.array(rows)
+
+
+def _row(line: str, number: int) -> Float[np.ndarray, " columns"]:
+    cells = line.split(",")
+    try:
+        return np.array([float(cell) for cell in cells])
+    except ValueError as error:
+        wrong = next(cell for cell in cells if not _is_number(cell)).strip()
+        raise ValueError(f"line {number}: '{wrong:.20}' is no number") from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.exceptions import InvalidLimits
+from pipeline.exceptions import InvalidLimits, NothingJudged
 from pipeline.limits import PRESETS, find_limits
 from pipeline.measurement import Measurement, Measurements
 from pipeline.verdict import Limit, Limits, judge
@@ -94,8 +94,16 @@ def test_limits_wait_for_the_stage_that_measures():
 
 def test_a_limit_on_something_nobody_measured_is_an_error():
     """A misspelt limit would otherwise be a check that cannot fail."""
-    with pytest.raises(UnknownName, match=r"unknown measurement 'skat'\. Did you mean 'skate'"):
+    with pytest.raises(
+        UnknownName, match=r"tier 'strict', .validation.skat.: unknown measurement 'skat'\. Did you mean 'skate'"
+    ):
         judge((measured(1.0),), limits(limit(measurement="skat", maximum=1.0)))
+
+
+def test_limits_that_say_nothing_of_what_was_measured_accept_nothing():
+    """A hand-off file has no human behind it; limits of the human alone would let any of them pass."""
+    with pytest.raises(NothingJudged, match="tier 'strict' has no limit on validation"):
+        judge((measured(1.0),), limits(limit(stage="plausibility", maximum=1.0)))
 
 
 def test_limits_are_read_as_written(tmp_path):
@@ -126,6 +134,11 @@ def test_limits_are_read_as_written(tmp_path):
         ("[validation.skate]\nmaximum = '1'", "'maximum' must be a finite number, got '1'"),
         ("[validation.skate]\nmaximum = nan", "'maximum' must be a finite number, got nan"),
         ("[validation.skate]\nmaximum = true", "'maximum' must be a finite number, got True"),
+        ("[validation.skate]\nmaximum = 1" + 400 * "0", "'maximum' must be a finite number, got 1000"),
+        ("[validation.skate]\nmaximum = 1" + 9999 * "0", "not a limits file"),
+        ("[validation.skate]\nmaximum = 1\nminimum = 2", "'minimum' is above 'maximum'"),
+        ("[validation.skate]\nmaximum = 1\nadvice = 3", "'advice' must be text, got 3"),
+        ("[tracking.assist_cap]\nmaximum = 1", "'tracking' is no table of limits"),
         ("[validation.skate]\nmaximum = 1\nseverity = 'fatal'", "must be 'reject' or 'warn', got 'fatal'"),
     ],
 )
