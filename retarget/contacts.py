@@ -29,6 +29,9 @@ class ContactConfig:
     """Speed below which points tell how high the floor is [m/s]; how fast a region may be says its table."""
     speed_softness: float = 0.05
     """Width of the transition in speed [m/s]."""
+    slip_share: float = 0.05
+    """What a foot may be faster, as a share of the speed of the whole body: where legs are not quite the person's, feet
+    that stand slip by as much as the path is too long."""
     height_softness: float = 0.008
     """Width of the transition in height [m]."""
     speed_window_s: float = 0.035
@@ -158,6 +161,7 @@ def region_contacts(
     config = config or ContactConfig()
     column = {name: i for i, name in enumerate(trajectory.names)}
     speed = point_speed(trajectory.pos_w, trajectory.fps, _window(trajectory, config, regions))
+    slip = config.slip_share * point_speed(trajectory.pos_w.mean(axis=1, keepdims=True), trajectory.fps, _BODY_WINDOW_S)
     floor = floor_height(trajectory, config, regions)
     names, probs, spans = [], [], []
     for region in regions:
@@ -167,7 +171,8 @@ def region_contacts(
         elif known:
             bodies = [column[p.body] for p in known]
             height = trajectory.pos_w[:, bodies, 2] - floor - [p.height for p in known]
-            prob = _bears(speed[:, bodies], height, region.still_speed, region.lifted_height, config).max(axis=1)
+            own_speed = speed[:, bodies] - slip if region.teaches_floor else speed[:, bodies]
+            prob = _bears(own_speed, height, region.still_speed, region.lifted_height, config).max(axis=1)
         else:
             continue
         names.append(region.name)
@@ -175,6 +180,10 @@ def region_contacts(
         spans.append(stance_spans(prob, trajectory.fps, config, shortest_s=region.shortest_stance_s))
     prob = np.stack(probs, axis=1) if probs else np.zeros((len(trajectory), 0))
     return RegionContacts(names=tuple(names), prob=prob, spans=tuple(spans), floor_height=floor)
+
+
+_BODY_WINDOW_S = 0.1
+"""Time over which the speed of the whole body is taken [s]."""
 
 
 def floor_height(

@@ -120,6 +120,17 @@ def test_who_walks_bears_weight_on_feet_alone(walker):
     assert all(spans == () for spans in contacts.spans[2:])
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_standing_foot_may_slip_by_a_share_of_how_fast_the_body_goes(runs):
+    """In a run at 5 m/s, 5 % of too long a path are 0.25 m/s; whose body stays where it is shuffles at that speed."""
+    time = np.arange(60) / FPS
+    foot = np.stack([0.25 * time, 0 * time, np.full(60, 0.025)], axis=1)
+    body = np.stack([5.0 * runs * time, 0 * time, np.full(60, 1.0)], axis=1)
+    pos_w = np.stack([foot, *[body] * 9], axis=1)
+    contacts = region_contacts(moving(pos_w, ("left_foot", *(f"body_{i}" for i in range(9)))))
+    assert contacts.spans == ((((0, 60),),) if runs else ((),))
+
+
 def test_feet_of_a_skeleton_of_other_names_stand_at_the_same_time(walker):
     """How high its foot joints lie is unknown, and learned; a skeleton of known names keeps the table."""
     trajectory = walker.walk()[0].body_trajectory()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from retarget.spans import true_runs
 from retarget.trust import RelativeTrust, bridge_doubtful
 from robots.kinematics import body_states
 
@@ -89,7 +90,7 @@ def test_scaling_all_trust_barely_changes_the_result(retargeter, walked):
 
 def test_a_standing_foot_is_not_dropped_because_it_is_hidden(robot, retargeter, walked):
     """Its stance says where it is; a foot that was not seen cannot say otherwise."""
-    foot, (start, stop) = 0, walked.result.stance_spans[0][1]
+    foot, (start, stop) = 0, true_runs(walked.stance[:, 0])[1]
     hidden = slice(start + 2, start + 7)
     pos = walked.trajectory.pos_w.copy()
     pos[hidden, walked.trajectory.names.index("left_ankle")] += [0.2, 0.1, 0.15]
