@@ -13,6 +13,8 @@ from retarget.lead.standing_robot import StandingRobot, to_mujoco
 
 GRAVITY = 9.81
 """[m/s^2]"""
+ARM_PARTS = ("shoulder", "elbow", "wrist")
+"""What the names of an arm's links contain."""
 ON_FLOOR_M = 0.005
 """A point of a sole no higher than this bears weight [m]."""
 
@@ -83,12 +85,22 @@ def hull_margins(
     return -(places @ hull.equations[:, :2].T + hull.equations[:, 2]).max(axis=1)
 
 
-def collision_depth(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) -> Float[np.ndarray, " frames"]:
-    """Return the deepest overlap in every frame: of the robot's own parts, or of any but a foot with the floor [m]."""
+class Collisions(NamedTuple):
+    """Overlaps of the robot's own parts, or of any but a foot with the floor."""
+
+    depth: Float[np.ndarray, " frames"]
+    """Deepest in every frame [m]."""
+    of_arms: Bool[np.ndarray, " frames"]
+    """An arm is part of the deepest."""
+
+
+def collisions(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) -> Collisions:
+    """Find where the robot runs into itself."""
     model = standing.mj_model
     data = mujoco.MjData(model)
     feet = [model.body(name).id for name in standing.robot.foot_body_names]
-    depth = np.zeros(len(q))
+    arms = {model.body(name).id for name in standing.robot.body_names if any(part in name for part in ARM_PARTS)}
+    depth, of_arms = np.zeros(len(q)), np.zeros(len(q), dtype=bool)
     for t, row in enumerate(to_mujoco(q)):
         data.qpos[:] = row
         mujoco.mj_kinematics(model, data)
@@ -96,6 +108,7 @@ def collision_depth(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) 
         mujoco.mj_collision(model, data)
         for contact in data.contact[: data.ncon]:
             bodies = [int(model.geom_bodyid[geom]) for geom in contact.geom]
-            if not (0 in bodies and set(bodies) & set(feet)):
-                depth[t] = max(depth[t], -float(contact.dist))
-    return depth
+            on_floor = 0 in bodies and set(bodies) & set(feet)
+            if -contact.dist > depth[t] and not on_floor:
+                depth[t], of_arms[t] = -contact.dist, bool(arms & set(bodies))
+    return Collisions(depth, of_arms)

@@ -43,7 +43,8 @@ class Ends(NamedTuple):
         """
         times = np.minimum(seconds, 2.0 * np.maximum(room, 0.0) / np.maximum(np.abs(self.vel), 1e-9))
         share = np.minimum(times / min(_LEAST_RUN_UP_S, seconds), 1.0)
-        acc = np.where(share < 1.0, 0.0, self.acc)
+        most = 6.0 * np.maximum(room, 0.0) / np.maximum(times, _LEAST_RUN_UP_S) ** 2
+        acc = np.where(share < 1.0, 0.0, np.clip(self.acc, -most, most))
         return Ends(self.pos, share * self.vel, acc), np.maximum(times, min(_LEAST_RUN_UP_S, seconds))
 
 

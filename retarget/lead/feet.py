@@ -11,8 +11,11 @@ from scipy.spatial.transform import Rotation
 from retarget.lead.curves import Ends, Move, bump, meeting, running_up, through
 from retarget.lead.seam import SeamFoot, lowest_corner
 
-ROLL_S = 0.5
-"""Time in which a flat foot rolls over its edge into the clip's pose [s]."""
+ROLL_S, _LONGEST_ROLL_S, _ROLL_SPEED = 0.5, 0.62, 1.0
+"""Shortest and longest time in which a flat foot rolls over its edge into the clip's pose, and how fast it does as long
+as there is time [s, rad/s]: what of a sole is nearly on the floor then goes along it by millimetres a second."""
+_PEAK_SPEED = 15.0 / 8.0
+"""Of a least-jerk way of length 1 in time 1."""
 _EDGE = 0.15
 """Share of a swing at either end in which the foot only goes up or down [1]."""
 _BACK_M = 0.05
@@ -44,6 +47,8 @@ class Swing(NamedTuple):
     """How high it is lifted [m]."""
     edge_rad: float
     """How far it is rolled onto its inner edge where it lands [rad]."""
+    around_m: float
+    """How far it goes around the other foot [m]."""
     run_up_s: float
     """Time in which a raised foot takes up the clip's speed [s]."""
 
@@ -54,11 +59,17 @@ def footprint(foot: SeamFoot, sole_height_m: float) -> Footprint:
     return Footprint(foot.yaw, np.array([*pos[:2], sole_height_m]))
 
 
+def roll_s(foot: SeamFoot, edge_rad: float = 0.0) -> float:
+    """Time in which a foot rolls from flat, or from its edge, into the clip's pose [s]."""
+    seconds = _PEAK_SPEED * (float(np.linalg.norm(foot.tilt.pos)) + edge_rad) / _ROLL_SPEED
+    return float(np.clip(seconds, ROLL_S, np.inf if edge_rad else _LONGEST_ROLL_S))
+
+
 def still_foot(time: np.ndarray, foot: SeamFoot, stance: Footprint, start_s: float, end_s: float) -> FootWay:
     """Stand flat, and roll over the pivot into the clip's pose in the end."""
     flat = about_z(stance.yaw)
     pivot = stance.pos + flat @ foot.pivot_b
-    start_s = max(start_s, end_s - ROLL_S)
+    start_s = max(start_s, end_s - roll_s(foot))
     pivots = through(time, pivot, [Move(start_s, end_s, foot.pivot.pos)])
     rot = flat @ Rotation.from_rotvec(_tilts(time, foot, np.zeros(3), [], start_s, end_s)).as_matrix()
     return rot, pivots - rot @ foot.pivot_b
@@ -83,15 +94,22 @@ def landing_foot(
     pivot_b = lowest_corner(corners_b, landed.as_matrix()) if swing.edge_rad else foot.pivot_b
     there = foot.held_place(pivot_b).pos
     turn = np.array([0.0, 0.0, wrapped(stance.yaw - foot.yaw)])
-    tilts = _tilts(time, foot, turn, [Move(*carried, landed.as_rotvec())], stop + 0.3 * (end - stop), end)
-    ways = [Move(*carried, np.array([*there[:2], 0.0])), Move(max(stop, end - ROLL_S), end, there)]
+    tilts = _tilts(
+        time, foot, turn, [Move(*carried, landed.as_rotvec())], max(stop, end - roll_s(foot, swing.edge_rad)), end
+    )
+    ways = [Move(*carried, np.array([*there[:2], 0.0])), Move(max(stop, end - roll_s(foot)), end, there)]
     pivots = through(time, stance.pos + about_z(stance.yaw) @ pivot_b, ways)
-    pivots[:, 2] += swing.lift_m * bump((time - start) / (stop - start))
+    pivots += _arc(swing, inner, stance.yaw) * bump((time - start) / (stop - start))[:, None]
     rot = about_z(foot.yaw) @ Rotation.from_rotvec(tilts).as_matrix()
     return rot, pivots - rot @ pivot_b
 
 
-def raised_foot(time: np.ndarray, foot: SeamFoot, stance: Footprint, swing: Swing) -> FootWay:
+def _arc(swing: Swing, inner: float, yaw: float) -> Float[np.ndarray, " 3"]:
+    """Highest point of a swing off the straight way: up, and out."""
+    return about_z(yaw) @ np.array([0.0, inner * swing.around_m, swing.lift_m])
+
+
+def raised_foot(time: np.ndarray, foot: SeamFoot, inner: float, stance: Footprint, swing: Swing) -> FootWay:
     """Raise what is lowest of a foot to where the clip has it; its leg turns it, so orientations do not count."""
     start, end = swing.start_s, swing.end_s
     flat = about_z(stance.yaw)
@@ -102,7 +120,8 @@ def raised_foot(time: np.ndarray, foot: SeamFoot, stance: Footprint, swing: Swin
     ends, run_up_s = foot.pivot.within(swing.run_up_s, room)
     pivots = meeting(time, pivot, [], up, end, ends, run_up_s)
     high = foot.pivot.pos[2] > swing.lift_m
-    pivots[:, 2] += swing.lift_m * bump((time - start) / ((0.7 if high else 1.0) * (end - start)))
+    share = (time - start) / ((0.7 if high else 1.0) * (end - start))
+    pivots += _arc(swing, inner, stance.yaw) * bump(share)[:, None]
     return np.tile(flat, (len(time), 1, 1)), pivots - flat @ foot.pivot_b
 
 

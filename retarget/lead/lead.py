@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial.transform import Rotation
 
-from retarget.lead.check import LeadFigures, collision_depth, lead_figures
+from retarget.lead.check import LeadFigures, collisions, lead_figures
 from retarget.lead.config import LeadConfig
 from retarget.lead.curves import hanging, rest_to_rest
 from retarget.lead.exceptions import NoLead
@@ -26,14 +27,23 @@ from robots.motion import RobotMotion
 
 _MOST_ATTEMPTS = 12
 _REMEDIES: dict[str, tuple[float, ...]] = {
-    "drop_m": (0.1, 0.2),
-    "lift_m": (1.6, 2.5),
-    "edge_rad": (0.2, 0.4),
-    "run_up_s": (0.5,),
-    "arms_rad": (0.4, 0.8),
+    "drop_m": (0.05, 0.1, 0.2),
+    "lift_m": (1.0, 1.6),
+    "edge_rad": (0.0, 0.3, 0.6),
+    "around_m": (0.0, 0.05, 0.1),
+    "run_up_s": (0.3, 0.12, 0.5),
+    "arms_rad": (0.0, 0.5, 0.9),
+    "arms_run_up_s": (0.3, 0.1),
 }
 """What an attempt is changed to, one thing at a time."""
 _ROUNDING = 1e-9
+_CLIPPED_RAD = 0.006
+"""An ankle this far beyond its limit is taken back to it, which moves the rim of a sole by a fifth of a millimetre."""
+_MOST_LIFTS, _LEAST_LIFT_M, _SMOOTH_S = 3, 3e-4, 0.07
+"""How often feet are lifted off the floor that they go through, from which depth on, and how smoothly [1, m, s]."""
+_MOST_SKATE, _LEAST_ZMP_MARGIN_M, _SHARE_OF_SPEED = 0.005, 0.002, 0.6
+"""What a lead may show: speed of a foot that stands, and until the clip's own speed is met the zero-moment point's
+distance from the rim, and joint speeds beyond the clip's own as a share of their soft limits [m/s, m, 1]."""
 _AT_SEAM = 4
 _JERK, _SMALL_ACCELERATION = 1.5, 10.0
 """What the seam may accelerate a joint beyond what the lead and the clip do next to it: times, and plus [rad/s^2]."""
@@ -162,22 +172,57 @@ def _best(
         NoLead: None is; the reason is that of the way that came farthest.
     """
     reasons: list[tuple[int, str]] = []
-    waiting = _first_attempts(standing, seam)
+    waiting: list[tuple[Attempt, tuple[int, str] | None]] = [(first, None) for first in _first_attempts(standing, seam)]
     tried: set[Attempt] = set()
     while waiting and len(tried) < _MOST_ATTEMPTS:
-        attempt = waiting.pop(0)
+        attempt, failed_before = waiting.pop(0)
+        if attempt in tried:
+            continue
         tried.add(attempt)
         try:
-            plan = plan_lead(standing, seam, attempt, config)
-            q = _solved(standing, seam, plan)
-            _check(standing, seam, plan, q, config)
+            return _tried(standing, seam, attempt, config)
         except _Failed as failure:
             reasons.append((failure.progress, failure.reason))
-            mended = [attempt._replace(**{name: value}) for name, value in failure.remedies(attempt)]
-            waiting += [attempt for attempt in mended if attempt not in tried and attempt not in waiting]
-        else:
-            return q, plan.contact
+            if reasons[-1] != failed_before:  # else the change made no difference
+                waiting += [(mended, reasons[-1]) for mended in failure.remedies(attempt)]
     raise NoLead(max(reasons, key=lambda reason: reason[0])[1])
+
+
+def _tried(
+    standing: StandingRobot, seam: Seam, attempt: Attempt, config: LeadConfig
+) -> tuple[Float[np.ndarray, "frames nq"], Bool[np.ndarray, "frames 2"]]:
+    """Go one way.
+
+    Raises:
+        _Failed: It is not right.
+    """
+    plan = plan_lead(standing, seam, attempt, config)
+    q = _solved(standing, seam, plan)
+    for _ in range(_MOST_LIFTS):
+        by = _missing_height(standing, seam, q)
+        if by.max() < _LEAST_LIFT_M:
+            break
+        plan = plan.lifted(by)
+        q = _solved(standing, seam, plan)
+    _check(standing, seam, plan, q, config)
+    return q, plan.contact
+
+
+def _missing_height(
+    standing: StandingRobot, seam: Seam, q: Float[np.ndarray, "frames nq"]
+) -> Float[np.ndarray, "frames 2"]:
+    """How much higher feet have to be that are under the floor on their way, smoothly in time [m]."""
+    points_b = standing.robot.sole_points_b
+    low = np.array(
+        [
+            ((points_b @ pose.rot.transpose(0, 2, 1))[..., 2] + pose.pos[:, 2:]).min(axis=1)
+            for pose in map(standing.feet, q)
+        ]
+    )
+    width = _SMOOTH_S * seam.fps
+    deepest = maximum_filter1d(np.maximum(-low, 0.0), 2 * int(np.ceil(width)) + 1, axis=0, mode="nearest")
+    before_clip = rest_to_rest((len(q) - np.arange(len(q))) / (3.0 * width))[:, None]
+    return before_clip * gaussian_filter1d(deepest, width, axis=0, mode="nearest")
 
 
 def _first_attempts(standing: StandingRobot, seam: Seam) -> list[Attempt]:
@@ -195,13 +240,14 @@ class _Failed(Exception):
         self.progress, self.reason, self.may_mend = progress, reason, may_mend
         super().__init__(reason)
 
-    def remedies(self, attempt: Attempt) -> list[tuple[str, float]]:
-        """Fields of an attempt with the next value to try."""
-        following = []
+    def remedies(self, attempt: Attempt) -> list[Attempt]:
+        """Change one thing of an attempt to the next value to try."""
+        changed = []
         for name in self.may_mend:
-            later = [value for value in _REMEDIES[name] if value > getattr(attempt, name)]
-            following += [(name, later[0])] if later else []
-        return following
+            values = _REMEDIES[name]
+            following = values[values.index(getattr(attempt, name)) + 1 :]
+            changed += [attempt._replace(**{name: value}) for value in following[:1]]
+        return changed
 
 
 def _solved(standing: StandingRobot, seam: Seam, plan: LeadPlan) -> Float[np.ndarray, "frames nq"]:
@@ -229,6 +275,7 @@ def _solved(standing: StandingRobot, seam: Seam, plan: LeadPlan) -> Float[np.nda
             q[t] = _raised(standing, plan, plan.raised, t, near, posture)
     for side in (0, 1):
         _relax_ankles(standing, plan, q, legs, side)
+    _clip_ankles(standing, q)
     _check_limits(standing, seam, q)
     return q
 
@@ -245,7 +292,7 @@ def _found(
     found = standing.solve(near, plan.com_xy[t], plan.feet(t), raised, posture)
     if found is None:
         reason = "its stance is out of reach of a step from the standing pose"
-        raise _Failed(t - len(plan.com_xy), reason, "drop_m", "edge_rad")
+        raise _Failed(t - len(plan.com_xy), reason, "edge_rad", "drop_m")
     return found
 
 
@@ -295,6 +342,14 @@ def _relax_ankles(
         q[t] = _found(standing, plan, t, near, posture, Raised(side, np.zeros(3)))
 
 
+def _clip_ankles(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) -> None:
+    """Take ankles back that are a little beyond their limits; clips have them there."""
+    ankles = np.concatenate([leg[4:] for leg in standing.legs])
+    angles = q[:, 7 + ankles]
+    inside = np.clip(angles, standing.robot.joint_lower[ankles], standing.robot.joint_upper[ankles])
+    q[:, 7 + ankles] = np.where(np.abs(angles - inside) < _CLIPPED_RAD, inside, angles)
+
+
 def _check_limits(standing: StandingRobot, seam: Seam, q: Float[np.ndarray, "frames nq"]) -> None:
     """Make sure that joints are inside their ranges, or no farther outside than in the clip.
 
@@ -308,7 +363,7 @@ def _check_limits(standing: StandingRobot, seam: Seam, q: Float[np.ndarray, "fra
     if beyond.any():
         t, joint = np.argwhere(beyond)[0]
         name = standing.robot.joint_names[joint]
-        raise _Failed(int(t) - len(q), f"the way there takes '{name}' past its limit", "drop_m", "edge_rad", "run_up_s")
+        raise _Failed(int(t) - len(q), f"the way there takes '{name}' past its limit", "edge_rad", "drop_m", "run_up_s")
 
 
 def _check(
@@ -326,7 +381,7 @@ def _check(
     figures = lead_figures(standing, whole, np.concatenate([plan.contact, down]), seam.fps)
     speed = np.abs(np.diff(whole[:, 7:], axis=0)) * seam.fps
     own = speed[n:].max(axis=0)
-    over = speed[: n + 1].max(axis=0) / np.maximum(standing.robot.velocity_limit_soft, 1.05 * own)
+    over = speed[: n + 1].max(axis=0) / np.maximum(_SHARE_OF_SPEED * standing.robot.velocity_limit_soft, 1.05 * own)
     if over.max() > 1.0:
         raise _Failed(
             0, f"'{standing.robot.joint_names[int(over.argmax())]}' would be too fast on the way there", "run_up_s"
@@ -334,10 +389,14 @@ def _check(
     _check_balance(figures, seam, plan, n, config)
     if figures.sole_low_m[:n].min() < min(-0.001, figures.sole_low_m[n] - 0.001):
         raise _Failed(2, "a foot would go through the floor on the way there", "lift_m", "run_up_s")
-    depth = collision_depth(standing, whole[: n + 1])
+    depth, of_arms = collisions(standing, whole[: n + 1])
     if depth[:n].max() > max(config.max_collision_m, depth[n]):
         reason = f"the robot would run {1e3 * depth[:n].max():.0f} mm into itself on the way there"
-        raise _Failed(3, reason, "arms_rad", "lift_m", "drop_m")
+        raise _Failed(
+            3,
+            reason,
+            *(("arms_rad", "arms_run_up_s") if of_arms[depth[:n].argmax()] else ("around_m", "lift_m", "edge_rad")),
+        )
 
 
 def _check_seam(standing: StandingRobot, q: Float[np.ndarray, "frames nq"], n: int, fps: float) -> None:
@@ -365,6 +424,10 @@ def _check_balance(figures: LeadFigures, seam: Seam, plan: LeadPlan, n: int, con
         _Failed: It is not.
     """
     quasi_static = max(n - round(config.meet_s * seam.fps), 0)
-    margin = figures.com_margin_m[:quasi_static]
-    if len(margin) and margin.min() < config.com_margin_m:
-        raise _Failed(1, "the clip moves too fast or leans too far there to be met from standing", "run_up_s")
+    margin, of_zmp = figures.com_margin_m[:quasi_static], figures.zmp_margin_m[1:quasi_static]
+    if margin.min(initial=np.inf) < config.com_margin_m or of_zmp.min(initial=np.inf) < _LEAST_ZMP_MARGIN_M:
+        raise _Failed(
+            1, "the clip moves too fast or leans too far there to be met from standing", "run_up_s", "edge_rad"
+        )
+    if figures.skate[:n].max() > _MOST_SKATE:
+        raise _Failed(2, "a foot that stands would slide on the way there", "run_up_s", "edge_rad")

@@ -52,6 +52,8 @@ _BACK_RAD = 0.15
 _FROM_LIMIT_RAD, _BENT_RAD = 0.05, 0.1
 """Joints of legs are held back so far from their limits, and knees so far from straight, where the clip has them
 there only as far as it needs [rad]."""
+_ARMS_OUT, _ARMS_IN_S = 0.4, 0.7
+"""Share of the way in which arms go out, and time in which they come back at its end [1, s]."""
 _FREE_RAD = 2.0
 _LEAST_LEG_WEIGHT, _LEAST_BASE_WEIGHT = 1e-2, 0.05
 
@@ -70,8 +72,12 @@ class Attempt(NamedTuple):
     than an ankle rolls. It comes flat as the weight comes over it."""
     run_up_s: float = 0.3
     """Time in which the clip's own speed is taken up [s]."""
+    arms_run_up_s: float = 0.3
+    """The same of the upper body [s]."""
+    around_m: float = 0.0
+    """How far the foot in the air goes around the other one [m]."""
     arms_rad: float = 0.0
-    """How far the arms swing out to their sides on their way [rad]."""
+    """How far the arms are held out to their sides on their way [rad]."""
 
 
 class Phases(NamedTuple):
@@ -116,6 +122,12 @@ class LeadPlan(NamedTuple):
     def feet(self, frame: int) -> FootPoses:
         """Poses of both feet in a frame."""
         return FootPoses(self.foot_rot[frame], self.foot_pos[frame])
+
+    def lifted(self, by: Float[np.ndarray, "frames 2"]) -> LeadPlan:
+        """The same with feet higher [m]."""
+        higher = self.foot_pos.copy()
+        higher[:, :, 2] += by
+        return self._replace(foot_pos=higher)
 
     def swing(self, side: int) -> tuple[int, int]:
         """First frame in which a foot is off the floor on its way to where it lands, and the first after it."""
@@ -224,11 +236,11 @@ def _feet(
     feet = [still_foot(time, seam.feet[side], stance[side], phases.land, phases.end) for side in (0, 1)]
     lift_m = attempt.lift_m * config.lift_m
     stop = phases.end if goals.raises else phases.land
-    swing = Swing(phases.lift, stop, phases.end, lift_m, attempt.edge_rad, attempt.run_up_s)
+    swing = Swing(phases.lift, stop, phases.end, lift_m, attempt.edge_rad, attempt.around_m, attempt.run_up_s)
+    inner = 1.0 if other == 0 else -1.0
     if goals.raises:
-        feet[other] = raised_foot(time, seam.feet[other], stance[other], swing)
+        feet[other] = raised_foot(time, seam.feet[other], inner, stance[other], swing)
     elif goals.steps:
-        inner = 1.0 if other == 0 else -1.0
         corners = standing.robot.sole_points_b
         feet[other] = landing_foot(time, seam.feet[other], inner, corners, stance[other], swing)
     return feet
@@ -305,10 +317,14 @@ def _upper(
     """Angles of the upper body; arms may swing out to pass the body."""
     pose_from = phases.lift if goals.raises else phases.hold
     start = standing.default_q[7 + standing.upper]
-    path = standing.joints_meeting(time, start, standing.upper, pose_from, phases.end, goals.upper, attempt.run_up_s)
-    middle = 0.5 * (pose_from + phases.end)
+    path = standing.joints_meeting(
+        time, start, standing.upper, pose_from, phases.end, goals.upper, attempt.arms_run_up_s
+    )
     out = attempt.arms_rad * standing.arms_out[standing.upper]
-    return path + through(time, np.zeros_like(start), [Move(pose_from, middle, out), Move(middle, phases.end, 0 * out)])
+    out_by, in_from = pose_from + _ARMS_OUT * (phases.end - pose_from), phases.end - _ARMS_IN_S
+    return path + through(
+        time, np.zeros_like(start), [Move(pose_from, out_by, out), Move(max(out_by, in_from), phases.end, 0.0 * out)]
+    )
 
 
 def _same(one: Footprint, other: Footprint) -> bool:
@@ -330,11 +346,12 @@ def _phases(standing: StandingRobot, goals: _Goals, support: Footprint, step_m: 
     shift_s = _shift_s(standing, goals.over_support - goals.start_com, config)
     over = _safe_share(standing, support, goals.start_com, goals.over_support, shift_s, first=True)
     shift, lift = hold + shift_s, hold + over * shift_s
-    if goals.raises:
+    still = _safe_share(standing, support, goals.over_support, goals.com.pos, settle_s, first=False)
+    if goals.raises:  # over the support until the clip's own speed is met
+        settle_s = min(settle_s, config.meet_s / max(1.0 - still, 1e-3))
         end = max(lift + max(swing_s, config.settle_s, pose_s), shift + settle_s)
         return Phases(hold, lift, shift, end - settle_s, lift, end)
     land = lift + swing_s
-    still = _safe_share(standing, support, goals.over_support, goals.com.pos, settle_s, first=False)
     leave = max(shift, land - still * settle_s)
     end = max(leave + settle_s, land + config.settle_s, hold + pose_s)
     return Phases(hold, lift, shift, leave, land, end)

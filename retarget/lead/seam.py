@@ -162,7 +162,7 @@ def _foot(
     rot, pos = np.array([pose.rot[side] for pose in poses]), np.array([pose.pos[side] for pose in poses])
     corners = standing.robot.sole_points_b
     pivot_b = lowest_corner(corners, rot[0])
-    yaw = float(np.arctan2(rot[0, 1, 0], rot[0, 0, 0]))
+    yaw = _flat_heading(rot[0])
     pivot = ends_of(pos + rot @ pivot_b, fps)
     height, speed = float(pivot.pos[2]), float(np.linalg.norm(pivot.vel))
     resting = abs(height) < _RESTING_HEIGHT_M and speed < _RESTING_SPEED
@@ -178,6 +178,16 @@ def _foot(
         tilt = Ends(tilt.pos, tilt.vel * [1.0, 1.0, 0.0], tilt.acc * [1.0, 1.0, 0.0])
     bears = label > 0.5 or (down and height < _RESTING_BEARS_M)
     return SeamFoot(down, bears, yaw, pivot_b, tilt, rot, pos, fps)
+
+
+def _flat_heading(rot: Float[np.ndarray, "3 3"]) -> float:
+    """Heading of a foot that is laid flat by the shortest turn, so that it does not spin on the floor [rad]."""
+    normal = rot[:, 2]
+    axis = np.cross(normal, [0.0, 0.0, 1.0])
+    sine = np.linalg.norm(axis)
+    angle = np.arctan2(sine, normal[2])
+    flat = Rotation.from_rotvec(axis / max(sine, 1e-12) * angle).apply(rot[:, 0])
+    return float(np.arctan2(flat[1], flat[0]))
 
 
 def lowest_corner(corners_b: Float[np.ndarray, "points 3"], rot: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, " 3"]:

@@ -29,6 +29,8 @@ _HOLD, _HOLD_RAD = 6.0, 0.05
 """Weight of a joint that is this far beyond where it is held back [1, rad]."""
 _BACK_RAD = 0.15
 """How far a joint goes back to take up a clip's speed [rad]."""
+_ROOM = 0.7
+"""Share of the way to its limit that it may go [1]."""
 _QUICK_S = 0.15
 """Where a joint is so fast that it has to go farther, the time in which it does [s]."""
 _UNDAMPED_STEPS, _DAMPED = 10, 0.5
@@ -150,8 +152,9 @@ class StandingRobot:
         """
         lower, upper = self.robot.joint_lower[joints], self.robot.joint_upper[joints]
         room = np.where(ends.vel > 0.0, ends.pos - lower, upper - ends.pos)
-        room = np.minimum(room, np.maximum(_BACK_RAD, 0.5 * _QUICK_S * np.abs(ends.vel)))
-        return meeting(time_s, start, [], start_s, stop_s, *ends.within(run_up_s, room))
+        room = np.minimum(_ROOM * room, np.maximum(_BACK_RAD, 0.5 * _QUICK_S * np.abs(ends.vel)))
+        path = meeting(time_s, start, [], start_s, stop_s, *ends.within(run_up_s, room))
+        return np.clip(path, np.minimum(lower, ends.pos), np.maximum(upper, ends.pos))
 
     def feet(self, q: Float[np.ndarray, " nq"]) -> FootPoses:
         """Return where the feet are."""
