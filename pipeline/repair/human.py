@@ -12,6 +12,7 @@ from jaxtyping import Int
 from pipeline.body import SkinnedBody
 from pipeline.plausibility import PlausibilityConfig, measure_human
 from pipeline.plausibility.regrounding import RegroundingConfig, reground
+from pipeline.repair.robot import stance_grade
 from pipeline.repair.search import Diagnosis, Edit
 from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.verdict import Limits, judge
@@ -53,13 +54,13 @@ class HumanMender:
     def can_end(self, diagnosis: Diagnosis[SmplMotion]) -> Int[np.ndarray, " frames"]:
         """See :meth:`pipeline.repair.search.Mender.can_end`.
 
-        The human is in balance, and the robot stands on one foot (1) or both (2).
+        The human is in balance and the robot stands on a foot (1), and it does so on both, or slowly (2).
         """
-        distance = diagnosis.measurements[0]["com_cop_p95"].series
+        distance = diagnosis.series("plausibility", "com_cop_p95")
         assert distance is not None  # measured frame by frame
         balanced = distance < self.plausibility.stable_distance
-        bears = diagnosis.robot_motion.foot_contact >= self.validation.contact_prob
-        grade = np.where(balanced, bears.sum(axis=1), 0)
+        stance = stance_grade(diagnosis.robot_motion, self.validation.contact_prob)
+        grade = np.where(balanced, stance, 0)
         return grade if grade.any() else balanced.astype(int)
 
     def edits(self, diagnosis: Diagnosis[SmplMotion]) -> Sequence[Edit[SmplMotion]]:

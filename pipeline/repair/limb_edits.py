@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from pipeline.measurement import Span, spans_where
 from pipeline.repair.search import Diagnosis, Edit
-from pipeline.repair.stances import Stances
+from pipeline.repair.stances import CLEARLY, Stances
 from pipeline.validation.breaks import exchange_sides_back
 from robots.model import RobotModel
 from robots.motion import RobotMotion
@@ -22,8 +22,6 @@ from robots.trajectory import low_passed
 
 _LEAN_RAD = (np.radians(3), np.radians(40))
 """Hips that are off by less are the accuracy of stances; by more, they are bent."""
-_CLEARLY = 0.5
-"""An offset is right if stances are more at rest with it by this factor."""
 _SMOOTH_HZ = 6.0
 """What a human moves faster than this is mostly noise of the estimate [Hz]."""
 _LONGEST_GAP_S = 0.2
@@ -73,8 +71,8 @@ def swap_back(robot: RobotModel, swap_jump: float, diagnosis: Diagnosis[RobotMot
 def unbend_hips(stances: Stances, robot: RobotModel, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
     """Take one offset out of the pitch of both hips, under a trunk that is upright already.
 
-    With the right offset, feet that stand hold still and at one height; where they hardly move, soles that all lean
-    alike tell it. Toes down is also how a robot stands on its toes: it must stand better over its feet afterwards.
+    Soles that all lean alike tell it, else with the right offset feet that stand hold still and at one height. Toes
+    down is also how a robot stands on its toes: if its feet are no more at rest, it must stand better over them.
     """
     motion = diagnosis.motion
     columns = [i for i, name in enumerate(motion.joint_names) if "hip_pitch" in name]
@@ -93,7 +91,7 @@ def unbend_hips(stances: Stances, robot: RobotModel, diagnosis: Diagnosis[RobotM
     offset = _steadiest(stands, stances.unrest) if pitch is None else -pitch
     if offset is None or not _LEAN_RAD[0] < abs(offset) < _LEAN_RAD[1]:
         return []
-    if stands(offset).lean_aside > stances.lean_aside:
+    if not stands(offset).stand_better_than(stances):
         return []
     sentence = f"Turn both hips by {np.degrees(offset):+.1f} deg, so that feet that stand hold still under the body."
     return [Edit(kind="lean", sentence=sentence, apply=partial(bent, by=offset))]
@@ -109,7 +107,7 @@ def _steadiest(stands: Callable[[float], Stances], unrest: float) -> float | Non
         method="bounded",
         options={"xatol": np.radians(0.2), "maxiter": 12},
     )
-    return float(fine.x) if fine.fun < _CLEARLY * unrest else None
+    return float(fine.x) if fine.fun < CLEARLY * unrest else None
 
 
 def fill_gaps(diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:

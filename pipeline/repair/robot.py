@@ -15,6 +15,7 @@ from pipeline.repair.search import Diagnosis, Edit
 from pipeline.repair.stances import Stances
 from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.verdict import Limits, judge
+from robots.differences import derivative
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 from robots.soles import Soles
@@ -28,6 +29,8 @@ _TOLD_SPEED = (0.85, 1.05)
 less than g."""
 _OFF_BALANCE_M = 0.1
 """A clip does not begin or end with the centre of mass further outside the feet than this [m]."""
+_AT_REST_M_S = 0.25
+"""A pelvis that is slower than this is at rest."""
 _LABEL_CHECKS = (
     *("contact_share", "contact_unlabelled_share", "contact_wrong_share", "contact_floating_share"),
     *("contact_swapped_share", "contact_height_p95", "stance_float_p95", "stance_height_std", "skate_mean"),
@@ -55,10 +58,10 @@ class RobotMender:
 
     def can_end(self, diagnosis: Diagnosis[RobotMotion]) -> Int[np.ndarray, " frames"]:
         """See :meth:`pipeline.repair.search.Mender.can_end`: the feet that bear weight, under the centre of mass."""
-        feet = (diagnosis.robot_motion.foot_contact >= self.validation.contact_prob).sum(axis=1)
+        grade = stance_grade(diagnosis.robot_motion, self.validation.contact_prob)
         outside = diagnosis.series("validation", "com_outside_p95")
-        balanced = feet if outside is None else np.where(np.nan_to_num(outside) < _OFF_BALANCE_M, feet, 0)
-        return balanced if balanced.any() else feet
+        balanced = grade if outside is None else np.where(np.nan_to_num(outside) < _OFF_BALANCE_M, grade, 0)
+        return balanced if balanced.any() else grade
 
     def edits(self, diagnosis: Diagnosis[RobotMotion]) -> Sequence[Edit[RobotMotion]]:
         """See :meth:`pipeline.repair.search.Mender.edits`.
@@ -104,7 +107,10 @@ class RobotMender:
     def _other_axes(
         self, motion: RobotMotion, soles: Soles, labelled: Bool[np.ndarray, "frames 2"]
     ) -> list[Edit[RobotMotion]]:
-        """Where soles that should stand do not look down, take the file for y up, or its quaternions for x, y, z, w."""
+        """Where soles that should stand do not look down, take the file for y up, or its quaternions for x, y, z, w.
+
+        Of the readings in which they do, the one first in which feet that stand hold still and at one height.
+        """
         contact = labelled if labelled.any() else np.ones_like(labelled)
         if _looks_up(soles.mean_up(contact)):
             return []
@@ -113,11 +119,19 @@ class RobotMender:
             ("quaternion", "Read the root's quaternion as x, y, z, w.", _from_xyzw),
             ("quaternion back", "The root's quaternion was read as w, x, y, z once too often: undo it.", _from_zwxy),
         )
-        return [
-            Edit(kind=kind, sentence=sentence, apply=apply)
+        edits = [
+            (Stances.of(read, self.robot, contact, soles).unrest, Edit(kind=kind, sentence=sentence, apply=apply))
             for kind, sentence, apply in readings
-            if _looks_up(Soles.of(apply(motion), self.robot).mean_up(contact))
+            if _looks_up((soles := Soles.of(read := apply(motion), self.robot)).mean_up(contact))
         ]
+        return [edit for _, edit in sorted(edits, key=lambda pair: pair[0])]
+
+
+def stance_grade(motion: RobotMotion, contact_prob: float) -> Int[np.ndarray, " frames"]:
+    """Grade frames by how the robot stands: 0 on no foot, 1 on one while it moves on, 2 on both or at rest."""
+    feet = (motion.foot_contact >= contact_prob).sum(axis=1)
+    speed = np.linalg.norm(derivative(motion.root_pos_w, motion.fps), axis=1)
+    return np.where((feet == 1) & (speed < _AT_REST_M_S), 2, feet)
 
 
 def at_speed(motion: RobotMotion, speed: float) -> RobotMotion:

@@ -182,7 +182,7 @@ class _Search(Generic[Motion]):
         if edited.done == state.done:
             return plain or self._cut(state, depth)
         pieces = self._cut(edited, depth)
-        if not plain and self._hope(state) * state.stride * self._config.enough > _frames(pieces):
+        if not plain and self._hope(state) * state.stride >= self._config.enough * _frames(pieces):
             plain = self._cut(state, depth)
         return plain if _frames(plain) >= self._config.enough * _frames(pieces) else pieces
 

@@ -27,7 +27,9 @@ _STEADY_M_S = 0.06
 _STEADY_M = 0.012
 """Stances on a floor that rises steadily differ from a line by less than this (median) [m]."""
 
-_TOUCH_M, _USUAL_SLOPE = 0.003, 0.1
+CLEARLY = 0.5
+"""A constant is right if stances are more at rest with it by this factor."""
+_TOUCH_M, _USUAL_SLOPE = 0.002, 0.4
 """How exactly soles lie on the floor [m], and the slope that is expected of a world that leans [m/m]."""
 
 
@@ -140,6 +142,10 @@ class Stances:
         height = self.touch_w[..., 2][self.contact]
         slip = np.linalg.norm(self.touch_step[held], axis=1)
         return float(slip.mean() + np.abs(height - np.median(height)).mean())
+
+    def stand_better_than(self, before: Stances) -> bool:
+        """Say whether the feet are clearly more at rest, or at least the pelvis is better over them."""
+        return self.unrest < CLEARLY * before.unrest or self.lean_aside < before.lean_aside
 
     def slide(self) -> Float[np.ndarray, " 2"] | None:
         """Horizontal velocity at which all stances slide alike [m/s]."""

@@ -25,6 +25,8 @@ _FOLLOW_S = 0.03
 """The floor follows what soles do over longer times than this [s]; retargeted soles are exact."""
 _LOCK_S = 0.05
 """The same of the way that they slide."""
+_HIGHEST_M = 0.5
+"""A floor that wanders further, or a body that hangs higher, is not to be saved frame by frame."""
 _GAP_M = 0.02
 """A smaller step of the pelvis is its own."""
 
@@ -63,8 +65,8 @@ def on_the_floor(motion: RobotMotion, robot: RobotModel, contact: Bool[np.ndarra
 def level(stances: Stances, robot: RobotModel, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
     """Turn the world so that the floor on which the soles lie, or the places where they touch it, are level.
 
-    A stance on the toes is not a floor that tilts: soles must lean alike whatever way the feet point, and the robot
-    must stand better over its feet afterwards.
+    A stance on the toes is not a floor that tilts: soles must lean alike whatever way the feet point, and afterwards
+    the feet must stand far more at rest, or the robot better over them.
     """
     if not diagnosis.fails("validation", *_TILT_CHECKS):
         return []
@@ -83,7 +85,7 @@ def _turn(
     if not _LEVEL_RAD[0] < angle < _LEVEL_RAD[1]:
         return []
     turn = Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle)
-    if stances.turned(turn).lean_aside > stances.lean_aside:
+    if not stances.turned(turn).stand_better_than(stances):
         return []
 
     def apply(motion: RobotMotion) -> RobotMotion:
@@ -150,6 +152,8 @@ def height(stances: Stances, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[Rob
         sentence = f"Shift the motion vertically by {-100 * middle:+.1f} cm."
         edits.append(Edit(kind="shift", sentence=sentence, apply=partial(raised, height=np.asarray(-middle))))
     sentence = f"Let the floor follow the standing soles, which change their height by {100 * np.ptp(floor):.1f} cm."
+    if np.ptp(floor) > _HIGHEST_M:
+        return edits
     follow = partial(raised, height=-floor)
     return [*edits, Edit(kind="follow", sentence=sentence, apply=follow, constant=False)]
 
@@ -170,6 +174,8 @@ def bring_down(robot: RobotModel, diagnosis: Diagnosis[RobotMotion]) -> list[Edi
     if hover is None or not diagnosis.fails("validation", "hover_height", "hover_duration"):
         return []
     floor = np.where(hover > 0, hover, 0.0)
+    if floor.max() > _HIGHEST_M:
+        return []
 
     def apply(motion: RobotMotion) -> RobotMotion:
         down = raised(motion, -floor)
