@@ -47,6 +47,8 @@ from retarget.progress import Progress
 class Effort:
     """How many clips each part of the benchmark takes."""
 
+    every: int = 1
+    """Of the recorded clips, every n-th is taken."""
     swept: int = 30
     """Faults are put into them."""
     mended: int = 4
@@ -59,7 +61,7 @@ class Effort:
     """Followed by sampling control."""
 
 
-QUICK = Effort(swept=6, mended=1, followed=12, certified=3, sampled=1)
+QUICK = Effort(every=8, swept=6, mended=1, followed=12, certified=3, sampled=1)
 
 
 def main() -> None:
@@ -79,7 +81,9 @@ def _options() -> ArgumentParser:
     options.add_argument("--motions", type=Path, metavar="DIR", help="folder of hand-off files and of human motion")
     options.add_argument("--split", choices=("even", "odd", "all"), default="odd", help="which recorded clips to take")
     options.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table of faults for people")
-    options.add_argument("--quick", action="store_true", help=f"put faults into {QUICK.swept} clips only")
+    options.add_argument(
+        "--quick", action="store_true", help=f"every {QUICK.every}th recorded clip, faults into {QUICK.swept}"
+    )
     options.add_argument("--physics", action="store_true", help="also follow motions by sampling control: minutes")
     options.add_argument("--skip-faults", action="store_true", help="judge good motion only")
     options.add_argument("--skip-repair", action="store_true", help="leave out the repairs")
@@ -90,12 +94,17 @@ def _options() -> ArgumentParser:
 
 def _run(chosen: Namespace, effort: Effort) -> int:
     """Do what was chosen; returns how many files could not be read."""
-    good = _good_motion(chosen.motions, chosen.split)
+    good = _good_motion(chosen.motions, chosen.split, effort.every)
     for line in good.told:
         print(line, flush=True)
     clean, body = find_limits("clean"), load_body()
-    trials = list(try_clean(good.judged, ValidationConfig(), progress=_progress("checks of the robot")))
-    humans = list(try_humans(good.judged, body, PlausibilityConfig(), progress=_progress("checks of the human")))
+    unread = list(good.unread)
+    tell = _progress("checks of the robot")
+    trials = list(try_clean(good.judged, ValidationConfig(), refusals=unread, progress=tell))
+    tell = _progress("checks of the human")
+    humans = list(try_humans(good.judged, body, PlausibilityConfig(), refusals=unread, progress=tell))
+    for sentence in unread:
+        print(f"unread    {sentence}", flush=True)
     chain, refused = chain_figures(trials, humans, clean)
     figures = exact_figures() + acceptance_figures(trials) + chain
     if chosen.calibrate:
@@ -123,7 +132,7 @@ def _run(chosen: Namespace, effort: Effort) -> int:
     report(figures, chosen.json)
     if chosen.markdown is not None and rows:
         chosen.markdown.write_text(markdown(rows), encoding="utf-8")
-    return len(good.unread)
+    return len(unread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,15 +148,15 @@ class _GoodMotion:
     @property
     def spare(self) -> list[GoodClip]:
         """The built-in set, for folders without human motion that `clean` accepts."""
-        return built_in("odd")
+        return built_in("odd", every=QUICK.every)
 
 
-def _good_motion(folder: Path | None, split: Split) -> _GoodMotion:
+def _good_motion(folder: Path | None, split: Split, every: int) -> _GoodMotion:
     if folder is not None:
         clips, unread = clips_of(folder, _progress("reading"))
-        told = [f"motion    {len(clips)} of {folder}", *(f"unread    {sentence}" for sentence in unread)]
+        told = [f"motion    {len(clips)} of {folder}"]
         return _GoodMotion(judged=clips, told=told, unread=unread)
-    recorded, released = built_in(split, progress=_progress("retargeting")), anchors()
+    recorded, released = built_in(split, every=every, progress=_progress("retargeting")), anchors()
     sources = ", ".join(sorted({clip.source for clip in recorded}))
     told = [f"motion    {len(recorded)} clips of {sources}, split '{split}'; {len(released)} released by PBHC"]
     return _GoodMotion(judged=[*released, *recorded], told=told, unread=[])

@@ -13,6 +13,7 @@ from benchmarks.validation.faulty import Fault
 from benchmarks.validation.good_motion import spread
 from benchmarks.validation.sweep import Trial, try_faults
 from pipeline.score import score
+from pipeline.tracking.exceptions import TrackingError
 from pipeline.tracking.measure import TrackingConfig, measure_tracking
 from pipeline.validation import ValidationConfig
 from retarget.progress import Progress, silent
@@ -68,6 +69,8 @@ def closed_loop_figures(trials: Sequence[Trial], progress: Progress = silent) ->
         cpu_s += seconds
         motion_s += trial.faulty.motion.duration_s
         progress(done, len(trials))
+    if not caps:
+        return []
     figures = []
     if len(set(caps)) > 1 and len(set(scores)) > 1:
         spoilt = sum(trial.fault is not None for trial in trials)
@@ -80,8 +83,14 @@ def closed_loop_figures(trials: Sequence[Trial], progress: Progress = silent) ->
 
 
 def _followed(trials: Sequence[Trial]) -> Iterator[tuple[Trial, float, float]]:
-    """Yield every motion with the smallest help it survives with and the CPU time of the search [s]."""
+    """Yield every motion with the smallest help it survives with and the CPU time of the search [s].
+
+    Those of a length that is not followed are left out.
+    """
     for trial in trials:
         start = time.process_time()
-        tracked = measure_tracking(trial.faulty.motion, trial.clip.robot, TrackingConfig())
+        try:
+            tracked = measure_tracking(trial.faulty.motion, trial.clip.robot, TrackingConfig())
+        except TrackingError:
+            continue
         yield trial, tracked["assist_cap"].value, time.process_time() - start

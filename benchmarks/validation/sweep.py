@@ -17,6 +17,7 @@ from pipeline.validation import ValidationConfig, measure_robot
 from pipeline.verdict import Limits, Verdict, judge
 from retarget.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
+from robots.exceptions import WushuError
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
@@ -98,12 +99,23 @@ def refused_by(verdict: Verdict) -> tuple[str, ...]:
     return tuple(check.measurement for check in verdict.checks if not check.passed and check.severity == "reject")
 
 
-def try_clean(clips: Iterable[GoodClip], config: ValidationConfig, *, progress: Progress = silent) -> Iterator[Trial]:
-    """Measure clips as they are."""
+def try_clean(
+    clips: Iterable[GoodClip],
+    config: ValidationConfig,
+    *,
+    refusals: list[str] | None = None,
+    progress: Progress = silent,
+) -> Iterator[Trial]:
+    """Measure clips as they are; a sentence for each that cannot be measured is added to a list, if one is given."""
     clips = list(clips)
     for done, clip in enumerate(clips, start=1):
         untouched = FaultyMotion(motion=clip.motion, bad=np.zeros(len(clip.motion), dtype=bool))
-        yield _tried(clip, None, untouched, config)
+        try:
+            yield _tried(clip, None, untouched, config)
+        except WushuError as error:
+            if refusals is None:
+                raise
+            refusals.append(f"{clip.key}: {error}")
         progress(done, len(clips))
 
 
