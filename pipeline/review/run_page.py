@@ -41,7 +41,7 @@ def write_run_page(dataset: Dataset, rows: Sequence[ManifestRow]) -> Path:
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(dataset.root.name)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"<title>{escape(usable_sentence(rows))}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
     path = dataset.root / PAGE_FILE
     write_bytes(path, page.encode())
