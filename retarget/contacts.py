@@ -29,9 +29,9 @@ class ContactConfig:
     """Speed below which points tell how high the floor is [m/s]; how fast a region may be says its table."""
     speed_softness: float = 0.05
     """Width of the transition in speed [m/s]."""
-    slip_share: float = 0.05
-    """What a foot may be faster, as a share of the speed of the whole body: where legs are not quite the person's, feet
-    that stand slip by as much as the path is too long."""
+    slip_share: float = 0.06
+    """What a foot may be faster, as a share of what the whole body is faster than a walk: where legs are not quite the
+    person's, feet that stand slip by as much as the path is too long."""
     height_softness: float = 0.008
     """Width of the transition in height [m]."""
     speed_window_s: float = 0.035
@@ -161,7 +161,7 @@ def region_contacts(
     config = config or ContactConfig()
     column = {name: i for i, name in enumerate(trajectory.names)}
     speed = point_speed(trajectory.pos_w, trajectory.fps, _window(trajectory, config, regions))
-    slip = config.slip_share * point_speed(trajectory.pos_w.mean(axis=1, keepdims=True), trajectory.fps, _BODY_WINDOW_S)
+    slip = config.slip_share * _haste(trajectory)
     floor = floor_height(trajectory, config, regions)
     names, probs, spans = [], [], []
     for region in regions:
@@ -182,8 +182,17 @@ def region_contacts(
     return RegionContacts(names=tuple(names), prob=prob, spans=tuple(spans), floor_height=floor)
 
 
+def _haste(trajectory: BodyTrajectory) -> Float[np.ndarray, "frames 1"]:
+    """How much faster than a walk the whole body goes [m/s]."""
+    middle = trajectory.pos_w.mean(axis=1, keepdims=True)
+    return np.maximum(point_speed(middle, trajectory.fps, _BODY_WINDOW_S) - _WALK_M_S, 0.0)
+
+
 _BODY_WINDOW_S = 0.1
 """Time over which the speed of the whole body is taken [s]."""
+
+_WALK_M_S = 1.0
+"""Bodies slower than this slip by no more than noise; in a dance a foot that glides is meant to [m/s]."""
 
 
 def floor_height(

@@ -122,7 +122,7 @@ def test_who_walks_bears_weight_on_feet_alone(walker):
 
 @pytest.mark.parametrize("runs", [True, False])
 def test_a_standing_foot_may_slip_by_a_share_of_how_fast_the_body_goes(runs):
-    """In a run at 5 m/s, 5 % of too long a path are 0.25 m/s; whose body stays where it is shuffles at that speed."""
+    """In a run at 5 m/s a path that is 5 % too long is 0.25 m/s; who stays in place shuffles at that speed."""
     time = np.arange(60) / FPS
     foot = np.stack([0.25 * time, 0 * time, np.full(60, 0.025)], axis=1)
     body = np.stack([5.0 * runs * time, 0 * time, np.full(60, 1.0)], axis=1)
