@@ -27,11 +27,12 @@ from benchmarks.validation.acceptance import acceptance_figures, exact_figures, 
 from benchmarks.validation.calibration import print_calibration
 from benchmarks.validation.closed_loop import closed_loop_figures, mixed_set
 from benchmarks.validation.exceptions import ValidationBenchError
-from benchmarks.validation.fault_table import FaultRow, fault_figures, fault_rows, markdown
+from benchmarks.validation.fault_table import FaultRow, fault_figures, fault_rows
 from benchmarks.validation.faults import FAULTS
 from benchmarks.validation.good_motion import Split, anchors, built_in, clips_of, spread
 from benchmarks.validation.human_faults import HUMAN_FAULTS
 from benchmarks.validation.human_sweep import HumanTrial, chain_figures, try_human_faults, try_humans
+from benchmarks.validation.page import write_page
 from benchmarks.validation.repairs import mend_trials, mendable, repair_figures
 from benchmarks.validation.sweep import GoodClip, Outcome, Trial, try_clean, try_faults
 from benchmarks.validation.time_faults import flights
@@ -80,7 +81,7 @@ def _options() -> ArgumentParser:
     options = parser(__doc__)
     options.add_argument("--motions", type=Path, metavar="DIR", help="folder of hand-off files and of human motion")
     options.add_argument("--split", choices=("even", "odd", "all"), default="odd", help="which recorded clips to take")
-    options.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table of faults for people")
+    options.add_argument("--markdown", type=Path, metavar="FILE", help="also write, or update, a page for people")
     options.add_argument(
         "--quick", action="store_true", help=f"every {QUICK.every}th recorded clip, faults into {QUICK.swept}"
     )
@@ -130,8 +131,8 @@ def _run(chosen: Namespace, effort: Effort) -> int:
     for clip, names in refused.items():
         print(f"the chain refuses {clip}: {', '.join(names)}")
     report(figures, chosen.json)
-    if chosen.markdown is not None and rows:
-        chosen.markdown.write_text(markdown(rows), encoding="utf-8")
+    if chosen.markdown is not None:
+        write_page(chosen.markdown, figures, rows, good.told)
     return len(unread)
 
 

@@ -11,6 +11,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from benchmarks import validate
+from benchmarks.report import Figure
 from benchmarks.validation.closed_loop import MODERATE, closed_loop_figures, mixed_set
 from benchmarks.validation.exact import standing
 from benchmarks.validation.fault_table import fault_figures, fault_rows, markdown
@@ -18,6 +19,7 @@ from benchmarks.validation.faults import FAULTS
 from benchmarks.validation.good_motion import clips_of
 from benchmarks.validation.human_faults import HUMAN_FAULTS
 from benchmarks.validation.human_sweep import BALANCE_RULE, chain_figures, try_human_faults, try_humans
+from benchmarks.validation.page import BEGIN, END, write_page
 from benchmarks.validation.sweep import GoodClip, try_clean
 from benchmarks.validation.unassisted import certificate_figures, certify_clips, sampling_figures
 from pipeline.body import load_body
@@ -144,3 +146,17 @@ def test_a_bad_file_costs_a_sentence_and_the_exit_status_and_the_others_go_on(ro
     told = capsys.readouterr().out
     assert all(told.count(f"broken.{ending}:") == 1 for ending in ("csv", "bvh", "pkl"))
     assert json.loads((tmp_path / "out.json").read_text())["accepted_clean_pct"] == 100.0
+
+
+def test_a_page_keeps_what_people_wrote_around_the_figures(tmp_path):
+    page = tmp_path / "page.md"
+    figure = Figure(key="false_alarm_pct", value=4.0, unit="%", meaning="of 99 clips", bar="<= 5")
+    page.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nEnd.\n")
+    for _ in range(2):
+        write_page(page, [figure], [], ["motion    99 clips"])
+        text = page.read_text()
+        assert text.startswith(f"# Title\n\n{BEGIN}\n") and text.endswith(f"\n{END}\n\nEnd.\n")
+        assert "| `false_alarm_pct` | 4 % | <= 5 | of 99 clips |" in text and "old" not in text
+    fresh = tmp_path / "fresh.md"
+    write_page(fresh, [figure], [], [])
+    assert "false_alarm_pct" in fresh.read_text()
