@@ -58,7 +58,7 @@ def handoff_stage(settings: Settings, plan: VariantPlan) -> Stage:
 
     return Stage(
         name="handoff",
-        version=5,
+        version=6,
         config=[
             [[name, variant] for name, variant in sorted(plan.solved_for.items())],
             plain(settings.leads),

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
-from retarget.lead.check import GRAVITY, hull_margins
+from retarget.lead.attempt import Attempt
 from retarget.lead.config import LeadConfig
 from retarget.lead.curves import Ends, Move, hanging, meeting, rest_to_rest, through
 from retarget.lead.feet import (
@@ -31,10 +31,8 @@ from retarget.lead.feet import (
 )
 from retarget.lead.seam import Seam
 from retarget.lead.standing_robot import FootPoses, Posture, Raised, StandingRobot
+from retarget.lead.timing import Goals, Phases, phases_of
 
-_PEAK_ACCELERATION = 10.0 / np.sqrt(3.0)
-"""Of a least-jerk way of length 1 in time 1."""
-_PEAK_SPEED = 15.0 / 8.0
 _SAME_PLACE_M, _SAME_HEADING_RAD = 1e-3, 0.01
 """A footprint this near to the standing pose's needs no step."""
 _INWARD_M = 0.01
@@ -43,10 +41,6 @@ _ALONG_M = 0.03
 """How far from the middle of the foot it may go along it [m]."""
 _SHIFT_DROP_M = 0.04
 """How far the base goes down at most while the weight is shifted [m]; the rest it does during the step."""
-_SAFE_M = 0.008
-"""Margin inside a sole at which the other foot may be off the floor [m]."""
-_LEAN_SPEED = 1.5
-"""Of the base on its way to the clip's lean [rad/s]."""
 _BACK_RAD = 0.15
 """How far the base leans back to take up the clip's speed [rad]."""
 _FROM_LIMIT_RAD, _BENT_RAD = 0.05, 0.1
@@ -55,46 +49,9 @@ there only as far as it needs [rad]."""
 _ARMS_OUT, _ARMS_IN_S = 0.4, 0.7
 """Share of the way in which arms go out, and time in which they come back at its end [1, s]."""
 _FREE_RAD = 2.0
+"""So much farther may joints go that turn a foot in the air, before it hangs [rad]."""
 _LEAST_LEG_WEIGHT, _LEAST_BASE_WEIGHT = 1e-2, 0.05
-
-
-class Attempt(NamedTuple):
-    """What is tried."""
-
-    support: int
-    """Foot that stands where the clip wants it from the start; 0 left, 1 right."""
-    drop_m: float = 0.05
-    """How far the base goes down for the step [m]."""
-    lift_m: float = 1.0
-    """How high the foot is lifted, as a share of what the settings say [1]."""
-    edge_rad: float = 0.0
-    """How far the other foot is rolled onto its inner edge where it lands [rad]: in a wide step the leg leans farther
-    than an ankle rolls. It comes flat as the weight comes over it."""
-    run_up_s: float = 0.3
-    """Time in which the clip's own speed is taken up [s]."""
-    arms_run_up_s: float = 0.3
-    """The same of the upper body [s]."""
-    around_m: float = 0.0
-    """How far the foot in the air goes around the other one [m]."""
-    arms_rad: float = 0.0
-    """How far the arms are held out to their sides on their way [rad]."""
-
-
-class Phases(NamedTuple):
-    """When what happens [s]."""
-
-    hold: float
-    """The robot has stood still."""
-    lift: float
-    """The other foot leaves the floor."""
-    shift: float
-    """The weight has come over the support."""
-    leave: float
-    """It leaves for where the clip has it."""
-    land: float
-    """The other foot lands; where it is raised it never does, and this is when it is lifted."""
-    end: float
-    """The clip begins."""
+"""What legs weigh while the base decides, and the base when legs do, of what they weigh then [1]."""
 
 
 class LeadPlan(NamedTuple):
@@ -153,20 +110,6 @@ class LeadPlan(NamedTuple):
         return float(rest_to_rest((self.time_s[frame] - phases.land) / (phases.end - phases.land)))
 
 
-class _Goals(NamedTuple):
-    """What the ways lead to."""
-
-    start_com: Float[np.ndarray, " 2"]
-    over_support: Float[np.ndarray, " 2"]
-    com: Ends
-    lean: Ends
-    upper: Ends
-    raises: bool
-    """The clip begins with the other foot off the floor."""
-    steps: bool
-    """The other foot has to leave its place."""
-
-
 def step_length(standing: StandingRobot, seam: Seam, support: int) -> float:
     """How far the other foot steps if the standing pose begins on this one's footprint [m]."""
     stance = _stance(standing, seam, support)[1][1 - support]
@@ -189,7 +132,7 @@ def plan_lead(standing: StandingRobot, seam: Seam, attempt: Attempt, config: Lea
     start_com = standing.com(start_q)[:2]
     raises = not seam.feet[other].down
     wanted = com.pos if raises else 0.5 * (start_com + com.pos)
-    goals = _Goals(
+    goals = Goals(
         start_com=start_com,
         over_support=_weight_place(standing, stance[support], stance[other], wanted),
         com=com,
@@ -198,7 +141,7 @@ def plan_lead(standing: StandingRobot, seam: Seam, attempt: Attempt, config: Lea
         raises=raises,
         steps=raises or not _same(landing, stance[other]),
     )
-    phases = _phases(standing, goals, stance[support], float(np.linalg.norm(landing.pos - stance[other].pos)), config)
+    phases = phases_of(standing, goals, stance[support], float(np.linalg.norm(landing.pos - stance[other].pos)), config)
     frames = int(np.ceil(phases.end * seam.fps))
     phases = phases._replace(end=frames / seam.fps)
     time = np.arange(frames) / seam.fps
@@ -226,7 +169,7 @@ def _feet(
     standing: StandingRobot,
     seam: Seam,
     stance: list[Footprint],
-    goals: _Goals,
+    goals: Goals,
     phases: Phases,
     attempt: Attempt,
     config: LeadConfig,
@@ -246,7 +189,7 @@ def _feet(
     return feet
 
 
-def _contact(time: np.ndarray, seam: Seam, goals: _Goals, phases: Phases, other: int) -> Bool[np.ndarray, "frames 2"]:
+def _contact(time: np.ndarray, seam: Seam, goals: Goals, phases: Phases, other: int) -> Bool[np.ndarray, "frames 2"]:
     """Which feet bear weight; one that hovers in the clip leaves the floor when feet roll."""
     contact = np.ones((len(time), 2), dtype=bool)
     if goals.steps:
@@ -259,7 +202,7 @@ def _contact(time: np.ndarray, seam: Seam, goals: _Goals, phases: Phases, other:
 
 
 def _bounds(
-    time: np.ndarray, standing: StandingRobot, seam: Seam, goals: _Goals, phases: Phases, other: int
+    time: np.ndarray, standing: StandingRobot, seam: Seam, goals: Goals, phases: Phases, other: int
 ) -> tuple[Float[np.ndarray, "frames joints"], Float[np.ndarray, "frames joints"]]:
     """Where joints of legs are held back: off their limits, and where the clip has them nearer, there in the end.
 
@@ -281,7 +224,7 @@ def _bounds(
 
 
 def _com(
-    time: np.ndarray, goals: _Goals, phases: Phases, attempt: Attempt, config: LeadConfig
+    time: np.ndarray, goals: Goals, phases: Phases, attempt: Attempt, config: LeadConfig
 ) -> Float[np.ndarray, "frames 2"]:
     """Centre of mass: over the foot that stays, and as late as it may to where the clip has it."""
     moves = [Move(phases.hold, phases.shift, goals.over_support)] if goals.steps else []
@@ -289,7 +232,7 @@ def _com(
 
 
 def _height(
-    time: np.ndarray, standing: StandingRobot, seam: Seam, goals: _Goals, phases: Phases, attempt: Attempt
+    time: np.ndarray, standing: StandingRobot, seam: Seam, goals: Goals, phases: Phases, attempt: Attempt
 ) -> Float[np.ndarray, " frames"]:
     """Height of the base: down for the step, then to where the clip has it."""
     stand = standing.default_q[2:3]
@@ -303,7 +246,7 @@ def _height(
     return meeting(time, stand, moves, phases.land, phases.end, seam.height, attempt.run_up_s)[:, 0]
 
 
-def _lean(time: np.ndarray, goals: _Goals, phases: Phases, attempt: Attempt) -> Float[np.ndarray, "frames 3"]:
+def _lean(time: np.ndarray, goals: Goals, phases: Phases, attempt: Attempt) -> Float[np.ndarray, "frames 3"]:
     """Rotation vector of the base in the axes of the standing pose."""
     pose_from = phases.lift if goals.raises else phases.hold
     return meeting(
@@ -312,7 +255,7 @@ def _lean(time: np.ndarray, goals: _Goals, phases: Phases, attempt: Attempt) -> 
 
 
 def _upper(
-    time: np.ndarray, standing: StandingRobot, goals: _Goals, phases: Phases, attempt: Attempt
+    time: np.ndarray, standing: StandingRobot, goals: Goals, phases: Phases, attempt: Attempt
 ) -> Float[np.ndarray, "frames joints"]:
     """Angles of the upper body; arms may swing out to pass the body."""
     pose_from = phases.lift if goals.raises else phases.hold
@@ -330,65 +273,6 @@ def _upper(
 def _same(one: Footprint, other: Footprint) -> bool:
     turned = abs(wrapped(one.yaw - other.yaw))
     return float(np.linalg.norm(one.pos - other.pos)) < _SAME_PLACE_M and turned < _SAME_HEADING_RAD
-
-
-def _phases(standing: StandingRobot, goals: _Goals, support: Footprint, step_m: float, config: LeadConfig) -> Phases:
-    """Give every phase its time."""
-    upper = np.abs(goals.upper.pos - standing.default_q[7 + standing.upper])
-    speeds = config.speed_share * standing.robot.velocity_limit_soft[standing.upper]
-    pose_s = _PEAK_SPEED * max(float((upper / speeds).max()), float(np.linalg.norm(goals.lean.pos)) / _LEAN_SPEED)
-    hold = config.hold_s
-    if not goals.steps:
-        settle_s = max(config.settle_s, _shift_s(standing, goals.com.pos - goals.start_com, config))
-        return Phases(hold, hold, hold, hold, hold, hold + max(settle_s, pose_s))
-    swing_s = max(config.swing_s, step_m / config.swing_speed)
-    settle_s = max(config.meet_s, _shift_s(standing, goals.com.pos - goals.over_support, config))
-    shift_s = _shift_s(standing, goals.over_support - goals.start_com, config)
-    over = _safe_share(standing, support, goals.start_com, goals.over_support, shift_s, first=True)
-    shift, lift = hold + shift_s, hold + over * shift_s
-    still = _safe_share(standing, support, goals.over_support, goals.com.pos, settle_s, first=False)
-    if goals.raises:  # over the support until the clip's own speed is met
-        settle_s = min(settle_s, config.meet_s / max(1.0 - still, 1e-3))
-        end = max(lift + max(swing_s, config.settle_s, pose_s), shift + settle_s)
-        return Phases(hold, lift, shift, end - settle_s, lift, end)
-    land = lift + swing_s
-    leave = max(shift, land - still * settle_s)
-    end = max(leave + settle_s, land + config.settle_s, hold + pose_s)
-    return Phases(hold, lift, shift, leave, land, end)
-
-
-def _shift_s(standing: StandingRobot, way: Float[np.ndarray, " 2"], config: LeadConfig) -> float:
-    """Time of a shift: the zero-moment point runs ahead of the weight by height / g times its acceleration."""
-    peak = _PEAK_ACCELERATION * float(np.linalg.norm(way))
-    return float(np.sqrt(peak * standing.default_com[2] / GRAVITY / config.shift_zmp_m))
-
-
-def _safe_share(
-    standing: StandingRobot, support: Footprint, start: np.ndarray, stop: np.ndarray, seconds: float, *, first: bool
-) -> float:
-    """Share of a shift from which on, or until which, the other foot may be off the floor [1].
-
-    Args:
-        standing: The robot.
-        support: Where the foot stands that bears all weight.
-        start: Where the shift begins [m].
-        stop: Where it ends [m].
-        seconds: How long it takes [s].
-        first: The weight comes, and does not leave.
-    """
-    share = np.linspace(0.0, 1.0, 101)
-    way = rest_to_rest(share)
-    acceleration = np.gradient(np.gradient(way, share), share) / max(seconds, 1e-3) ** 2
-    ahead = standing.default_com[2] / GRAVITY * acceleration
-    sole = support.pos[:2] + standing.robot.sole_points_b[:, :2] @ about_z(support.yaw)[:2, :2].T
-    places = [start + np.outer(weight, stop - start) for weight in (way, way - ahead)]
-    safe = np.minimum(*(hull_margins(sole, place) for place in places)) >= _SAFE_M
-    unsafe = np.flatnonzero(~safe)
-    if not len(unsafe):
-        return 0.0 if first else 1.0
-    if first:
-        return float(share[min(unsafe[-1] + 1, 100)])
-    return float(share[max(unsafe[0] - 1, 0)])
 
 
 def _stance(

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from retarget.lead import LeadConfig, with_leads
 from retarget.lead.check import lead_figures
 from retarget.lead.curves import bump, ends_of, rest_to_rest, running_up
-from retarget.lead.standing_robot import FootPoses, Raised, StandingRobot, to_mujoco, to_pin
+from retarget.lead.standing_robot import FootPoses, Posture, Raised, StandingRobot, to_mujoco, to_pin
 from robots.exceptions import InvalidArray, JointsDoNotMatch
 from robots.g1 import load_g1
 from robots.kinematics import qpos_in_order
@@ -62,11 +62,62 @@ STANCES = {
 }
 
 
-@pytest.fixture(scope="module", params=[*STANCES, "23 joints"])
+def standing_straight(standing, *, knee=-0.06, frames=30):
+    """A robot that stands up straight, its knees bent backwards a little, as retargeted people do."""
+    q = np.tile(standing.default_q, (frames, 1))
+    for leg in standing.legs:
+        q[:, 7 + leg[3]] = knee
+        q[:, 7 + leg[0]], q[:, 7 + leg[4]] = -0.5 * knee, -0.5 * knee
+    feet = standing.feet(q[0])
+    q[:, 2] -= (feet.pos[:, 2] + (standing.robot.sole_points_b @ feet.rot.transpose(0, 2, 1))[..., 2].min(axis=1)).min()
+    return RobotMotion.from_qpos(
+        to_mujoco(q), fps=FPS, joint_names=standing.robot.joint_names, foot_contact=np.ones((frames, 2))
+    )
+
+
+def with_a_hovering_foot(standing, *, height=0.012):
+    """A robot at rest between its feet, one of which hovers and is said to be off the floor."""
+    motion = swaying(standing, sway=0.0)
+    q = to_pin(motion.qpos)
+    feet = standing.default_feet
+    pos = feet.pos.copy()
+    pos[0, 2] += height
+    for t in range(len(q)):
+        q[t] = standing.solve(q[t], standing.com(q[t])[:2], FootPoses(feet.rot, pos))
+    contact = np.tile([0.0, 1.0], (len(q), 1))
+    return RobotMotion.from_qpos(to_mujoco(q), fps=FPS, joint_names=motion.joint_names, foot_contact=contact)
+
+
+def with_heels_up(standing, *, pitch=0.25):
+    """A robot that sways with the sole of one foot pitched, resting on its toes."""
+    motion = swaying(standing)
+    q = to_pin(motion.qpos)
+    feet = standing.default_feet
+    tip = standing.robot.sole_points_b[standing.robot.sole_points_b[:, 0].argmax()]
+    rot, pos = feet.rot.copy(), feet.pos.copy()
+    rot[0] = rot[0] @ Rotation.from_euler("y", pitch).as_matrix()
+    pos[0] += feet.rot[0] @ tip - rot[0] @ tip
+    for t in range(len(q)):
+        q[t] = standing.solve(q[t], standing.com(q[t])[:2], FootPoses(rot, pos))
+    return RobotMotion.from_qpos(
+        to_mujoco(q), fps=FPS, joint_names=motion.joint_names, foot_contact=np.ones((len(q), 2))
+    )
+
+
+MADE = {
+    "straight": standing_straight,
+    "heels up": with_heels_up,
+}
+
+
+@pytest.fixture(scope="module", params=[*STANCES, *MADE, "23 joints"])
 def case(request):
     """A robot, a motion, and the motion with leads."""
     robot = StandingRobot(load_g1("23dof" if request.param == "23 joints" else "29dof"))
-    motion = swaying(robot, **STANCES.get(request.param, STANCES["wide"]))
+    if request.param in MADE:
+        motion = MADE[request.param](robot)
+    else:
+        motion = swaying(robot, **STANCES.get(request.param, STANCES["wide"]))
     led = with_leads(motion, robot.robot)
     assert led.n_lead_in > 0 and led.n_lead_out > 0, led.notes
     return robot, motion, led
@@ -155,6 +206,61 @@ def test_labels_of_a_lead_are_true_or_false(case):
     lead = np.concatenate([led.motion.foot_contact[: led.n_lead_in], led.motion.foot_contact[-led.n_lead_out :]])
     assert set(np.unique(lead)) <= {0.0, 1.0}
     assert lead.any(axis=1).all()
+
+
+def test_a_lead_takes_two_to_three_seconds(case):
+    """A trainer's episodes are short; what a lead takes is not spent on the motion."""
+    led = case[2]
+    for frames in (led.n_lead_in, led.n_lead_out):
+        assert 1.0 < frames / FPS < 3.3
+
+
+def test_a_hovering_foot_stands_until_the_motion_lifts_it(standing):
+    """Retargeted feet rest some millimetres above the floor, labelled as lifted; the weight still needs both."""
+    motion = with_a_hovering_foot(standing)
+    led = with_leads(motion, standing.robot)
+    assert led.n_lead_in > 0 and led.n_lead_out > 0, led.notes
+    for q, contact, n in ends(led, standing):
+        figures = lead_figures(standing, q[: n + 1], contact[: n + 1], FPS)
+        assert figures.skate.max() < 0.005 and figures.sole_float_m.max() < 0.001
+        last = int(np.flatnonzero(contact[:n].all(axis=1))[-1])
+        assert n - 1.0 * FPS < last < n - 1 and not contact[last + 1 : n, 0].any()
+
+
+def test_feet_that_creep_in_the_motion_are_locked_before_it(standing):
+    """What the first frames of a motion slide is theirs; a lead does not take it up."""
+    motion = swaying(standing, forward=0.1)
+    creep = np.outer(np.arange(len(motion)) / FPS, [0.03, 0.02, 0.0])
+    led = with_leads(replace(motion, root_pos_w=motion.root_pos_w + creep), standing.robot)
+    assert led.n_lead_in > 0, led.notes
+    q, contact, n = ends(led, standing)[0]
+    assert lead_figures(standing, q[: n + 1], contact[: n + 1], FPS).skate.max() < 0.005
+
+
+def test_a_posture_that_meets_the_conditions_is_kept_whichever_way_a_knee_bends(standing):
+    """Feet and base are the same for a knee bent to either side of straight; only the posture tells them apart."""
+    q = to_pin(standing_straight(standing).qpos)[0]
+    free = np.full(len(standing.robot.joint_names), np.inf)
+    posture = Posture(q, 0.05, 1.0, -free, free)
+    near = q.copy()
+    near[7 + standing.leg_joints] += 0.05
+    found = standing.solve(near, standing.com(q)[:2], standing.feet(q), posture=posture)
+    assert found is not None and np.abs(found - q).max() < 1e-6
+
+
+def test_a_base_gives_way_where_legs_are_too_short(standing):
+    """The posture asks for a base that is too high; feet and weight stay, and the base comes down."""
+    q = standing.default_q.copy()
+    high = q.copy()
+    high[2] += 0.2
+    free = np.full(len(standing.robot.joint_names), np.inf)
+    lower = -free
+    lower[[leg[3] for leg in standing.legs]] = 0.1
+    feet = standing.feet(q)
+    found = standing.solve(q, standing.com(q)[:2], feet, posture=Posture(high, 1.0, 1e-2, lower, free))
+    assert found is not None and q[2] < found[2] < high[2]
+    assert np.abs(standing.feet(found).pos - feet.pos).max() < 1e-8
+    assert np.abs(standing.com(found)[:2] - standing.com(q)[:2]).max() < 1e-8
 
 
 def test_a_lead_out_is_the_lead_in_of_the_motion_run_backwards(standing):
@@ -300,6 +406,15 @@ def test_a_run_up_meets_speed_and_acceleration():
     assert np.allclose((1.5 * way[-1] - 2 * way[-2] + 0.5 * way[-3]) * fps, met.vel, atol=1e-3)
     assert np.allclose((way[-1] - 2 * way[-2] + way[-3]) * fps**2, met.acc, rtol=0.05, atol=0.2)
     assert np.abs(way[:201]).max() == 0.0
+
+
+def test_a_run_up_is_shortened_to_the_room_there_is():
+    """A joint at its limit cannot go back to take a run; its run-up is short, and in the end its speed is given up."""
+    met = ends_of(np.array([[0.0, 0.0, 0.0], [0.1, 0.1, 0.1], [0.2, 0.2, 0.2]]), 30.0)
+    ends, seconds = met.within(0.3, np.array([np.inf, 0.2, 0.0]))
+    assert seconds[0] == 0.3 and seconds[1] == pytest.approx(2 * 0.2 / 3.0)
+    assert np.allclose(ends.vel, [3.0, 3.0, 0.0])
+    assert (np.abs(ends.run_up(seconds)) <= [np.inf, 0.2 + 1e-9, 1e-9]).all()
 
 
 def test_ways_start_and_end_at_rest():
