@@ -22,6 +22,9 @@ from robots.trajectory import low_passed
 
 _LEAN_RAD = (np.radians(3), np.radians(40))
 """Hips that are off by less are the accuracy of stances; by more, they are bent."""
+_MOST_OVER_DEG = 10.0
+"""Ranges of one joint on two builds of a robot differ by less; beyond, the columns are another robot's or in another
+order, and what is left after stopping the joints is nobody's motion."""
 _SMOOTH_HZ = 6.0
 """What a human moves faster than this is mostly noise of the estimate [Hz]."""
 _LONGEST_GAP_S = 0.2
@@ -43,10 +46,10 @@ def within_limits(motion: RobotMotion, robot: RobotModel) -> RobotMotion:
 
 
 def hold_limits(robot: RobotModel, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
-    """Stop joints at their ends."""
-    if not diagnosis.fails("validation", "joint_over_limit"):
-        return []
+    """Stop joints at their ends, unless they go so far beyond them that the columns must be other joints'."""
     over = np.degrees(diagnosis.value("validation", "joint_over_limit") or 0.0)
+    if over > _MOST_OVER_DEG or not diagnosis.fails("validation", "joint_over_limit"):
+        return []
     sentence = f"Stop joints at their limits, beyond which they went by up to {over:.2g} deg."
     apply = partial(within_limits, robot=robot)
     return [Edit(kind="limits", sentence=sentence, apply=apply, constant=bool(over < 1.0))]

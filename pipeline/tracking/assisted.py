@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import maximum_filter1d
 
-from pipeline.tracking.plant import SOLE_ON_FLOOR, fallen, gains, sole_geoms
+from pipeline.tracking.plant import SOLE_ON_FLOOR, fallen, gains, sole_geoms, without_log
 from pipeline.tracking.reference import Reference
 from robots.arrays import check_settings
 
@@ -153,6 +153,7 @@ def body_weight(model: mujoco.MjModel) -> float:
     return float(model.body_mass.sum() * np.linalg.norm(model.opt.gravity))
 
 
+@without_log()
 def follow(
     model: mujoco.MjModel,
     reference: Reference,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float
@@ -122,3 +125,17 @@ def _up(quat_wxyz: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3
     """Direction of the root's own z axis in the world."""
     w, x, y, z = np.moveaxis(quat_wxyz, -1, 0)
     return np.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], axis=-1)
+
+
+@contextmanager
+def without_log() -> Iterator[None]:
+    """Keep MuJoCo from writing a file where the user stands whenever a simulation bursts: the caller sees that it did.
+
+    Motions that no robot can follow burst, and so do many of the futures that sampling looks at.
+    """
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(before)

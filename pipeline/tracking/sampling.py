@@ -8,8 +8,6 @@ correction the position loops give its torques. The idea to follow motions so go
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import process_time
 
@@ -21,7 +19,7 @@ from mujoco import rollout
 from pipeline.tracking.feed_forward import feed_forward
 from pipeline.tracking.levelled import levelled
 from pipeline.tracking.plan import Plan
-from pipeline.tracking.plant import fallen, gains, plant
+from pipeline.tracking.plant import fallen, gains, plant, without_log
 from pipeline.tracking.reference import Reference
 from pipeline.tracking.sampling_cost import CostWeights, FollowingCost, joint_shares
 from pipeline.tracking.sampling_result import PassRule, T2Result
@@ -161,7 +159,7 @@ def follow(
         followed = levelled(reference, robot)
     else:
         followed = target if isinstance(target, Reference) else _as_reference(robot, reference, target)
-    with _without_log(), rollout.Rollout(nthread=config.threads if config.threads > 1 else 0) as pool:
+    with without_log(), rollout.Rollout(nthread=config.threads if config.threads > 1 else 0) as pool:
         controller = _Controller(robot, followed, config, pool, seed)
         qpos, saturated, fell_at = _drive(controller, robot, followed, config, progress)
     return T2Result(
@@ -282,14 +280,3 @@ def _drive(
             return qpos[:fell_at], saturated[:fell_at], fell_at
         progress(stop, end)
     return qpos, saturated, None
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Keep MuJoCo from writing a file for every future that bursts: such futures are expected, and cost the most."""
-    before = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda message: None)
-    try:
-        yield
-    finally:
-        mujoco.set_mju_user_warning(before)
