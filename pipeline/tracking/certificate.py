@@ -7,16 +7,15 @@ no check for faults: a plan repairs what it can, in silence but for the amount, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import mujoco
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.spatial.transform import Rotation
 
 from pipeline.measurement import Measurement
 from pipeline.tracking.plan import Plan, PlanConfig, make_plan
 from pipeline.tracking.reference import Reference, ReferenceConfig, reference
+from pipeline.tracking.standpoint import Standpoint
 from pipeline.tracking.whole_body_qp import WholeBodyQpConfig
 from pipeline.tracking.whole_body_run import Run, RunConfig, run_plan
 from retarget.progress import Progress, silent
@@ -26,8 +25,6 @@ from robots.capsules import robot_capsules
 from robots.kinematics import link_poses
 from robots.model import RobotModel
 from robots.motion import RobotMotion
-
-_Motion = TypeVar("_Motion", RobotMotion, RobotMotion | None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +55,26 @@ class T1Config:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Repair:
+    """What a plan moves of the grounded motion, one value a frame; zero without a plan."""
+
+    links: Float[np.ndarray, " frames"]
+    """Mean distance of the links from where they were [m]."""
+    shift: Float[np.ndarray, " frames"]
+    """Part of it that moves the body as a whole along the floor: the mean of the links' horizontal ways [m]."""
+    posture: Float[np.ndarray, " frames"]
+    """Mean distance of the links with that taken off: feet laid flat, swings raised, limbs that balance [m]."""
+    ankle: Float[np.ndarray, " frames"]
+    """Largest change of an ankle's angle [rad]."""
+
+    @classmethod
+    def none(cls, n_frames: int) -> Repair:
+        """Return what no plan moves."""
+        nothing = np.zeros(n_frames)
+        return cls(links=nothing, shift=nothing, posture=nothing, ankle=nothing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class T1Result:
     """What came of following a motion without help; series have one value a frame of the motion."""
 
@@ -76,11 +93,8 @@ class T1Result:
     """Distance of the simulated root from the plan's; NaN after a fall [m]."""
     joint_error: Float[np.ndarray, " frames"]
     """Root mean square of the joints' distance from the plan; NaN after a fall [rad]."""
-    repair: Float[np.ndarray, " frames"]
-    """Mean distance of the plan's links from the grounded motion's, the horizontal shift of the whole body included;
-    zero without a plan [m]."""
-    repair_ankle: Float[np.ndarray, " frames"]
-    """Largest change of an ankle's angle [rad]."""
+    repair: Repair
+    """What the plan moved."""
     planned: RobotMotion | None
     """The plan at the motion's own rate; None where none was made."""
     simulated: RobotMotion | None
@@ -119,9 +133,8 @@ def certify(
         WrongDuration: The motion is too short or too long.
     """
     config = config or T1Config()
-    turn, start = _standpoint(motion)
-    # MuJoCo's friction pyramids stand still in the world; every motion begins at the origin, facing +x.
-    ref = reference(robot, _moved(motion, turn.inv(), -turn.inv().apply(start)), config.reference)
+    standpoint = Standpoint.of(motion)
+    ref = reference(robot, standpoint.leave(motion), config.reference)
     weight = float(robot.mj_model().body_mass.sum()) * 9.81
     if not ref.contact.any():
         return _without_plan(ref, weight, "No foot ever touches the floor, so that nothing could carry the robot.")
@@ -136,31 +149,7 @@ def certify(
     certified = len(run) == len(plan)
     slack = run.slack if certified else _help_needed(robot, plan, config, progress)
     result = _result(robot, ref, plan, run, slack, weight, certified)
-    return replace(
-        result,
-        planned=_moved(result.planned, turn, start),
-        simulated=_moved(result.simulated, turn, start),
-    )
-
-
-def _standpoint(motion: RobotMotion) -> tuple[Rotation, Float[np.ndarray, " 3"]]:
-    """Heading and place of the first frame; whichever of the root's axes is more level tells the heading."""
-    forward, left = Rotation.from_quat(motion.root_quat_wxyz[:1], scalar_first=True).as_matrix()[0].T[:2]
-    level = forward if abs(forward[2]) < abs(left[2]) else np.array([left[1], -left[0], 0.0])
-    turn = Rotation.from_euler("z", float(np.arctan2(level[1], level[0])))
-    return turn, np.array([*motion.root_pos_w[0, :2], 0.0])
-
-
-def _moved(motion: _Motion, turn: Rotation, shift: Float[np.ndarray, " 3"]) -> _Motion:
-    """Turn a motion about the origin, then shift it; nothing stays nothing."""
-    if motion is None:
-        return motion
-    rotation = turn * Rotation.from_quat(motion.root_quat_wxyz, scalar_first=True)
-    return replace(
-        motion,
-        root_pos_w=motion.root_pos_w @ turn.as_matrix().T + shift,
-        root_quat_wxyz=rotation.as_quat(scalar_first=True),
-    )
+    return replace(result, planned=standpoint.take(result.planned), simulated=standpoint.take(result.simulated))
 
 
 def _help_needed(robot: RobotModel, plan: Plan, config: T1Config, progress: Progress) -> Float[np.ndarray, "steps 6"]:
@@ -182,7 +171,6 @@ def _result(
     done, n = len(run), len(plan)
     off = run.qpos - plan.qpos[:done]
     fell_at = done / plan.hz
-    repair, ankle = _repair(robot, ref, plan)
     return T1Result(
         certified=certified,
         reason=(
@@ -195,8 +183,7 @@ def _result(
         slack_n=_per_frame(ref, np.linalg.norm(slack[:, :3], axis=1)),
         root_error=_per_frame(ref, np.linalg.norm(off[:, :3], axis=1)),
         joint_error=_per_frame(ref, np.sqrt((off[:, 7:] ** 2).mean(axis=1))),
-        repair=repair,
-        repair_ankle=ankle,
+        repair=_repair(robot, ref, plan),
         planned=_as_motion(robot, ref, plan, plan.qpos),
         simulated=_as_motion(robot, ref, plan, run.qpos) if certified else None,
     )
@@ -213,8 +200,7 @@ def _without_plan(ref: Reference, weight: float, reason: str) -> T1Result:
         slack_n=nothing,
         root_error=nothing,
         joint_error=nothing,
-        repair=np.zeros(ref.n_frames),
-        repair_ankle=np.zeros(ref.n_frames),
+        repair=Repair.none(ref.n_frames),
         planned=None,
         simulated=None,
     )
@@ -251,17 +237,21 @@ def _per_frame(ref: Reference, series: Float[np.ndarray, " steps"]) -> Float[np.
     return ref.per_frame(whole)
 
 
-def _repair(
-    robot: RobotModel, ref: Reference, plan: Plan
-) -> tuple[Float[np.ndarray, " frames"], Float[np.ndarray, " frames"]]:
-    """How far the plan moved the links [m] and the ankles [rad]."""
+def _repair(robot: RobotModel, ref: Reference, plan: Plan) -> Repair:
+    """Say what the plan moved."""
     samples = _frame_samples(ref)
     before, after = (link_poses(robot, qpos[samples])[0] for qpos in (ref.qpos, plan.qpos))
-    moved = np.linalg.norm(after - before, axis=2).mean(axis=1)
+    moved = after - before
+    along = moved.mean(axis=1, keepdims=True) * [1.0, 1.0, 0.0]
     model = robot.mj_model()
     feet = [model.body(name).id for name in robot.foot_body_names]
     columns = [int(model.jnt_qposadr[model.body_jntadr[b]]) for f in feet for b in (f, model.body_parentid[f])]
-    return moved, np.abs(plan.qpos[samples] - ref.qpos[samples])[:, columns].max(axis=1)
+    return Repair(
+        links=np.linalg.norm(moved, axis=2).mean(axis=1),
+        shift=np.linalg.norm(along[:, 0], axis=1),
+        posture=np.linalg.norm(moved - along, axis=2).mean(axis=1),
+        ankle=np.abs(plan.qpos[samples] - ref.qpos[samples])[:, columns].max(axis=1),
+    )
 
 
 def _as_motion(robot: RobotModel, ref: Reference, plan: Plan, qpos: Float[np.ndarray, "n nq"]) -> RobotMotion:
@@ -314,12 +304,22 @@ def measure_t1(result: T1Result) -> tuple[Measurement, ...]:
         _mean_measure(
             "t1_root_error", result.root_error, "m", "Mean distance of the simulated root from the plan, until a fall."
         ),
+        *_measure_repair(result.repair),
+    )
+
+
+def _measure_repair(repair: Repair) -> tuple[Measurement, ...]:
+    return (
         _mean_measure(
-            "t1_repair_mean", result.repair, "m", "Mean distance by which the plan moved the links of the robot."
+            "t1_repair_mean", repair.links, "m", "Mean distance by which the plan moved the links of the robot."
         ),
         _mean_measure(
-            "t1_repair_ankle", result.repair_ankle, "rad", "Mean over time of the most that an ankle was turned."
+            "t1_repair_shift", repair.shift, "m", "Mean distance by which the plan moved the robot along the floor."
         ),
+        _mean_measure(
+            "t1_repair_posture", repair.posture, "m", "Mean distance by which it moved the links besides that."
+        ),
+        _mean_measure("t1_repair_ankle", repair.ankle, "rad", "Mean over time of the most that an ankle was turned."),
     )
 
 

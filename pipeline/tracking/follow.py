@@ -14,10 +14,11 @@ import numpy as np
 from pipeline.measurement import Measurement, Measurements
 from pipeline.tracking.certificate import T1Config, certify, measure_t1
 from pipeline.tracking.exceptions import TrackingError
-from pipeline.tracking.measure import TrackingConfig, facing_x, measure_tracking
+from pipeline.tracking.measure import TrackingConfig, measure_tracking
 from pipeline.tracking.reference import reference
 from pipeline.tracking.sampling import SamplingConfig, follow_best
 from pipeline.tracking.sampling_result import measure_t2
+from pipeline.tracking.standpoint import facing_x
 from retarget.progress import Progress, silent
 from robots.contact_forces import FrictionConfig, explain_forces
 from robots.contact_points import ContactRules, contact_points

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from pipeline.measurement import Measurement, Measurements
 from pipeline.tracking.assisted import AssistConfig, CapSearch, body_weight, smallest_cap
 from pipeline.tracking.feed_forward import feed_forward
 from pipeline.tracking.plant import plant
 from pipeline.tracking.reference import Reference, ReferenceConfig, reference
+from pipeline.tracking.standpoint import facing_x
 from robots.arrays import check_settings
 from robots.model import RobotModel
 from robots.motion import RobotMotion
@@ -48,23 +48,6 @@ def measure_tracking(motion: RobotMotion, robot: RobotModel, config: TrackingCon
         fps=motion.fps,
         n_frames=len(motion),
         items=measure_assistance(robot, followed, config),
-    )
-
-
-def facing_x(motion: RobotMotion) -> RobotMotion:
-    """Return the motion moved to the origin and turned about the vertical so that it begins facing +x.
-
-    MuJoCo's friction pyramids stand still in the world, so that friction depends on where a robot faces.
-    """
-    rotation = Rotation.from_quat(motion.root_quat_wxyz, scalar_first=True)
-    axes = rotation[0].as_matrix()
-    ahead = axes[:2, 0] if np.hypot(*axes[:2, 0]) > 0.1 else axes[:2, 2]  # lying, the head or the feet point somewhere
-    turn = Rotation.from_euler("z", -np.arctan2(ahead[1], ahead[0]))
-    start = np.array([*motion.root_pos_w[0, :2], 0.0])
-    return replace(
-        motion,
-        root_pos_w=turn.apply(motion.root_pos_w - start),
-        root_quat_wxyz=(turn * rotation).as_quat(scalar_first=True),
     )
 
 

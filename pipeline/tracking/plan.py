@@ -113,12 +113,13 @@ def make_plan(robot: RobotModel, ref: Reference, config: PlanConfig | None = Non
     supports = _supports(robot, feet, config.support_share)
     mass = float(robot.mj_model().body_mass.sum())
     qpos = ref.qpos
+    wanted = _centroidal(robot, ref.qpos, ref.hz)[1]
     for number in range(config.rounds if feet.contact.any() else 0):
-        momentum = _centroidal(robot, qpos, ref.hz)[1]
+        momentum = wanted if number == 0 else _centroidal(robot, qpos, ref.hz)[1]
         rate = np.gradient(_smoothed(momentum, config.momentum_smoothing_s * ref.hz), 1 / ref.hz, axis=0)
         path = preview(com_w, rate, supports, mass, ref.hz, config.preview)
         guide = ref.qpos if number == 0 else _calmed(robot, qpos, config.calming_s * ref.hz)
-        qpos = follow(robot, guide, ref.hz, feet, path, config.ik)
+        qpos = follow(robot, guide, ref.hz, feet, path, wanted, config.ik)
         com_w = _within_reach(robot, com_w, qpos, config.settling_s * ref.hz)
     return _with_rates(robot, ref.hz, qpos, feet, supports, config)
 

@@ -25,11 +25,11 @@ class FootholdConfig:
     """Shorter contacts are left out [s]."""
     shortest_swing_s: float = 0.08
     """Shorter gaps between contacts of one foot near each other are closed [s]."""
-    largest_turn: float = 0.5
-    """Heading by which a reference's standing foot may stray to either side before the foot pivots after it [rad]."""
     largest_slide: float = 0.08
     """Distance by which it may stray along an axis of the floor to either side, once the body has given way, before
     the foot steps anew, if the other one stands; without the other's help it stays [m]."""
+    largest_turn: float = 0.5
+    """Heading by which it may stray to either side, likewise; without the other's help it pivots [rad]."""
     shift_price: float = 0.2
     """Price of shifting the whole body along with feet that stay, against feet that stay elsewhere."""
     shift_time_s: float = 0.15
@@ -40,8 +40,11 @@ class FootholdConfig:
     """Over what time the heading of a pivoting foot is smoothed [s]."""
     blend_s: float = 0.2
     """Time in which a foot takes up the reference's speed after a stance, and loses it before one [s]."""
-    clearance: float = 0.01
-    """Height that the sole gains in the middle of a swing, if the reference's stays below [m]."""
+    clearance: float = 0.03
+    """Height that the sole keeps in a swing, if the reference's stays below; a few times what a controller misses a
+    swinging foot's height by, which would trip over the floor otherwise [m]."""
+    rise_s: float = 0.1
+    """Time in which it gains and loses that height; short swings stay lower [s]."""
 
     def __post_init__(self) -> None:
         """Check ranges.
@@ -49,7 +52,7 @@ class FootholdConfig:
         Raises:
             InvalidArray: A number is outside its range.
         """
-        check_settings(self, positive=("blend_s", "step_s", "largest_slide"))
+        check_settings(self, positive=("blend_s", "step_s", "largest_slide", "largest_turn", "rise_s"))
 
 
 class Foothold(NamedTuple):
@@ -93,8 +96,8 @@ def foot_paths(
     """Stand every stance of a reference still and flat on the floor, and bend the swings between to fit.
 
     A foothold has the mean place of the stance's sole centre, the body shifted along with feet that stay, and a heading
-    near the wanted one; where that turns farther than a foot may stray from it, the foot pivots about its middle. A
-    stance that still slides is cut by a step where the other foot can hold the robot. In a swing the foot follows the
+    near the wanted one. A stance that still slides or turns is cut by a step where the other foot can hold the robot;
+    elsewhere, a foot that turns farther than it may stray pivots about its middle. In a swing the foot follows the
     reference plus an offset that leads from one foothold's offset to the next one's, with the speed and acceleration
     of standing at both ends.
 
@@ -107,14 +110,10 @@ def foot_paths(
         heading: Directions in which flat feet would bend the legs least, without jumps [rad].
         config: Settings.
     """
-    gait = [_spans(contact[:, foot], hz, config) for foot in range(2)]
     centre_w = pos_w + rot_w @ robot.sole_points_b.mean(axis=0)
-    shift = _shift(gait, centre_w, hz, config)
-    others = [_flags(spans, len(contact)) for spans in reversed(gait)]
-    gait = [_all_stepped(gait[foot], centre_w[:, foot, :2] + shift, others[foot], hz, config) for foot in range(2)]
-    shift = _shift(gait, centre_w, hz, config)
-    level = np.column_stack([shift, np.zeros(len(shift))])[:, None]
-    pos_w, centre_w = pos_w + level, centre_w + level
+    gait, shift = _gait_and_shift(contact, centre_w, heading, hz, config)
+    along = np.column_stack([shift, np.zeros(len(shift))])[:, None]
+    pos_w, centre_w = pos_w + along, centre_w + along
     new_pos, new_rot = pos_w.copy(), rot_w.copy()
     holds = []
     for foot in range(2):
@@ -134,6 +133,25 @@ def foot_paths(
     )
 
 
+def _gait_and_shift(
+    contact: Bool[np.ndarray, "frames 2"],
+    centre_w: Float[np.ndarray, "frames 2 3"],
+    heading: Float[np.ndarray, "frames 2"],
+    hz: float,
+    config: FootholdConfig,
+) -> tuple[list[list[Span]], Float[np.ndarray, "frames 2"]]:
+    """Stances of both feet, cut by steps where they slide or turn, and the shift of the body with them [m]."""
+    gait = _gait(contact, hz, config)
+    shift = _shift(gait, centre_w, hz, config)
+    for foot in range(2):  # one after the other, so that they do not lift at once
+        other = _flags(gait[1 - foot], len(contact))
+        stray = np.column_stack(
+            [(centre_w[:, foot, :2] + shift) / config.largest_slide, heading[:, foot] / config.largest_turn]
+        )
+        gait[foot] = _all_stepped(gait[foot], stray, other, hz, config)
+    return gait, _shift(gait, centre_w, hz, config)
+
+
 def _shift(
     gait: list[list[Span]], centre_w: Float[np.ndarray, "frames 2 3"], hz: float, config: FootholdConfig
 ) -> Float[np.ndarray, "frames 2"]:
@@ -148,34 +166,46 @@ def _flags(spans: list[Span], n: int) -> Bool[np.ndarray, " frames"]:
     return flags
 
 
-def _spans(contact: Bool[np.ndarray, " frames"], hz: float, config: FootholdConfig) -> list[Span]:
+def _gait(contact: Bool[np.ndarray, "frames 2"], hz: float, config: FootholdConfig) -> list[list[Span]]:
+    """Stances of both feet; what is too short for one is left out as long as the other foot carries."""
+    left = _spans(contact[:, 0], contact[:, 1], hz, config)
+    return [left, _spans(contact[:, 1], _flags(left, len(contact)), hz, config)]
+
+
+def _spans(
+    contact: Bool[np.ndarray, " frames"], other: Bool[np.ndarray, " frames"], hz: float, config: FootholdConfig
+) -> list[Span]:
     """Spans of contact with short gaps closed and short contacts dropped; one at an end of the clip may be short."""
+    gap = config.shortest_swing_s * hz
     spans: list[Span] = []
     for start, stop in true_runs(contact):
-        if spans and start - spans[-1][1] < config.shortest_swing_s * hz:
+        if spans and start - spans[-1][1] < gap:
             spans[-1] = (spans[-1][0], stop)
         else:
-            spans.append((start, stop))
-    ends = (0, len(contact))
-    return [s for s in spans if s[1] - s[0] >= config.shortest_stance_s * hz or s[0] == ends[0] or s[1] == ends[1]]
+            spans.append((start if start >= gap else 0, stop))
+    n = len(contact)
+    if spans and n - spans[-1][1] < gap:
+        spans[-1] = (spans[-1][0], n)
+    shortest = config.shortest_stance_s * hz
+    return [s for s in spans if s[1] - s[0] >= shortest or s[0] == 0 or s[1] == n or not other[slice(*s)].all()]
 
 
 def _all_stepped(
-    spans: list[Span], place: Float[np.ndarray, "frames 2"], other: np.ndarray, hz: float, config: FootholdConfig
+    spans: list[Span], stray: Float[np.ndarray, "frames 3"], other: np.ndarray, hz: float, config: FootholdConfig
 ) -> list[Span]:
-    """Cut all stances that slide."""
-    speed = np.linalg.norm(np.gradient(place, 1 / hz, axis=0), axis=1)
-    return [piece for span in spans for piece in _stepped(span, place, speed, other, hz, config)]
+    """Cut all stances that slide or turn; ``stray`` is place and heading in units of how far these may stray."""
+    speed = np.linalg.norm(np.gradient(stray, 1 / hz, axis=0), axis=1) if len(stray) > 1 else np.zeros(len(stray))
+    return [piece for span in spans for piece in _stepped(span, stray, speed, other, hz, config)]
 
 
 def _stepped(
-    span: Span, place: np.ndarray, speed: np.ndarray, other: np.ndarray, hz: float, config: FootholdConfig
+    span: Span, stray: np.ndarray, speed: np.ndarray, other: np.ndarray, hz: float, config: FootholdConfig
 ) -> list[Span]:
-    """Cut a stance that slides where the reference's foot moves fastest while the other foot stands."""
+    """Cut a stance that strays too far where the reference's foot moves fastest while the other foot stands."""
     half = max(1, round(0.5 * config.step_s * hz))
     shortest = max(1, round(config.shortest_stance_s * hz))
     first, last = span[0] + shortest + half, span[1] - shortest - half
-    if np.ptp(place[slice(*span)], axis=0).max() <= 2 * config.largest_slide or first >= last:
+    if np.ptp(stray[slice(*span)], axis=0).max() <= 2.0 or first >= last:
         return [span]
     held = np.convolve(other, np.ones(2 * (half + shortest) + 1), mode="same") > 2 * (half + shortest) + 0.5
     mean = np.convolve(speed, np.ones(2 * half + 1) / (2 * half + 1), mode="same")
@@ -184,7 +214,7 @@ def _stepped(
         return [span]
     cut = first + int(mean.argmax())
     parts = ((span[0], cut - half), (cut + half, span[1]))
-    return [piece for part in parts for piece in _stepped(part, place, speed, other, hz, config)]
+    return [piece for part in parts for piece in _stepped(part, stray, speed, other, hz, config)]
 
 
 def _foothold(
@@ -247,7 +277,7 @@ def _bend_swings(
         last, first = rot_w[start - 1] if before else None, rot_w[stop] if after else None
         turn = _turn_offset(ref_rot, (last, first), hz, config)
         rot_w[frames] = Rotation.from_rotvec(turn).as_matrix() @ ref_rot
-        _raise_soles(robot, pos_w[frames], rot_w[frames], config.clearance, both=before is not None is not after)
+        _raise_soles(robot, pos_w[frames], rot_w[frames], _arc(stop - start, before, after, hz, config))
 
 
 def _turn_offset(
@@ -316,16 +346,26 @@ def _bend(s: np.ndarray) -> np.ndarray:
     return 0.5 * s**2 - 1.5 * s**3 + 1.5 * s**4 - 0.5 * s**5
 
 
+def _arc(
+    n: int, before: Foothold | None, after: Foothold | None, hz: float, config: FootholdConfig
+) -> Float[np.ndarray, " frames"]:
+    """Height that the sole should have at least in the frames of a swing, at rest on the floor at its stances [m]."""
+    time = np.arange(1, n + 1) / (config.rise_s * hz)
+    arc = np.full(n, config.clearance)
+    if before is not None:
+        arc *= _smooth_step(time)
+    if after is not None:
+        arc *= _smooth_step(time[::-1])
+    return arc
+
+
 def _raise_soles(
     robot: RobotModel,
     pos_w: Float[np.ndarray, "frames 3"],
     rot_w: Float[np.ndarray, "frames 3 3"],
-    clearance: float,
-    *,
-    both: bool,
+    arc: Float[np.ndarray, " frames"],
 ) -> None:
-    """Lift a swinging foot that dips below a low arc, in place."""
+    """Lift a swinging foot that dips below an arc, in place, without a kink where it comes out of it."""
     lowest = (pos_w[:, None, 2] + np.einsum("fj,pj->fp", rot_w[:, 2], robot.sole_points_b)).min(axis=1)
-    share = np.arange(1, len(pos_w) + 1) / (len(pos_w) + 1)
-    arc = clearance * (64.0 * (share * (1 - share)) ** 3 if both else 0.0)
-    pos_w[:, 2] += np.maximum(arc - lowest, 0.0)
+    missing = arc - lowest
+    pos_w[:, 2] += 0.5 * (missing + np.hypot(missing, 0.5 * arc))

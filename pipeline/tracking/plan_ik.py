@@ -36,7 +36,7 @@ class PlanIkConfig:
     """Time before and after a stance in which one price becomes the other [s]."""
     com_weight: float = 300.0
     """Price of the centre of mass off its path, along the floor [1/m]."""
-    height_weight: float = 30.0
+    height_weight: float = 200.0
     """The same for its height [1/m]; lower, for it gives way where a leg is too short."""
     root_turn_weight: float = 3.0
     """Price of the root's orientation off the reference [1/rad]."""
@@ -49,6 +49,12 @@ class PlanIkConfig:
     change_weight: float = 1.0
     """Price of moving otherwise than the reference moves from one frame to the next [1/rad]; keeps the motion calm
     where a joint meets its limit."""
+    momentum_weight: float = 0.04
+    """Price of an angular momentum about the centre of mass off the reference's [1/(N m s)]; without it the trunk is
+    thrown about for the centre of mass's sake, which moves the zero-moment point more than the path does."""
+    least_knee: float = 0.2
+    """Bend that a knee keeps [rad]; a straight leg cannot give way along itself, and bends at a jerk when it must. It
+    costs millimetres of height."""
     iterations: int = 2
     """Steps a frame."""
     first_iterations: int = 50
@@ -70,6 +76,7 @@ def follow(
     hz: float,
     feet: FootPaths,
     com_w: Float[np.ndarray, "n 3"],
+    momentum_w: Float[np.ndarray, "n 3"],
     config: PlanIkConfig,
 ) -> Float[np.ndarray, "n nq"]:
     """Solve all frames, one after the other.
@@ -80,6 +87,7 @@ def follow(
         hz: Frames per second [1/s].
         feet: Where the feet are.
         com_w: Where the centre of mass is [m].
+        momentum_w: Angular momentum about it that is wanted [N m s].
         config: Prices.
     """
     solver = _FrameIk(robot, config)
@@ -92,6 +100,8 @@ def follow(
         for _ in range(config.iterations if i > 0 else config.first_iterations):
             solver.begin(q, guide[i])
             solver.add_com(com_w[i], com_price)
+            if i > 0:
+                solver.add_momentum(qpos[i - 1], q, hz, momentum_w[i], config.momentum_weight**2)
             for foot in range(2):
                 place = np.full(3, price[i, foot])
                 solver.add_foot(foot, feet.pos_w[i, foot], feet.rot_w[i, foot], place, place * config.turn_share**2)
@@ -159,7 +169,9 @@ class _FrameIk:
         self._feet = [self.model.body(name).id for name in robot.foot_body_names]
         self._calm = config.change_weight**2
         nv = self.model.nv
-        self._lower, self._upper = robot.joint_lower, robot.joint_upper
+        knees = np.array(["knee" in name for name in robot.joint_names])
+        self._lower = np.where(knees, np.maximum(robot.joint_lower, config.least_knee), robot.joint_lower)
+        self._upper = robot.joint_upper
         legs = np.array([any(part in name for part in ("hip", "knee", "ankle")) for name in robot.joint_names])
         joints = np.where(legs, config.leg_weight, config.joint_weight)
         # The root's place is the centre of mass's and the feet's to decide; a trace of weight keeps it unique.
@@ -189,6 +201,15 @@ class _FrameIk:
         """Ask for a place of the centre of mass."""
         mujoco.mj_jacSubtreeCom(self.model, self._data, self._jac, 0)
         self._add(self._jac, goal_w - self._data.subtree_com[0], price)
+
+    def add_momentum(self, before: np.ndarray, q: np.ndarray, hz: float, goal_w: np.ndarray, price: float) -> None:
+        """Ask for an angular momentum about the centre of mass on the way from the frame before."""
+        mujoco.mj_angmomMat(self.model, self._data, self._jac, 0)
+        mujoco.mj_differentiatePos(self.model, self._off, 1.0, before, q)
+        self._jac *= hz
+        weighted = price * self._jac
+        self._hessian += weighted.T @ self._jac
+        self._pull += weighted.T @ (goal_w - self._jac @ self._off)
 
     def add_foot(self, foot: int, pos_w: np.ndarray, rot_w: np.ndarray, place: np.ndarray, turn: np.ndarray) -> None:
         """Ask for a pose of a foot, at prices along the world's axes."""

@@ -32,7 +32,7 @@ class WholeBodyQpConfig:
     """Tangential force against normal force that is planned with; less than the floor gives."""
     com_gain: float = 60.0
     """Stiffness of the centre of mass's place [1/s^2]; dampings are critical for all gains."""
-    com_price: float = 10.0
+    com_price: float = 300.0
     """Of its acceleration [s^4/m^2]."""
     momentum_gain: float = 5.0
     """How fast the angular momentum about it is led back [1/s]."""
@@ -56,7 +56,7 @@ class WholeBodyQpConfig:
     """Of its acceleration [s^4/m^2, s^4/rad^2 at a tenth]."""
     force_price: float = 1e-6
     """Of a contact force along an edge of its pyramid [1/N^2]; shares the load evenly."""
-    slack_price: float = 1.0
+    slack_price: float = 100.0
     """Of the root wrench [1/N^2, 1/(N m)^2]."""
     carry_s: float = 0.1
     """Over what time the centre of mass's path moves to where the feet landed [s]."""
@@ -200,7 +200,8 @@ class WholeBodyQp:
         jac = self._jac[foot]
         mujoco.mj_jacDot(self._model, data, self._jac_dot[:3], self._jac_dot[3:], data.xpos[body], body)
         gain = config.stance_gain if standing else config.swing_gain
-        price = config.stance_price if standing else config.swing_price
+        # A foot that should stand and does not yet touch must come down, or the robot falls over the one that does.
+        price = config.stance_price if standing or plan.contact[i, foot] else config.swing_price
         velocity = jac @ data.qvel
         turn = turn_between(data.xmat[body].reshape(3, 3), plan.foot_rot_w[i, foot])
         off = np.concatenate([plan.foot_pos_w[i, foot] - data.xpos[body], turn])

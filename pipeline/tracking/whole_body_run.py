@@ -80,10 +80,7 @@ def run_plan(
         progress: Told the number of samples done.
     """
     config = config or RunConfig()
-    model = plant(robot, timestep_s=1.0 / (plan.hz * config.substeps), friction=config.friction)
-    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ACTUATION  # torques come in as generalised forces
-    data = mujoco.MjData(model)
-    data.qpos[:], data.qvel[:] = plan.qpos[0], plan.qvel[0]
+    model, data = _at_start(robot, plan, config)
     controller = WholeBodyQp(robot, model, config.qp)
     n = len(plan)
     qpos, torque, slack = np.empty((n, model.nq)), np.zeros((n, model.nv - 6)), np.zeros((n, 6))
@@ -106,6 +103,15 @@ def run_plan(
             progress(i, n)
     progress(n, n)
     return Run(qpos=qpos[:done], torque=torque[:done], slack=slack[:done], survival=done / n, unsolved=unsolved)
+
+
+def _at_start(robot: RobotModel, plan: Plan, config: RunConfig) -> tuple[mujoco.MjModel, mujoco.MjData]:
+    """Plant in the plan's first state, its motors off."""
+    model = plant(robot, timestep_s=1.0 / (plan.hz * config.substeps), friction=config.friction)
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ACTUATION  # torques come in as generalised forces
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = plan.qpos[0], plan.qvel[0]
+    return model, data
 
 
 def _lost(qpos: Float[np.ndarray, " nq"], wanted: Float[np.ndarray, " nq"], config: RunConfig) -> bool:

@@ -60,6 +60,8 @@ def test_measurements_have_a_value_for_every_frame(squatted):
         "t1_slack_mean": "1",
         "t1_root_error": "m",
         "t1_repair_mean": "m",
+        "t1_repair_shift": "m",
+        "t1_repair_posture": "m",
         "t1_repair_ankle": "rad",
     }
 

@@ -102,6 +102,7 @@ def test_preview_brings_the_zero_moment_point_into_moving_supports():
     point = zero_moment_point(path, np.zeros_like(com), 33.0, HZ)
     for support in supports:
         part = point[slice(*support.span)]
+        assert support.polygon_w is not None
         assert np.abs(nearest_in_polygon(part, support.polygon_w) - part).max() < 1e-3
     assert np.array_equal(path[:, 2], com[:, 2])
 
