@@ -20,8 +20,10 @@ from robots.model import RobotModel
 from robots.motion import RobotMotion
 from robots.soles import Soles
 
-_UPRIGHT_RAD = np.radians(45)
-"""Soles that lean more on the whole stand in a world of other axes."""
+_UPRIGHT_RAD = np.radians(25)
+"""Soles that lean more on the whole may stand in a world of other axes, if in another reading they lean half as much."""
+_TURNED_RAD = np.radians(45)
+"""Soles that lean more than this look aside, whatever the reading."""
 _USUAL_SPEEDS = (1 / 3, 0.4, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0, 2.5, 3.0)
 """Speeds at which files are played by mistake: one usual frame rate taken for another, slow motion."""
 _TOLD_SPEED = (0.85, 1.05)
@@ -112,7 +114,8 @@ class RobotMender:
         Of the readings in which they do, the one first in which feet that stand hold still and at one height.
         """
         contact = labelled if labelled.any() else np.ones_like(labelled)
-        if _looks_up(soles.mean_up(contact)):
+        lean = _lean(soles.mean_up(contact))
+        if lean < _UPRIGHT_RAD:
             return []
         readings = (
             ("y up", "The world is y up: turn it by a quarter about x.", _from_y_up),
@@ -122,7 +125,8 @@ class RobotMender:
         edits = [
             (Stances.of(read, self.robot, contact, soles).unrest, Edit(kind=kind, sentence=sentence, apply=apply))
             for kind, sentence, apply in readings
-            if _looks_up((soles := Soles.of(read := apply(motion), self.robot)).mean_up(contact))
+            if _lean((soles := Soles.of(read := apply(motion), self.robot)).mean_up(contact))
+            < min(lean / 2, _TURNED_RAD)
         ]
         return [edit for _, edit in sorted(edits, key=lambda pair: pair[0])]
 
@@ -151,8 +155,9 @@ def _from_zwxy(motion: RobotMotion) -> RobotMotion:
     return replace(motion, root_quat_wxyz=motion.root_quat_wxyz[:, [1, 2, 3, 0]])
 
 
-def _looks_up(up: Float[np.ndarray, " 3"] | None) -> bool:
-    return up is not None and up[2] > np.cos(_UPRIGHT_RAD)
+def _lean(up: Float[np.ndarray, " 3"] | None) -> float:
+    """Angle between the way soles look and the vertical [rad]; as far as can be where they look no way."""
+    return float(np.pi) if up is None else float(np.arccos(np.clip(up[2], -1.0, 1.0)))
 
 
 def _another_speed(diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:

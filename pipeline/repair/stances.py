@@ -23,7 +23,7 @@ _ALIKE_RAD = np.radians(3)
 _ENOUGH_ALIKE = 0.4
 """Share of the stances that must do so: heels and toes that are lifted in a walk have tilts of their own."""
 _STEADY_M_S = 0.06
-"""Stances that slide alike differ by less than this (median)."""
+"""Three in four stances that slide alike differ from the middle by less than this [m/s]."""
 _STEADY_M = 0.012
 """Stances on a floor that rises steadily differ from a line by less than this (median) [m]."""
 
@@ -156,7 +156,7 @@ class Stances:
         if len(velocity) < 3:
             return None
         middle = np.median(velocity, axis=0)
-        spread = float(np.median(np.linalg.norm(velocity - middle, axis=1)))
+        spread = float(np.percentile(np.linalg.norm(velocity - middle, axis=1), 75))
         return middle if spread < min(_STEADY_M_S, np.linalg.norm(middle)) else None
 
     def height(self) -> Float[np.ndarray, " frames"] | None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.measurement import Measurement, Measurements
 from pipeline.repair import Diagnosis, Edit, RepairConfig, mend
-from pipeline.repair.search import bad_frames, good_spans
+from pipeline.repair.search import bad_frames, good_spans, snapped
 from pipeline.verdict import Limit, Limits, judge
 from robots.g1 import load_g1
 from robots.motion import RobotMotion
@@ -140,3 +140,34 @@ def test_a_check_that_points_nowhere_marks_no_frame() -> None:
         items=tuple(Measurement(name=n, value=9.0, unit="m", meaning=n) for n in ("height", "speed")),
     )
     assert not bad_frames(judge((group,), LIMITS), 50).any()
+
+
+def test_cuts_prefer_both_feet_nearby_and_leave_the_ends_of_the_clip() -> None:
+    """One foot is stable enough to begin on; both are better, where they cost little."""
+    grade = np.ones(100, dtype=int)
+    grade[[33, 60, 95]] = 2
+    assert snapped((30, 90), grade, reach=5) == (33, 90)
+    assert snapped((0, 100), grade, reach=40) == (0, 100)
+    assert snapped((30, 90), np.zeros(100, dtype=int), reach=5) == (30, 90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmoothingMender(HeightMender):
+    """Can also press every frame to the floor, each by its own height."""
+
+    def edits(self, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
+        def press(motion: RobotMotion) -> RobotMotion:
+            floor = motion.root_pos_w * [1.0, 1.0, 0.0] + [0.0, 0.0, ROBOT.default_root_height]
+            return replace(motion, root_pos_w=floor)
+
+        return [Edit(kind="press", sentence="Press.", apply=press, constant=False)]
+
+
+@pytest.mark.parametrize(("bad", "edits"), [((0, 6), ("Keep frames 9-239.",)), ((0, 90), ("Press.",))])
+def test_a_cut_that_keeps_nearly_all_beats_an_edit_of_every_frame(bad: tuple[int, int], edits: tuple[str, ...]) -> None:
+    """The least change of the data comes first, as long as it costs little of the clip."""
+    height = np.zeros(240)
+    height[slice(*bad)] = 0.5
+    mender = SmoothingMender()
+    (piece,) = mend(mender.diagnose(motion_of(height)), mender, RepairConfig()).pieces
+    assert piece.edits == edits
