@@ -21,7 +21,7 @@ from robots.motion import RobotMotion
 from robots.soles import Soles
 
 _UPRIGHT_RAD = np.radians(25)
-"""Soles that lean more on the whole may stand in a world of other axes, if in another reading they lean half as much."""
+"""Soles that lean more may stand in a world of other axes, if in another reading they lean half as much."""
 _TURNED_RAD = np.radians(45)
 """Soles that lean more than this look aside, whatever the reading."""
 _USUAL_SPEEDS = (1 / 3, 0.4, 0.5, 2 / 3, 0.8, 1.25, 1.5, 2.0, 2.5, 3.0)
