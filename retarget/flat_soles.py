@@ -8,7 +8,6 @@ that is truly raised has a higher ankle and says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +18,6 @@ from retarget.body_trajectory import BodyTrajectory
 from retarget.contacts import point_speed
 from retarget.correspondence import Correspondence
 from retarget.rest_pose import RobotRest, human_rest, leg_lengths
-from retarget.smpl_skeleton import SMPL_JOINT_NAMES, SMPL_PARENTS
 from retarget.target_map import rotation_offsets
 from retarget.targets import human_points
 from robots.arrays import check_settings
@@ -83,7 +81,8 @@ def with_flat_soles(
 ) -> LevelledHuman:
     """Turn each foot by the constant that makes the robot's sole flat where the human's foot rests.
 
-    Only how the foot is turned changes, and where what hangs from it is; the ankle stays.
+    No joint moves: their places were measured, toes included, and tell contacts; what is wrong is which way a foot is
+    said to be turned where they are.
 
     Args:
         trajectory: The human's bodies in a z-up world.
@@ -96,7 +95,7 @@ def with_flat_soles(
     """
     pos, rot = human_points(trajectory, correspondence)
     resting = _resting(trajectory, correspondence, pos, rot, config)
-    pos_w, quat_w = trajectory.pos_w.copy(), trajectory.quat_wxyz_w.copy()
+    quat_w = trajectory.quat_wxyz_w.copy()
     turns = []
     for foot, human in enumerate(correspondence.feet.values()):
         body = correspondence.index(human)
@@ -106,9 +105,11 @@ def with_flat_soles(
         turned = config.least_turn <= angle <= config.largest_turn
         turns.append(angle if turned else 0.0)
         if turned:
-            _turn_foot(pos_w, quat_w, trajectory.names, human, Rotation.from_rotvec(sole_b @ turn))
+            column = trajectory.names.index(human)
+            old = Rotation.from_quat(quat_w[:, column], scalar_first=True)
+            quat_w[:, column] = (old * Rotation.from_rotvec(sole_b @ turn)).as_quat(scalar_first=True)
     if any(turns):
-        trajectory = replace(trajectory, pos_w=pos_w, quat_wxyz_w=quat_w)
+        trajectory = replace(trajectory, quat_wxyz_w=quat_w)
     return LevelledHuman(trajectory=trajectory, turn_rad=tuple(turns))
 
 
@@ -178,32 +179,3 @@ def _common_angle(angles: Float[np.ndarray, " frames"], config: FlatSolesConfig)
 
 _ROUNDS = 4
 """How often the middle of what is near the middle is taken; a few frames on the toes then count nothing."""
-
-
-def _turn_foot(
-    pos_w: Float[np.ndarray, "frames bodies 3"],
-    quat_w: Float[np.ndarray, "frames bodies 4"],
-    names: Sequence[str],
-    human: str,
-    turn: Rotation,
-) -> None:
-    """Turn a foot in its own frame, and what SMPL's skeleton hangs from it along with it, in place."""
-    foot = names.index(human)
-    old = Rotation.from_quat(quat_w[:, foot], scalar_first=True)
-    world = old * turn * old.inv()
-    for name in _hanging_from(human):
-        if name in names:
-            body = names.index(name)
-            pos_w[:, body] = pos_w[:, foot] + world.apply(pos_w[:, body] - pos_w[:, foot])
-            turned = world * Rotation.from_quat(quat_w[:, body], scalar_first=True)
-            quat_w[:, body] = turned.as_quat(scalar_first=True)
-    quat_w[:, foot] = (old * turn).as_quat(scalar_first=True)
-
-
-def _hanging_from(human: str) -> list[str]:
-    """Bodies that SMPL's skeleton hangs from one, from near to far; none for names that it does not have."""
-    below = {human}
-    for joint, parent in enumerate(SMPL_PARENTS):
-        if parent >= 0 and SMPL_JOINT_NAMES[parent] in below:
-            below.add(SMPL_JOINT_NAMES[joint])
-    return [name for name in SMPL_JOINT_NAMES if name in below and name != human]

@@ -79,16 +79,15 @@ def test_a_constant_turn_of_the_feet_changes_nothing(retargeter, walker, walked,
     np.testing.assert_array_equal(result.motion.foot_contact, walked.result.motion.foot_contact)
 
 
-def test_only_the_foot_and_its_toes_are_moved(level, walker):
-    motion = askew(walker.walk()[0], [PITCH, 0, 0], [0, 0, 0])
-    given = motion.body_trajectory()
-    levelled = level(given).trajectory
-    ankle, toe = (given.names.index(f"left_{name}") for name in ("ankle", "foot"))
-    others = [body for body in range(len(given.names)) if body not in (ankle, toe)]
-    np.testing.assert_array_equal(levelled.pos_w[:, others], given.pos_w[:, others])
+def test_only_the_orientation_of_the_foot_changes(level, walker):
+    """Places of joints were measured, and tell contacts: the ball of a foot stays where it is as the heel rises."""
+    given = askew(walker.walk()[0], [PITCH, 0, 0], [0, 0, 0]).body_trajectory()
+    levelled, truth = level(given).trajectory, walker.walk()[0].body_trajectory()
+    ankle = given.names.index("left_ankle")
+    others = [body for body in range(len(given.names)) if body != ankle]
+    np.testing.assert_array_equal(levelled.pos_w, given.pos_w)
     np.testing.assert_allclose(levelled.quat_wxyz_w[:, others], given.quat_wxyz_w[:, others], atol=1e-15)
-    np.testing.assert_array_equal(levelled.pos_w[:, ankle], given.pos_w[:, ankle])
-    np.testing.assert_allclose(levelled.pos_w, walker.walk()[0].body_trajectory().pos_w, atol=1e-3)
+    np.testing.assert_allclose(levelled.quat_wxyz_w[:, ankle], truth.quat_wxyz_w[:, ankle], atol=1e-4)
 
 
 @pytest.mark.parametrize("offset", [0.0, PITCH])
