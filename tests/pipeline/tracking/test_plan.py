@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from pipeline.tracking.plan import PlanConfig, make_plan
 from pipeline.tracking.plan_drift import body_shift
 from pipeline.tracking.plan_footholds import FootholdConfig, foot_paths
+from pipeline.tracking.plan_ik import PlanIkConfig
 from pipeline.tracking.plan_preview import (
     GRAVITY,
     PreviewConfig,
@@ -156,6 +158,77 @@ def test_swinging_foot_leaves_and_lands_at_rest():
     assert np.abs(np.diff(velocity, axis=0)).max() * HZ < 20.0  # a jump of the reference's 0.3 m/s would be 60
     assert (feet.pos_w[:, 0, 2] > 0.035 - 1e-9).all()
     assert feet.pos_w[100, 0, 2] > 0.035 + 0.005
+
+
+def standing_feet(n):
+    """Both feet flat on the floor at the origin, never lifted."""
+    pos = np.zeros((n, 2, 3))
+    pos[:, :, 2] = -ROBOT.sole_points_b[:, 2].min()
+    pos[:, 0, 1], pos[:, 1, 1] = 0.1, -0.1
+    return np.ones((n, 2), dtype=bool), pos, np.tile(np.eye(3), (n, 2, 1, 1))
+
+
+def test_feet_that_slide_apart_step_one_after_the_other():
+    """A step needs the other foot: a plan of feet that never lift never flies, however both of them slide."""
+    n = 800
+    contact, pos, rot = standing_feet(n)
+    pos[:, 0, 0] = 0.6 * np.arange(n) / n
+    pos[:, 1, 0] = -0.6 * np.arange(n) / n
+    feet = foot_paths(ROBOT, HZ, contact, pos, rot, np.zeros((n, 2)), FootholdConfig())
+    assert feet.contact.any(axis=1).all()
+    assert all(len(holds) > 1 for holds in feet.footholds)
+
+
+def test_feet_that_turn_under_load_step_round():
+    """A foot that bears the robot is not screwed round by a right angle; it is lifted and set down again."""
+    n = 800
+    contact, pos, rot = standing_feet(n)
+    heading = np.column_stack([np.linspace(0.0, 2.0, n), np.zeros(n)])
+    feet = foot_paths(ROBOT, HZ, contact, pos, rot, heading, FootholdConfig())
+    assert len(feet.footholds[0]) > 1 and not any(hold.pivots for hold in feet.footholds[0])
+    assert feet.contact[:, 1].all()
+
+
+def test_short_contact_of_the_only_foot_is_kept():
+    """Leaving out a step that nothing replaces would have the robot fly."""
+    n = 200
+    contact, pos, rot = standing_feet(n)
+    contact[100:115, 0], contact[100:115, 1] = True, False
+    contact[:100, 0] = contact[115:, 0] = False
+    feet = foot_paths(ROBOT, HZ, contact, pos, rot, np.zeros((n, 2)), FootholdConfig(shortest_swing_s=0.05))
+    assert feet.contact.any(axis=1).all()
+
+
+def test_swing_that_begins_with_the_clip_is_off_the_floor():
+    """A foot that is dragged trips, however the clip begins."""
+    n = 200
+    contact, pos, rot = standing_feet(n)
+    contact[:100, 0] = False
+    feet = foot_paths(ROBOT, HZ, contact, pos, rot, np.zeros((n, 2)), FootholdConfig())
+    lifted = feet.pos_w[:, 0, 2] - pos[0, 0, 2]
+    assert (lifted[:80] > 0.025).all() and np.abs(lifted[100:]).max() < 1e-9
+
+
+def test_plan_keeps_the_angular_momentum_of_its_reference():
+    """Where the centre of mass must move, the trunk is not thrown about for it."""
+    ref = reference(ROBOT, sliding_sway(1.0), ReferenceConfig())
+    loose = PlanConfig(ik=PlanIkConfig(momentum_weight=0.0))
+    wanted, (kept, thrown) = ref_momentum(ref), (make_plan(ROBOT, ref, c).momentum_w for c in (PlanConfig(), loose))
+    off = [np.linalg.norm(np.diff(m - wanted, axis=0), axis=1).mean() for m in (kept, thrown)]
+    assert off[0] < 0.7 * off[1]
+
+
+def ref_momentum(ref):
+    """Angular momentum of a reference about its centre of mass, by MuJoCo."""
+    model = ROBOT.mj_model()
+    data = mujoco.MjData(model)
+    momentum = np.empty((len(ref), 3))
+    for i in range(len(ref)):
+        data.qpos[:], data.qvel[:] = ref.qpos[i], ref.qvel[i]
+        mujoco.mj_forward(model, data)
+        mujoco.mj_subtreeVel(model, data)
+        momentum[i] = data.subtree_angmom[0]
+    return momentum
 
 
 def test_settings_out_of_range_are_refused():
