@@ -27,9 +27,9 @@ _COLOUR = {Outcome.ACCEPTED: "green", Outcome.MENDED: "cyan", Outcome.REJECTED: 
 
 @contextmanager
 def progress_bars() -> Iterator[Bars]:
-    """Show progress bars while the block runs."""
+    """Show progress bars while the block runs; none where nobody watches, as they would leave empty lines in a log."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=error_console, transient=True) as bars:
+    with Bars(*columns, console=error_console, transient=True, disable=not error_console.is_terminal) as bars:
         yield bars
 
 
