@@ -49,7 +49,7 @@ class PlanIkConfig:
     change_weight: float = 1.0
     """Price of moving otherwise than the reference moves from one frame to the next [1/rad]; keeps the motion calm
     where a joint meets its limit."""
-    momentum_weight: float = 0.04
+    momentum_weight: float = 0.025
     """Price of an angular momentum about the centre of mass off the reference's [1/(N m s)]; without it the trunk is
     thrown about for the centre of mass's sake, which moves the zero-moment point more than the path does."""
     least_knee: float = 0.2
