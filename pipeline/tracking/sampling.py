@@ -17,7 +17,7 @@ from jaxtyping import Float
 from mujoco import rollout
 
 from pipeline.tracking.feed_forward import feed_forward
-from pipeline.tracking.levelled import levelled
+from pipeline.tracking.levelled import as_reference, levelled
 from pipeline.tracking.plan import Plan
 from pipeline.tracking.plant import fallen, gains, plant, without_log
 from pipeline.tracking.reference import Reference
@@ -150,7 +150,8 @@ def follow(
         config: Settings; defaults when left out.
         seed: Of the samples.
         target: What is followed in its stead: the same motion repaired until feet can carry it. When left out, that
-            is the motion with its soles levelled. The robot begins in its first sample, moving as it does.
+            is a light plan, see :func:`~pipeline.tracking.levelled.levelled`. The robot begins in its first sample,
+            moving as it does.
         progress: Told the number of samples done and expected.
     """
     config = config or SamplingConfig()
@@ -158,7 +159,7 @@ def follow(
     if target is None:
         followed = levelled(reference, robot)
     else:
-        followed = target if isinstance(target, Reference) else _as_reference(robot, reference, target)
+        followed = target if isinstance(target, Reference) else as_reference(target, reference, robot)
     with without_log(), rollout.Rollout(nthread=config.threads if config.threads > 1 else 0) as pool:
         controller = _Controller(robot, followed, config, pool, seed)
         qpos, saturated, fell_at = _drive(controller, robot, followed, config, progress)
@@ -172,25 +173,6 @@ def follow(
         joint_names=robot.joint_names,
         cpu_s=process_time() - started,
         rule=config.rule,
-    )
-
-
-def _as_reference(robot: RobotModel, reference: Reference, plan: Plan) -> Reference:
-    """Return a plan in the form of the reference that it was made of."""
-    feet = plan.feet
-    return Reference(
-        hz=plan.hz,
-        fps=reference.fps,
-        n_frames=reference.n_frames,
-        qpos=plan.qpos,
-        qvel=plan.qvel,
-        qacc=plan.qacc,
-        contact=plan.contact,
-        sole_pos_w=np.einsum("nfij,pj->nfpi", feet.rot_w, robot.sole_points_b) + feet.pos_w[:, :, None],
-        foot_pos_w=feet.pos_w,
-        foot_rot_w=feet.rot_w,
-        com_pos_w=plan.com_w,
-        ground_offset_m=reference.ground_offset_m,
     )
 
 

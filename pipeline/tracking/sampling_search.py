@@ -26,7 +26,7 @@ class SearchConfig:
 
     method: Literal["cem", "mppi"] = "cem"
     """CEM goes on from the mean and spread of the best; MPPI from a mean weighted by cost, with narrowing noise."""
-    samples: int = 64
+    samples: int = 60
     """Corrections a round."""
     iterations: int = 3
     """Rounds from each state; one alone falls within seconds."""

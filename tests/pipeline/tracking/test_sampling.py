@@ -110,7 +110,7 @@ def test_a_heavier_robot_that_touches_itself_still_stands():
     assert result.root_error.max() < 0.03
 
 
-def test_the_plan_of_standing_is_followed_like_standing():
+def test_a_plan_can_be_followed_in_the_motions_stead():
     asked = reference_of(standing(0.5))
     result = follow(asked, ROBOT, QUICK, seed=0, target=make_plan(ROBOT, asked))
     assert result.fell_at_s is None
@@ -175,7 +175,7 @@ def test_settings_out_of_range_are_refused():
 def test_motions_that_robots_have_done_are_followed(name):
     """Released and trained motions; the roundhouse kick stands on one foot while the other flies past the head."""
     asked = reference_of(FORMATS["pbhc"].read(RELEASED / f"{name}.pkl"))
-    result = follow_best(asked, ROBOT, seeds=(0, 1), target=make_plan(ROBOT, asked))
+    result = follow_best(asked, ROBOT, seeds=(0, 1))
     assert result.fell_at_s is None
     assert result.root_error.mean() <= 0.05
     assert result.seconds_per_second <= 8.0
