@@ -13,8 +13,9 @@ from retarget.lead.seam import Seam
 from retarget.lead.standing_robot import Posture, Raised, StandingRobot
 
 _ROUNDING = 1e-9
-_CLIPPED_RAD = 0.006
-"""An ankle this far beyond its limit is taken back to it, which moves the rim of a sole by a fifth of a millimetre."""
+_CLIPPED_ANKLE_RAD, _CLIPPED_RAD = 0.006, 0.0005
+"""An ankle, or another joint of a leg, this far beyond its limit is taken back to it, which moves the rim of a sole by
+a few tenths of a millimetre [rad]."""
 _MOST_LIFTS, _LEAST_LIFT_M, _SMOOTH_S = 3, 3e-4, 0.07
 """How often feet are lifted off the floor that they go through, from which depth on, and how smoothly [1, m, s]."""
 
@@ -63,7 +64,7 @@ def _solved(standing: StandingRobot, seam: Seam, plan: LeadPlan) -> Float[np.nda
             q[t] = _raised(standing, plan, plan.raised, t, near, posture)
     for side in (0, 1):
         _relax_ankles(standing, plan, q, legs, side)
-    _clip_ankles(standing, q)
+    _clip_legs(standing, q)
     _check_limits(standing, seam, q)
     return q
 
@@ -130,12 +131,13 @@ def _relax_ankles(
         q[t] = _found(standing, plan, t, near, posture, Raised(side, np.zeros(3)))
 
 
-def _clip_ankles(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) -> None:
-    """Take ankles back that are a little beyond their limits; clips have them there."""
-    ankles = np.concatenate([leg[4:] for leg in standing.legs])
-    angles = q[:, 7 + ankles]
-    inside = np.clip(angles, standing.robot.joint_lower[ankles], standing.robot.joint_upper[ankles])
-    q[:, 7 + ankles] = np.where(np.abs(angles - inside) < _CLIPPED_RAD, inside, angles)
+def _clip_legs(standing: StandingRobot, q: Float[np.ndarray, "frames nq"]) -> None:
+    """Take joints of legs back that are a little beyond their limits, for clips have them there."""
+    for leg in standing.legs:
+        angles = q[:, 7 + leg]
+        inside = np.clip(angles, standing.robot.joint_lower[leg], standing.robot.joint_upper[leg])
+        near = np.abs(angles - inside) < np.repeat([_CLIPPED_RAD, _CLIPPED_ANKLE_RAD], [4, 2])
+        q[:, 7 + leg] = np.where(near, inside, angles)
 
 
 def _check_limits(standing: StandingRobot, seam: Seam, q: Float[np.ndarray, "frames nq"]) -> None:

@@ -104,8 +104,14 @@ def with_heels_up(standing, *, pitch=0.25):
     )
 
 
+def standing_at_the_limit(standing):
+    """The same with knees bent backwards as far as they go."""
+    return standing_straight(standing, knee=float(standing.robot.joint_lower[standing.legs[0][3]]))
+
+
 MADE = {
     "straight": standing_straight,
+    "as straight as it gets": standing_at_the_limit,
     "heels up": with_heels_up,
 }
 
