@@ -25,6 +25,8 @@ _LEAN_RAD = (np.radians(3), np.radians(40))
 _MOST_OVER_DEG = 10.0
 """Ranges of one joint on two builds of a robot differ by less; beyond, the columns are another robot's or in another
 order, and what is left after stopping the joints is nobody's motion."""
+_UNREST_M = 0.003
+"""Stances that move and differ in height by less in a frame tell of no joint that is off."""
 _SMOOTH_HZ = 6.0
 """What a human moves faster than this is mostly noise of the estimate [Hz]."""
 _LONGEST_GAP_S = 0.2
@@ -74,8 +76,8 @@ def swap_back(robot: RobotModel, swap_jump: float, diagnosis: Diagnosis[RobotMot
 def unbend_hips(stances: Stances, robot: RobotModel, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
     """Take one offset out of the pitch of both hips, under a trunk that is upright already.
 
-    Soles that all lean alike tell it, else with the right offset feet that stand hold still and at one height. Toes
-    down is also how a robot stands on its toes: if its feet are no more at rest, it must stand better over them.
+    With the right offset, feet that stand hold still and at one height; where they do so anyway, soles that all lean
+    alike tell it. Toes down is also how a robot stands on its toes: it must then stand better over them.
     """
     motion = diagnosis.motion
     columns = [i for i, name in enumerate(motion.joint_names) if "hip_pitch" in name]
@@ -90,8 +92,9 @@ def unbend_hips(stances: Stances, robot: RobotModel, diagnosis: Diagnosis[RobotM
     def stands(by: float) -> Stances:
         return Stances.of(bent(motion, by), robot, stances.contact)
 
-    pitch = stances.leg_pitch()
-    offset = _steadiest(stands, stances.unrest) if pitch is None else -pitch
+    offset = _steadiest(stands, stances.unrest) if stances.unrest > _UNREST_M else None
+    if offset is None and (pitch := stances.leg_pitch()) is not None:
+        offset = -pitch
     if offset is None or not _LEAN_RAD[0] < abs(offset) < _LEAN_RAD[1]:
         return []
     if not stands(offset).stand_better_than(stances):

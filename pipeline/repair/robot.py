@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -65,7 +65,7 @@ class RobotMender:
         balanced = grade if outside is None else np.where(np.nan_to_num(outside) < _OFF_BALANCE_M, grade, 0)
         return balanced if balanced.any() else grade
 
-    def edits(self, diagnosis: Diagnosis[RobotMotion]) -> Sequence[Edit[RobotMotion]]:
+    def edits(self, diagnosis: Diagnosis[RobotMotion]) -> Iterator[Edit[RobotMotion]]:
         """See :meth:`pipeline.repair.search.Mender.edits`.
 
         Axes first, because nothing else means anything in a world that lies on its side. Then what is wrong between
@@ -77,23 +77,26 @@ class RobotMender:
         labelled = motion.foot_contact > self.validation.contact_prob
         axes = self._other_axes(motion, soles, labelled)
         if axes:
-            return axes
+            yield from axes
+            return
         stances = Stances.of(motion, robot, labelled if labelled.any() else soles.standing(), soles)
-        return [
-            *([] if labelled.any() else _other_labels(soles, labelled, diagnosis)),
-            *limb_edits.swap_back(robot, self.validation.swap_jump, diagnosis),
-            *world_edits.close_gaps(stances, diagnosis),
-            *self._straightened(stances, diagnosis),
-            *world_edits.stop_slide(stances, diagnosis),
-            *world_edits.height(stances, diagnosis),
-            *(_other_labels(soles, labelled, diagnosis) if labelled.any() else []),
-            *_another_speed(diagnosis),
-            *limb_edits.hold_limits(robot, diagnosis),
-            *limb_edits.fill_gaps(diagnosis),
-            *world_edits.bring_down(robot, diagnosis),
-            *world_edits.lock(stances, diagnosis),
-            *limb_edits.smooth(robot, diagnosis),
-        ]
+        if not labelled.any():
+            yield from _other_labels(soles, labelled, diagnosis)
+        yield from limb_edits.swap_back(robot, self.validation.swap_jump, diagnosis)
+        yield from world_edits.close_gaps(stances, diagnosis)
+        yield from self._straightened(stances, diagnosis)
+        yield from world_edits.stop_slide(stances, diagnosis)
+        yield from world_edits.height(stances, diagnosis)
+        if labelled.any():
+            yield from _other_labels(soles, labelled, diagnosis)
+        yield from _another_speed(diagnosis)
+        yield from limb_edits.hold_limits(robot, diagnosis)
+        if diagnosis.fails("validation", "freeze_duration"):
+            return  # what was missed while the picture stood still can only be cut out
+        yield from limb_edits.fill_gaps(diagnosis)
+        yield from world_edits.bring_down(robot, diagnosis)
+        yield from world_edits.lock(stances, diagnosis)
+        yield from limb_edits.smooth(robot, diagnosis)
 
     def _straightened(self, stances: Stances, diagnosis: Diagnosis[RobotMotion]) -> list[Edit[RobotMotion]]:
         """Soles that lean all alike: the world leans, or the hips are bent; first what leaves the trunk upright."""

@@ -9,7 +9,7 @@ to, and the parts between are judged, and mended, as clips of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
@@ -94,8 +94,8 @@ class Mender(Protocol[Motion]):
         """
         ...
 
-    def edits(self, diagnosis: Diagnosis[Motion]) -> Sequence[Edit[Motion]]:
-        """Propose edits for what failed, the cheapest first."""
+    def edits(self, diagnosis: Diagnosis[Motion]) -> Iterable[Edit[Motion]]:
+        """Propose edits for what failed, the cheapest first; what comes later may never be asked for."""
         ...
 
     def part(self, motion: Motion, start: int, stop: int) -> Motion:
@@ -190,9 +190,10 @@ class _Search(Generic[Motion]):
         """Keep every edit that makes the reasons to refuse fewer or smaller, as long as there are such edits."""
         tries = dict[str, int]()
         while not state.accepted:
-            edits = [edit for edit in self._mender.edits(state.diagnosis) if edit.constant or not constants_only]
+            proposed = self._mender.edits(state.diagnosis)
+            edits = (edit for edit in proposed if edit.constant or not constants_only)
             if constants_last:
-                edits.sort(key=lambda edit: edit.constant)
+                edits = iter(sorted(edits, key=lambda edit: edit.constant))
             edit = next((e for e in edits if e.kind not in state.tried and tries.get(e.kind, 0) < _TRIES), None)
             if edit is None:
                 break
