@@ -68,7 +68,7 @@ def random_joints() -> RobotMotion:
 
 def random_root() -> RobotMotion:
     motion = waving()
-    root = Rotation.random(len(motion), random_state=np.random.default_rng(0))
+    root = Rotation.random(len(motion), rng=np.random.default_rng(0))
     return replace(motion, root_quat_wxyz=root.as_quat(scalar_first=True))
 
 
