@@ -242,7 +242,7 @@ def _tracking_stage(settings: Settings, variant: Variant) -> Stage:
 
     return Stage(
         name=stage_of("tracking", variant),
-        version=2,
+        version=3,
         config=[plain(settings.tracking), _robot_digest(robot)],
         reads=(stage_of("retarget", variant),),
         result=Followed,
