@@ -213,7 +213,7 @@ def _repair_stage(settings: Settings, body: SkinnedBody, plan: VariantPlan, solv
     shown = [stage_of(name, plan.shown) for name in ("validation", "retarget", "verdict")]
     return Stage(
         name="repair",
-        version=2,
+        version=3,
         config=[plain(settings.repair), list(plan.variants)],
         reads=("motion", "plausibility", *shown),
         result=Repairs,
