@@ -19,6 +19,9 @@ LOW_M, SLOW_M_S = 0.025, 0.25
 DRIFT_S = 0.15
 """Slower changes of the stance height are the floor's, not the foot's [s, standard deviation of the average]."""
 
+CHUNK = 1024
+"""Frames whose links are all held at once: bounds the memory for motions of any length."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Soles:
@@ -35,11 +38,16 @@ class Soles:
     @classmethod
     def of(cls, motion: RobotMotion, robot: RobotModel) -> Soles:
         """Pose the feet."""
-        pos_w, quat_w = link_poses(robot, qpos_in_order(robot, motion))
+        qpos = qpos_in_order(robot, motion)
         feet = [robot.body_names.index(name) for name in robot.foot_body_names]
-        rot_w = _matrices(quat_w[:, feet])
-        corners = np.einsum("fsij,pj->fspi", rot_w, robot.sole_points_b) + pos_w[:, feet, None]
-        return cls(fps=motion.fps, origin_w=pos_w[:, feet], corners_w=corners, up_w=rot_w[..., 2])
+        origin, quat = np.empty((len(qpos), 2, 3)), np.empty((len(qpos), 2, 4))
+        for start in range(0, len(qpos), CHUNK):
+            rows = slice(start, start + CHUNK)
+            pos_w, quat_w = link_poses(robot, qpos[rows])
+            origin[rows], quat[rows] = pos_w[:, feet], quat_w[:, feet]
+        rot_w = _matrices(quat)
+        corners = np.einsum("fsij,pj->fspi", rot_w, robot.sole_points_b) + origin[:, :, None]
+        return cls(fps=motion.fps, origin_w=origin, corners_w=corners, up_w=rot_w[..., 2])
 
     @property
     def height(self) -> Float[np.ndarray, "frames 2"]:
