@@ -19,8 +19,8 @@ from pipeline.process_clip import fingerprints, process_source
 from pipeline.settings import Settings
 from pipeline.stages import build_stages
 from pipeline.store import Dataset
-from pipeline.validation import measure_robot
 from pipeline.tracking import FollowConfig
+from pipeline.validation import measure_robot
 from pipeline.variants import VariantPlan, shown_variant
 from retarget.correspondence import correspondence_path
 from retarget.exceptions import InvalidCorrespondence
