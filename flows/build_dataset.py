@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from flows.solver import ready_solver
 from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
+from pipeline.exceptions import CorruptArtefact
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow, Outcome, read_rows
 from pipeline.process_clip import StageReport, conclude, cut_source, run_stage
@@ -77,7 +78,7 @@ def build_dataset(
         ready_solver()
     reports = _Run(stages, target, json.dumps(plain(settings), sort_keys=True)).of(known.sources)
     rows = [conclude(clip, stages.of(clip), target, done) for clip, done in reports]
-    write_run_page(target, read_rows(target))
+    _write_page(target)
     _publish(rows, known.unreadable)
     return _final_state(rows, known.unreadable, max_broken_share)
 
@@ -179,6 +180,14 @@ class _Run:
             for i, done in self._reports.items()
         ]
         return 100.0 * sum(shares) / max(1, len(shares))
+
+
+def _write_page(target: Dataset) -> None:
+    """Write the page of the whole dataset; one damaged outcome costs the page, not the run."""
+    try:
+        write_run_page(target, read_rows(target))
+    except CorruptArtefact as error:
+        get_run_logger().warning("no page of the run: %s", error)
 
 
 def _publish(rows: Sequence[ManifestRow], unreadable: Sequence[str]) -> None:

@@ -9,13 +9,14 @@ away, so that what lies in the folder is what the present settings accept.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.export import FORMATS
 from pipeline.limits import find_limits
 from pipeline.record_codec import plain
 from pipeline.repair import Repairs
+from pipeline.score import score
 from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import remove_file
@@ -28,6 +29,9 @@ from retarget.retargeter import RetargetResult
 from robots.g1 import Variant, load_g1
 from robots.model import RobotModel
 from robots.motion import RobotMotion
+
+_REFINED = ".refined"
+"""What the name of a refined version ends in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +57,12 @@ def handoff_stage(settings: Settings, plan: VariantPlan) -> Stage:
         wanted = {name: whole} if verdicts[plan.shown].accepted else _pieces(repairs, plan, name)
         if verdicts[plan.shown].accepted and followed.refined is not None:
             refined = judge_led.verdict(followed.refined, load_g1(plan.shown))
-            wanted[f"{name}.refined"] = {plan.shown: _Judged(motion=followed.refined, verdict=refined)}
+            wanted[name + _REFINED] = {plan.shown: _Judged(motion=followed.refined, verdict=refined)}
         return _write(context, plan, wanted, judge_led)
 
     return Stage(
         name="handoff",
-        version=6,
+        version=7,
         config=[
             [[name, variant] for name, variant in sorted(plan.solved_for.items())],
             plain(settings.leads),
@@ -89,14 +93,22 @@ class _LedJudge:
             return led
         verdict = self.verdict(led.motion, robot)
         if verdict.accepted:
-            told = f"{led.n_lead_in} frames lead in from the standing pose, {led.n_lead_out} lead out to it"
-            return replace(led, notes=(told, *led.notes))
+            return led
         refused = f"no leads: with them the motion is refused. {' '.join(verdict.rejections)}"
         return LedMotion(motion=motion, n_lead_in=0, n_lead_out=0, notes=(refused,))
 
     def verdict(self, motion: RobotMotion, robot: RobotModel) -> Verdict:
-        """Judge a motion of the robot alone."""
-        return judge((measure_robot(motion, robot, self.validation),), self.limits)
+        """Judge a motion of the robot alone; where the tier asks nothing of the robot, there is nothing to refuse."""
+        measured = (measure_robot(motion, robot, self.validation),)
+        if not any(limit.stage == "validation" for limit in self.limits.items):
+            return Verdict(tier=self.limits.tier, checks=(), score=score(measured))
+        return judge(measured, self.limits)
+
+
+def _told_of_leads(name: str, led: LedMotion, fps: float) -> list[str]:
+    """Say which frames of a file are not the clip's own."""
+    first, last = led.frames_at(fps)
+    return [f"{name}: the first {first} and the last {last} frames are leads"] if first or last else []
 
 
 def _pieces(repairs: Repairs, plan: VariantPlan, name: str) -> dict[str, dict[Variant, _Judged]]:
@@ -124,10 +136,13 @@ def _write(
         notes += [f"{name} ({load_g1(v).name}): {note}" for v, found in led.items() for note in found.notes]
         for format_name, variant in plan.solved_for.items():
             if variant not in judged:
-                continue  # the refined version is one of the robot that is shown
+                if not name.endswith(_REFINED):  # which is one of the robot that is shown
+                    notes.append(f"{name}: not handed off as {format_name}: {load_g1(variant).name} cannot follow it")
+                continue
             if variant in led:
                 path = folder / f"{name}.{format_name}{FORMATS[format_name].suffix}"
                 files.append(FORMATS[format_name].write(led[variant].motion, load_g1(variant), path))
+                notes += _told_of_leads(path.name, led[variant], FORMATS[format_name].fps)
             else:
                 reasons = " ".join(judged[variant].verdict.rejections)
                 refused = f"the motion of {load_g1(variant).name} was refused. {reasons}"

@@ -10,7 +10,7 @@ the robot without these joints (``pipeline.variants``).
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,7 @@ from pipeline.render import ViewConfig, available_renderer, body_frames, robot_f
 from pipeline.render.overlay import draw_evidence
 from pipeline.repair import Diagnosis, HumanMender, Piece, PieceOfVariant, Repairs, mend
 from pipeline.review import ClipReport, draw_residuals, render_playback, write_picture, write_report
+from pipeline.score import SCALE
 from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext, WrittenFiles
 from pipeline.store import atomic_path
@@ -46,7 +47,7 @@ from retarget.correspondence import Correspondence, load_correspondence
 from retarget.exceptions import InvalidCorrespondence
 from retarget.retargeter import Retargeter, RetargetResult
 from retarget.smpl_motion import SmplMotion
-from robots.exceptions import UnknownName
+from robots.exceptions import UnknownName, WushuError
 from robots.g1 import Variant, load_g1
 from robots.model import RobotModel
 
@@ -107,7 +108,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
 def _plausibility_stage(settings: Settings, body: SkinnedBody) -> Stage:
     return Stage(
         name="plausibility",
-        version=3,
+        version=4,
         config=plain(settings.plausibility),
         reads=("motion",),
         result=Measurements,
@@ -138,7 +139,7 @@ def _retarget_stage(settings: Settings, variant: Variant, solver: Solver) -> Sta
 
     return Stage(
         name=stage_of("retarget", variant),
-        version=6,
+        version=7,
         config=[plain(settings.retarget), plain(correspondence), _robot_digest(robot)],
         reads=("motion",),
         result=RetargetResult,
@@ -173,7 +174,7 @@ def _verdict_stage(settings: Settings, variant: Variant) -> Stage:
     return Stage(
         name=stage_of("verdict", variant),
         version=2,
-        config=plain(limits),
+        config=[plain(limits), [plain(term) for term in SCALE]],
         reads=("plausibility", stage_of("validation", variant)),
         result=Verdict,
         run=lambda context, human, robot: judge((human, robot), limits),
@@ -224,7 +225,10 @@ def _repair_stage(settings: Settings, body: SkinnedBody, plan: VariantPlan, solv
 def _with_variants(piece: Piece, others: Mapping[Variant, HumanMender]) -> Piece:
     assert piece.human is not None  # found by a mender of human motions
     human = piece.human
-    solved: dict[Variant, Diagnosis[SmplMotion]] = {variant: other.diagnose(human) for variant, other in others.items()}
+    solved: dict[Variant, Diagnosis[SmplMotion]] = {}
+    for variant, other in others.items():
+        with suppress(WushuError):  # a robot that cannot follow this piece gets no file of it
+            solved[variant] = other.diagnose(human)
     return replace(
         piece,
         variants=tuple(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from robots.differences import derivative
@@ -16,9 +15,6 @@ from robots.motion import RobotMotion
 
 LOW_M, SLOW_M_S = 0.025, 0.25
 """A sole bears weight where it is lower than this over the usual stance and its slowest corner slower than this."""
-DRIFT_S = 0.15
-"""Slower changes of the stance height are the floor's, not the foot's [s, standard deviation of the average]."""
-
 CHUNK = 1024
 """Frames whose links are all held at once: bounds the memory for motions of any length."""
 
@@ -78,26 +74,6 @@ class Soles:
         middle = np.median(self.up_w[contact], axis=0)  # a toe stance here and there does not turn it
         length = np.linalg.norm(middle)
         return None if length < 1e-6 else middle / length
-
-    def common_up(self, contact: Bool[np.ndarray, "frames 2"], spread_rad: float) -> Float[np.ndarray, " 3"] | None:
-        """Return :meth:`mean_up` if half of the standing soles lie within an angle of it, else None.
-
-        A world that leans turns all soles alike; feet that stand on their toes turn theirs each its own way.
-        """
-        up = self.mean_up(contact)
-        if up is None:
-            return None
-        angle = np.arccos(np.clip(self.up_w[contact] @ up, -1.0, 1.0))
-        return up if np.median(angle) < spread_rad else None
-
-    def stance_height(self, contact: Bool[np.ndarray, "frames 2"]) -> Float[np.ndarray, " frames"] | None:
-        """Height of the floor over time that standing soles show, smooth, None without any contact [m]."""
-        lower = np.where(contact, self.height, np.inf).min(axis=1)
-        known = np.flatnonzero(np.isfinite(lower))
-        if len(known) == 0:
-            return None
-        filled = np.interp(np.arange(len(lower)), known, lower[known])
-        return gaussian_filter1d(filled, DRIFT_S * self.fps, mode="nearest")
 
 
 def _matrices(quat_wxyz: Float[np.ndarray, "frames 2 4"]) -> Float[np.ndarray, "frames 2 3 3"]:

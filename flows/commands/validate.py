@@ -10,10 +10,13 @@ from typing import Any
 import tyro
 from rich.markup import escape
 from rich.padding import Padding
+from threadpoolctl import threadpool_limits
 
 from flows.console import bar, console, progress_bars, show_warning
+from flows.solver import ready_solver
 from pipeline.home import Home
 from pipeline.judge_file import JudgedFile, judge_file
+from pipeline.readers.recognise import holds_motion
 from pipeline.record_codec import plain
 from pipeline.repair import Repairs, mend
 from pipeline.review import ClipReport, write_report
@@ -46,7 +49,9 @@ class Validate:
         """Judge the file; 1 if it is refused."""
         settings = Settings() if self.preset is None else load_settings(self.preset)
         settings = settings if self.tier is None else replace(settings, limits=self.tier)
-        with progress_bars() as bars:
+        if holds_motion(self.motion):  # a human's motion is put on the robot first
+            ready_solver()
+        with threadpool_limits(limits=1), progress_bars() as bars:
             report = bar(bars, self.motion.name)
             judged = judge_file(self.motion, settings, Home.of_user())
             repairs = mend(judged.diagnosis, judged.mender, settings.repair, report) if self.repair else None

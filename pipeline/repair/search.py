@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipeline.repair.record import Piece, Repairs
 from pipeline.verdict import CheckResult, Verdict
 from retarget.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
+from robots.exceptions import WushuError
 from robots.motion import RobotMotion
 
 Motion = TypeVar("Motion")
@@ -189,7 +191,7 @@ class _Search(Generic[Motion]):
     def _edited(self, state: _State[Motion], *, constants_only: bool, constants_last: bool = False) -> _State[Motion]:
         """Keep every edit that makes the reasons to refuse fewer or smaller, as long as there are such edits."""
         tries = dict[str, int]()
-        while not state.accepted:
+        while not state.accepted and not self._spent:
             proposed = self._mender.edits(state.diagnosis)
             edits = (edit for edit in proposed if edit.constant or not constants_only)
             if constants_last:
@@ -200,9 +202,9 @@ class _Search(Generic[Motion]):
             state = replace(state, tried=state.tried | {edit.kind})
             tries[edit.kind] = tries.get(edit.kind, 0) + 1
             done = (*state.done, edit.sentence)
-            trial = self._try(edit.apply(state.diagnosis.motion), done, state.frames())
+            trial = self._try(partial(edit.apply, state.diagnosis.motion), done, state.frames())
             if trial is None:
-                break
+                continue
             if trial.verdict.accepted or _burden(trial.verdict) < _burden(state.diagnosis.verdict) - _WORTH:
                 stride = state.stride * len(state) / len(trial.robot_motion)
                 state = replace(state, diagnosis=trial, done=done, stride=stride, tried=frozenset({edit.kind}))
@@ -216,9 +218,9 @@ class _Search(Generic[Motion]):
                 continue
             frames = state.frames(start, stop)
             done = (*state.done, f"Keep frames {frames[0]}-{frames[1] - 1}.")
-            trial = self._try(self._mender.part(state.diagnosis.motion, start, stop), done, frames)
+            trial = self._try(partial(self._mender.part, state.diagnosis.motion, start, stop), done, frames)
             if trial is None:
-                break
+                continue
             part = replace(state, diagnosis=trial, done=done, start=state.frames(start)[0], tried=frozenset())
             pieces += [part.piece()] if part.accepted else self.saved(part, depth - 1)
         return sorted(pieces, key=lambda piece: piece.frames)
@@ -227,11 +229,22 @@ class _Search(Generic[Motion]):
         """Frames of the parts that are worth judging."""
         return sum(stop - start for start, stop in self._good_parts(state.diagnosis) if stop - start < len(state))
 
-    def _try(self, motion: Motion, edits: tuple[str, ...], frames: Span) -> Diagnosis[Motion] | None:
-        """Judge a proposal and write it down; None if no trial is left."""
-        if len(self.attempts) >= self._config.max_trials:
+    @property
+    def _spent(self) -> bool:
+        """Whether no trial is left."""
+        return len(self.attempts) >= self._config.max_trials
+
+    def _try(self, proposed: Callable[[], Motion], edits: tuple[str, ...], frames: Span) -> Diagnosis[Motion] | None:
+        """Judge a proposal and write it down; None if no trial is left, or if it cannot even be measured."""
+        if self._spent:
             return None
-        trial = self._mender.diagnose(motion)
+        try:
+            trial = self._mender.diagnose(proposed())
+        except WushuError as error:
+            self.attempts.append(
+                Attempt(edits=edits, frames=frames, duration_s=0.0, accepted=False, rejections=(str(error),), score=0.0)
+            )
+            return None
         self.attempts.append(
             Attempt(
                 edits=edits,

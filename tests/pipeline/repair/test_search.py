@@ -11,6 +11,7 @@ from pipeline.measurement import Measurement, Measurements
 from pipeline.repair import Diagnosis, Edit, RepairConfig, mend
 from pipeline.repair.search import bad_frames, good_spans, snapped
 from pipeline.verdict import Limit, Limits, judge
+from robots.exceptions import InvalidArray
 from robots.g1 import load_g1
 from robots.motion import RobotMotion
 
@@ -171,3 +172,20 @@ def test_a_cut_that_keeps_nearly_all_beats_an_edit_of_every_frame(bad: tuple[int
     mender = SmoothingMender()
     (piece,) = mend(mender.diagnose(motion_of(height)), mender, RepairConfig()).pieces
     assert piece.edits == edits
+
+
+def test_a_proposal_that_cannot_be_measured_is_told_and_the_search_goes_on() -> None:
+    """One part that no robot can follow must not cost the others."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Fragile(HeightMender):
+        def diagnose(self, motion: RobotMotion) -> Diagnosis[RobotMotion]:
+            if len(motion) == 97:
+                raise InvalidArray("motion", problem="cannot be followed")
+            return HeightMender.diagnose(self, motion)
+
+    height = np.zeros(240)
+    height[100:110] = 0.5
+    repairs = mend(HeightMender().diagnose(motion_of(height)), Fragile(), RepairConfig(margin_s=0.1))
+    assert [piece.frames for piece in repairs.pieces] == [(113, 240)]
+    assert any("cannot be followed" in sentence for attempt in repairs.attempts for sentence in attempt.rejections)
