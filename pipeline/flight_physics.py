@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from pipeline.measurement import Measurement
 from retarget.spans import Span, true_runs
 
 GRAVITY = 9.81
@@ -140,6 +141,25 @@ def playback_speed(flights: tuple[Flight, ...]) -> PlaybackSpeed:
         return PlaybackSpeed(speed=1.0, error=np.inf)
     speed = float(np.sqrt(-mean / GRAVITY))
     return PlaybackSpeed(speed=speed, error=error / (2 * GRAVITY * speed))
+
+
+def measure_playback(speed: PlaybackSpeed) -> tuple[Measurement, Measurement]:
+    """Measure the speed of playback, and how far it is from 1 for sure."""
+    told = f"{speed.speed:.2f} +- {speed.error:.2f}" if np.isfinite(speed.error) else "no flight tells"
+    return (
+        Measurement(
+            name="playback_speed",
+            value=speed.speed,
+            unit="1",
+            meaning=f"Speed of playback that flights under gravity tell: {told}; 1 is as it happened",
+        ),
+        Measurement(
+            name="playback_speed_error",
+            value=speed.wrong_by,
+            unit="1",
+            meaning=f"How far the speed of playback is from 1, beyond doubt: {told}",
+        ),
+    )
 
 
 def _fit(com_pos_w: Float[np.ndarray, "frames 3"], span: Span, fps: float, path_noise: float) -> Flight:

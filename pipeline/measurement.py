@@ -118,3 +118,11 @@ def share(name: str, flags: Bool[np.ndarray, " frames"], meaning: str) -> Measur
 def spans_where(mask: Bool[np.ndarray, " frames"]) -> tuple[Span, ...]:
     """Return the runs of True in a boolean series as half-open spans."""
     return tuple(true_runs(np.asarray(mask, dtype=bool)))
+
+
+def run_durations(flags: Bool[np.ndarray, " frames"], fps: float) -> Float[np.ndarray, " frames"]:
+    """Duration of the run of a flag that each frame belongs to [s], 0 where it is not set."""
+    duration = np.zeros(len(flags))
+    for start, stop in spans_where(flags):
+        duration[start:stop] = (stop - start) / fps
+    return duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool
 
-from pipeline.flight_physics import GRAVITY, Flight, playback_speed
+from pipeline.flight_physics import GRAVITY, Flight, measure_playback, playback_speed
 from pipeline.measurement import Measurement, largest, share
 
 
@@ -37,22 +37,10 @@ def measure_flights(
     for flight in flights:
         error[slice(*flight.span)] = max(abs(flight.vertical_acc + GRAVITY) - 2 * flight.vertical_acc_error, 0.0)
     speed = playback_speed(tuple(flight for flight in flights if flight.rms < largest_misfit))
-    told = f"{speed.speed:.2f} +- {speed.error:.2f}" if np.isfinite(speed.error) else "no flight tells"
     return (
         share("flight_share", airborne, "Share of frames in which the person is in the air"),
         largest(
             "flight_acc_error", error, "m/s^2", "Furthest that a flight's vertical acceleration is from g, for sure"
         ),
-        Measurement(
-            name="playback_speed",
-            value=speed.speed,
-            unit="1",
-            meaning=f"Speed of playback that flights under gravity tell: {told}; 1 is as it happened",
-        ),
-        Measurement(
-            name="playback_speed_error",
-            value=speed.wrong_by,
-            unit="1",
-            meaning=f"How far the speed of playback is from 1, beyond doubt: {told}",
-        ),
+        *measure_playback(speed),
     )

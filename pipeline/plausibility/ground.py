@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pipeline.floor_fit import floor_slope, height_rate
-from pipeline.measurement import Measurement, exceeded_in, largest, spans_where
+from pipeline.measurement import Measurement, exceeded_in, largest, run_durations
 from pipeline.plausibility.feet import Feet
 from pipeline.plausibility.support import Support
 
@@ -131,11 +131,3 @@ def standing_points(feet: Feet) -> Float[np.ndarray, "points 3"]:
     height = feet.low_pos_w[..., 2]
     lowest = np.where(slow, height, np.inf).min(axis=1, keepdims=True)
     return feet.low_pos_w[slow & (height < lowest + _LIFTED)]
-
-
-def run_durations(flags: Bool[np.ndarray, " frames"], fps: float) -> Float[np.ndarray, " frames"]:
-    """Duration of the run of a flag that each frame belongs to [s], 0 where it is not set."""
-    duration = np.zeros(len(flags))
-    for start, stop in spans_where(flags):
-        duration[start:stop] = (stop - start) / fps
-    return duration

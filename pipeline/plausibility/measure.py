@@ -18,7 +18,6 @@ from pipeline.plausibility.flights import falling_frames, measure_flights
 from pipeline.plausibility.ground import measure_ground, measure_heights
 from pipeline.plausibility.ground_curve import GroundConfig, ground_curve
 from pipeline.plausibility.joint_ranges import measure_joint_ranges
-from pipeline.plausibility.skin_points import frames_of
 from pipeline.plausibility.smoothness import measure_smoothness
 from pipeline.plausibility.speeds import measure_speeds
 from pipeline.plausibility.stability import centre_of_pressure, measure_stability
@@ -117,7 +116,7 @@ def joint_paths(
     )
     for start in range(0, len(motion), 512):
         part = slice(start, start + 512)
-        pos[part], rot = frames_of(motion, part).joints()
+        pos[part], rot = motion.frames(start, start + 512).joints()
         root_rot[part], chest_rot[part] = rot[:, 0], rot[:, SMPL_JOINT_NAMES.index("spine3")]
     return pos, root_rot, chest_rot
 

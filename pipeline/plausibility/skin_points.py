@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -31,7 +30,7 @@ def points_by_part(
     """
     for start in range(0, len(motion), _PART_FRAMES):
         stop = min(start + _PART_FRAMES, len(motion))
-        yield slice(start, stop), body.points(frames_of(motion, slice(start, stop + 1)), regressor)
+        yield slice(start, stop), body.points(motion.frames(start, stop + 1), regressor)
 
 
 def picking_verts(body: SkinnedBody, verts: Int[np.ndarray, " points"]) -> sparse.csr_array:
@@ -43,15 +42,3 @@ def picking_verts(body: SkinnedBody, verts: Int[np.ndarray, " points"]) -> spars
 def on_hull(rest: Float[np.ndarray, "verts 3"], verts: Int[np.ndarray, " own"]) -> Int[np.ndarray, " hull"]:
     """Return those of some vertices that span their convex hull: the lowest, however the piece is turned."""
     return verts if len(verts) < 5 else verts[ConvexHull(rest[verts], qhull_options="QJ").vertices]
-
-
-def frames_of(motion: SmplMotion, frames: slice) -> SmplMotion:
-    """Return some frames of a motion, at least one."""
-    return replace(
-        motion,
-        global_orient=motion.global_orient[frames],
-        body_pose=motion.body_pose[frames],
-        transl=motion.transl[frames],
-        foot_contact=None if motion.foot_contact is None else motion.foot_contact[frames],
-        joint_trust=None if motion.joint_trust is None else motion.joint_trust[frames],
-    )

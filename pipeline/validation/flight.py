@@ -14,6 +14,7 @@ from pipeline.flight_physics import (
     clears_floor,
     fit_flights,
     joins_its_ends,
+    measure_playback,
     playback_speed,
 )
 from pipeline.measurement import Measurement, largest, spans_where
@@ -118,7 +119,6 @@ def measure_flight(
         turning[span] = momentum_rate(robot, qpos[span], flights.fps)
     spans = spans_where(flights.airborne)
     speed = flights.speed
-    told = f"{speed.speed:.2f} +- {speed.error:.2f}" if np.isfinite(speed.error) else "no flight tells"
     return (
         Measurement(
             name="flight_share",
@@ -133,18 +133,7 @@ def measure_flight(
         ),
         largest("flight_misfit", misfit, "m", "Furthest (RMS) that the centre of mass leaves the parabola of a flight"),
         largest("flight_momentum_rate", turning, "N m", "Largest change of angular momentum within a flight"),
-        Measurement(
-            name="playback_speed",
-            value=speed.speed,
-            unit="1",
-            meaning=f"Speed of playback that flights under gravity tell: {told}; 1 is as it happened",
-        ),
-        Measurement(
-            name="playback_speed_error",
-            value=speed.wrong_by,
-            unit="1",
-            meaning=f"How far the speed of playback is from 1, beyond doubt: {told}",
-        ),
+        *measure_playback(speed),
     )
 
 

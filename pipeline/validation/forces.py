@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pipeline.measurement import Measurement, exceeded_in, largest, spans_where
+from pipeline.measurement import Measurement, exceeded_in, largest, run_durations, spans_where
 from pipeline.validation.force_series import ForcesConfig, ForceSeries, MotionForces, explain_motion
 from robots.model import RobotModel
 from robots.motion import RobotMotion
@@ -95,7 +95,7 @@ def _measure_feasibility(
         ),
         largest(
             f"infeasible_run{suffix}",
-            _run_durations(infeasible, fps),
+            run_durations(infeasible, fps),
             "s",
             f"Longest time{said} in which the floor cannot give the forces",
         ),
@@ -151,11 +151,3 @@ def _judged(series: Float[np.ndarray, " frames *dims"]) -> Float[np.ndarray, " f
     judged = np.array(series, dtype=float)
     judged[:ENDS] = judged[max(len(judged) - ENDS, 0) :] = np.nan
     return judged
-
-
-def _run_durations(flags: Bool[np.ndarray, " frames"], fps: float) -> Float[np.ndarray, " frames"]:
-    """Duration of the run of True that each frame belongs to [s], 0 outside."""
-    durations = np.zeros(len(flags))
-    for start, stop in spans_where(flags):
-        durations[start:stop] = (stop - start) / fps
-    return durations
