@@ -9,7 +9,7 @@ away, so that what lies in the folder is what the present settings accept.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.export import FORMATS
@@ -131,6 +131,7 @@ def _write(
     """Write what is wanted, take away what other settings left, and say what was not handed off."""
     folder = context.clip_dir / "handoff"
     files, notes = [], []
+    seconds = dict.fromkeys(plan.solved_for, 0.0)
     for name, judged in wanted.items():
         led = {v: judge_led(j.motion, load_g1(v)) for v, j in judged.items() if j.verdict.accepted}
         notes += [f"{name} ({load_g1(v).name}): {note}" for v, found in led.items() for note in found.notes]
@@ -142,6 +143,8 @@ def _write(
             if variant in led:
                 path = folder / f"{name}.{format_name}{FORMATS[format_name].suffix}"
                 files.append(FORMATS[format_name].write(led[variant].motion, load_g1(variant), path))
+                if not name.endswith(_REFINED):
+                    seconds[format_name] += len(judged[variant].motion) / judged[variant].motion.fps
                 notes += _told_of_leads(path.name, led[variant], FORMATS[format_name].fps)
             else:
                 reasons = " ".join(judged[variant].verdict.rejections)
@@ -153,4 +156,5 @@ def _write(
     withdrawn = of_whole | set(folder.glob(f"{context.clip.id}.*"))
     for path in withdrawn - written:
         remove_file(path)
-    return WrittenFiles.of(context.clip_dir, sorted(written), tuple(notes), sorted(withdrawn - written))
+    left = WrittenFiles.of(context.clip_dir, sorted(written), tuple(notes), sorted(withdrawn - written))
+    return replace(left, seconds=seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.clip import Clip
@@ -77,6 +77,8 @@ class ManifestRow:
     """Length of the motion [s]."""
     usable_s: float = 0.0
     """Length of what is accepted, as it stood or mended [s]."""
+    handed_off_s: dict[str, float] = field(default_factory=dict)
+    """Of this, what stands in the files of each format: a variant of the robot may be refused by itself [s]."""
     pieces: tuple[Usable, ...] = ()
     """What is accepted, in the order of time; the whole clip if it was accepted as it stood."""
     attempts: tuple[Attempt, ...] = ()

@@ -145,7 +145,7 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
     metrics: dict[str, float] = {}
     verdict: Verdict | None = None
     repairs: Repairs | None = None
-    duration_s = 0.0
+    duration_s, handed_off_s = 0.0, dict[str, float]()
     licences, remarks = {clip.source.facts.licence}, []
     for stage in stages:
         licences.update(stage.licences)
@@ -163,6 +163,7 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
             metrics.update(_metrics(stage.name, record.measurements) if record.measurements else {})
             remarks += record.notes
         elif isinstance(record, WrittenFiles):
+            handed_off_s.update(record.seconds)
             remarks += record.notes
         elif isinstance(record, Evidence | MotionFile):
             remarks += record.remarks
@@ -175,6 +176,7 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
         verdict=verdict,
         duration_s=duration_s,
         usable_s=repairs.usable_s if repairs else 0.0,
+        handed_off_s=handed_off_s,
         pieces=tuple(piece.usable for piece in repairs.pieces) if repairs else (),
         attempts=repairs.attempts if repairs else (),
         broken_stage=broken.stage if broken else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class WrittenFiles:
     """What the reader of the files should know."""
     withdrawn: tuple[str, ...] = ()
     """Paths below the clip's folder at which other settings leave a file, and these leave none."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Length of the motion that was handed off, by format, refined versions and leads not counted [s]."""
 
     @classmethod
     def of(

@@ -53,7 +53,11 @@ def usable_sentence(rows: Sequence[ManifestRow]) -> str:
     total = sum(row.duration_s for row in rows)
     usable = sum(row.usable_s for row in rows)
     mended = sum(row.usable_s for row in rows if row.outcome is Outcome.MENDED)
-    return f"usable: {usable:.1f} s of {total:.1f} s of motion, {mended:.1f} s of it after a repair"
+    headline = f"usable: {usable:.1f} s of {total:.1f} s of motion, {mended:.1f} s of it after a repair"
+    formats = sorted({name for row in rows for name in row.handed_off_s})
+    short = {name: sum(row.handed_off_s.get(name, 0.0) for row in rows) for name in formats}
+    less = [f"{name} {seconds:.1f} s" for name, seconds in short.items() if seconds < usable - 0.05]
+    return f"{headline}; less in some formats: {', '.join(less)}" if less else headline
 
 
 def _headline(rows: Sequence[ManifestRow]) -> str:

@@ -113,3 +113,9 @@ def test_the_page_of_a_run_tells_what_can_be_used_and_quotes_what_comes_from_out
 def test_the_headline_counts_seconds_not_clips(rows) -> None:
     """What was mended is said apart."""
     assert usable_sentence(rows) == "usable: 4.0 s of 10.0 s of motion, 4.0 s of it after a repair"
+
+
+def test_the_headline_says_where_a_format_got_less(rows) -> None:
+    """A trainer of 23 joints must not count seconds that only the robot of 29 was given."""
+    less = [*rows[:-1], replace(rows[-1], handed_off_s={"mjlab": 4.0, "pbhc": 1.5})]
+    assert usable_sentence(less).endswith("; less in some formats: pbhc 1.5 s")
