@@ -46,6 +46,17 @@ FAULTS: tuple[Fault, ...] = (
     ),
     *(
         Fault(
+            name="slide",
+            strength=f"{speed} m/s over a span, unlabelled",
+            key=f"slide_unlabelled_{speed}ms",
+            meaning="moves sideways, and no foot is said to bear weight meanwhile",
+            apply=root_faults.slide_unlabelled(speed),
+            local=True,
+        )
+        for speed in (1, 3)
+    ),
+    *(
+        Fault(
             name="noise",
             strength=f"{mrad / 1000:g} rad",
             key=f"noise_{mrad}mrad",

@@ -26,6 +26,15 @@ HOVER_S = 0.6
 HOVER_RAMP_S = 0.15
 """Time in which a hovering body rises and sinks [s]."""
 
+SLIDE_S = 1.0
+"""Shortest time of sliding [s]."""
+
+SLIDE_RAMP_S = 0.25
+"""Time in which a sliding body takes up its speed and loses it [s]."""
+
+SLIPS_M_S = 0.25
+"""Feet that are faster than this do not count as standing where labels are taken from the feet [m/s]."""
+
 
 def drift(speed: float) -> Apply:
     """Let the height grow steadily [m/s]."""
@@ -89,6 +98,22 @@ def hover(height: float) -> Apply:
         off = weight > 0.1
         contact = np.where(off[:, None], 0.0, motion.foot_contact)
         return FaultyMotion(motion=replace(lifted, foot_contact=contact), bad=off)
+
+    return apply
+
+
+def slide_unlabelled(speed: float) -> Apply:
+    """Let the robot slide over a span [m/s] and deny every contact meanwhile, as labels from slow feet do."""
+
+    def apply(motion: RobotMotion, robot: RobotModel, rng: np.random.Generator) -> FaultyMotion | None:
+        span = draw_span(motion, rng, motion.foot_contact.max(axis=1), 0.8, SLIDE_S)
+        if span is None:
+            return None
+        weight = ramped(span, len(motion), motion.fps, SLIDE_RAMP_S)
+        way = speed * np.cumsum(weight)[:, None] / motion.fps * heading(rng)
+        off = speed * weight > SLIPS_M_S
+        contact = np.where(off[:, None], 0.0, motion.foot_contact)
+        return FaultyMotion(motion=replace(moved(motion, way), foot_contact=contact), bad=off)
 
     return apply
 

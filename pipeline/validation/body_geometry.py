@@ -36,6 +36,8 @@ class BodyGeometry:
     """Height of the robot's lowest point over the floor [m]."""
     foot_height: Float[np.ndarray, "frames 2"]
     """Height of the lowest point of the left and right foot [m]."""
+    other_height: Float[np.ndarray, " frames"]
+    """Height of the lowest point of all the rest [m]."""
     foot_pos_w: Float[np.ndarray, "frames 2 3"]
     """Origins of the links that carry the soles [m]."""
     foot_rot_w: Float[np.ndarray, "frames 2 3 3"]
@@ -55,7 +57,9 @@ def body_geometry(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"]) -> Bo
     feet = np.array([model.body(name).id for name in robot.foot_body_names])
     solid = np.flatnonzero((model.geom_bodyid > 0) & ((model.geom_contype | model.geom_conaffinity) > 0))
     on_foot = [np.flatnonzero(model.geom_bodyid[solid] == foot) for foot in feet]
+    elsewhere = np.flatnonzero(~np.isin(model.geom_bodyid[solid], feet))
     n = len(qpos)
+    other_height = np.empty(n)
     lowest, foot_height, depth = np.empty(n), np.empty((n, 2)), np.zeros(n)
     foot_pos, foot_rot, com_pos = np.empty((n, 2, 3)), np.empty((n, 2, 3, 3)), np.empty((n, 3))
     root = model.body(robot.body_names[0]).id
@@ -77,11 +81,13 @@ def body_geometry(robot: RobotModel, qpos: Float[np.ndarray, "frames nq"]) -> Bo
         reach = [_extent(model, geom, geom_down[:, k]) for k, geom in enumerate(solid.tolist())]
         lows = geom_z - np.column_stack(reach)
         lowest[rows.start : rows.stop] = lows.min(axis=1)
+        other_height[rows.start : rows.stop] = lows[:, elsewhere].min(axis=1)
         for side, geoms in enumerate(on_foot):
             foot_height[rows.start : rows.stop, side] = lows[:, geoms].min(axis=1)
     return BodyGeometry(
         lowest_height=lowest,
         foot_height=foot_height,
+        other_height=other_height,
         foot_pos_w=foot_pos,
         foot_rot_w=foot_rot,
         com_pos_w=com_pos,

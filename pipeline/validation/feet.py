@@ -55,6 +55,12 @@ class Stance:
         return np.where(np.isfinite(height), height, np.nan)
 
 
+def sole_plate(sole_points_b: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, "pairs 3"]:
+    """Return the corners of a sole and the points half way between any two of them [m]."""
+    pairs = np.array([(i, j) for i in range(len(sole_points_b)) for j in range(i + 1)])
+    return sole_points_b[pairs].mean(axis=1)
+
+
 def slip_speed(
     foot_pos_w: Float[np.ndarray, "frames 2 3"],
     foot_rot_w: Float[np.ndarray, "frames 2 3 3"],
@@ -66,8 +72,7 @@ def slip_speed(
     The sole is a plate, of which the corners and the points half way between any two of them are looked at:
     with the corners alone, a foot that turns about the middle of its sole would seem to slide.
     """
-    pairs = np.array([(i, j) for i in range(len(sole_points_b)) for j in range(i + 1)])
-    plate = sole_points_b[pairs].mean(axis=1)
+    plate = sole_plate(sole_points_b)
     speed = np.empty(foot_pos_w.shape[:2])
     for start in range(0, max(len(speed) - 1, 1), CHUNK):
         part = slice(start, start + CHUNK + 1)  # one frame more, for the step into the next part

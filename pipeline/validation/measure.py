@@ -14,6 +14,7 @@ from pipeline.validation.breaks import measure_breaks
 from pipeline.validation.exceptions import WrongRobot
 from pipeline.validation.feet import Stance, measure_skate
 from pipeline.validation.flight import Flights, measure_flight
+from pipeline.validation.footing import Footing, measure_footing
 from pipeline.validation.forces import ForcesConfig, explain_motion, measure_forces
 from pipeline.validation.ground import measure_ground, measure_hover, measure_soles
 from pipeline.validation.joints import measure_jitter, measure_joint_range, measure_joint_speed
@@ -43,6 +44,11 @@ class ValidationConfig:
     """... and slower than this [m/s] rests on the floor, whatever its label says."""
     lift_height: float = 0.03
     """A foot higher than this over the median stance height does not bear weight, whatever its label says [m]."""
+    hold_height: float = 0.02
+    """A robot lower than this over its usual lowest height is on the floor, and stands on what is lower than this over
+    its lowest point [m], whatever its labels say ..."""
+    hold_speed: float = 0.2
+    """... and it slides there while none of these points is slower than this [m/s]."""
     shortest_contact: float = 0.1
     """Contacts and lifts shorter than this are chatter of the labels [s]: 3 frames at 30 fps."""
     clear_height: float = 0.02
@@ -160,12 +166,16 @@ def _measure_on_floor(
         doubtful_height=config.doubtful_height,
     )
     falling = flights.falling(config.flight_acc_tolerance)
+    footing = Footing.of(
+        robot, qpos, geometry, falling, fps=fps, near=config.hold_height, still_speed=config.hold_speed
+    )
     return (
         *_measure_self_collision(geometry),
         *measure_ground(geometry, stance, robot.sole_points_b),
         *measure_hover(geometry, falling, fps, clear_height=config.flight_height),
         *measure_soles(geometry, stance),
         *measure_skate(stance),
+        *measure_footing(footing, still_speed=config.hold_speed),
         *measure_labels(
             geometry,
             stance,
