@@ -182,5 +182,8 @@ def bring_down(robot: RobotModel, diagnosis: Diagnosis[RobotMotion]) -> list[Edi
         standing = Soles.of(down, robot).standing() & (floor > _GAP_M / 2)[:, None]
         return replace(down, foot_contact=np.where(standing, 1.0, down.foot_contact))
 
-    sentence = f"Set the body on the floor where it hangs over it without falling, by up to {100 * floor.max():.0f} cm."
+    sentence = (
+        f"Set the body on the floor where it hangs over it without falling, by up to {100 * floor.max():.0f} cm, and "
+        "label feet that are low and slow there as standing."
+    )
     return [Edit(kind="down", sentence=sentence, apply=apply, constant=False)]

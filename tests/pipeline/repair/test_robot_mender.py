@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.limits import find_limits
 from pipeline.repair import RepairConfig, RobotMender, mend
-from pipeline.repair.robot import at_speed
+from pipeline.repair.robot import at_speed, stance_grade
 from pipeline.repair.stances import Stances
 from pipeline.repair.world_edits import raised, turned
 from pipeline.validation import ValidationConfig
@@ -131,3 +131,59 @@ def test_motions_of_a_few_frames_are_refused_without_a_crash(frames: int) -> Non
     first = MENDER.diagnose(raised(standing(), np.asarray(0.5)).frames(0, frames))
     mend(first, MENDER, RepairConfig())
     assert not first.verdict.accepted
+
+
+LONG = 240
+GATHER = np.clip(np.minimum(np.arange(LONG) / FPS - 2, 6 - np.arange(LONG) / FPS), 0, 1)
+
+
+def sliding(labels: float) -> RobotMotion:
+    """Stands for 2 s, slides for 4 s at up to 3 m/s and stands again."""
+    qpos = np.tile(ROBOT.default_qpos, (LONG, 1))
+    qpos[:, 0] += 3.0 * np.cumsum(GATHER) / FPS
+    contact = np.full((LONG, 2), labels)
+    return RobotMotion.from_qpos(qpos, fps=FPS, joint_names=ROBOT.joint_names, foot_contact=contact)
+
+
+@pytest.mark.parametrize("tier", ["clean", "trainable"])
+def test_labels_that_show_a_slide_are_not_deleted(tier: str) -> None:
+    """A foot on the floor that slides is what is wrong, and its label is what says so."""
+    mender = RobotMender(robot=ROBOT, validation=ValidationConfig(), limits=find_limits(tier))
+    first = mender.diagnose(sliding(1.0))
+    assert first.fails("validation", "skate_mean")
+    assert not {"labels"} & {edit.kind for edit in mender.edits(first)}
+    for piece in mend(first, mender, RepairConfig()).pieces:
+        way = np.linalg.norm(np.diff(piece.motion.root_pos_w[:, :2], axis=0), axis=1).sum()
+        assert way < 0.1  # of the nine metres
+        assert piece.motion.foot_contact.min() == 1.0
+
+
+def test_wrong_labels_are_replaced_but_those_of_sliding_feet_are_kept() -> None:
+    """For two seconds the labels name the foot that is held up; then they are right, in the slide as well."""
+    lifted = with_joints(with_joints(sliding(0.0), "left_hip_pitch", -0.8), "left_knee", 1.0)
+    right = np.arange(LONG) >= 2 * FPS
+    motion = replace(lifted, foot_contact=np.stack([~right, right], axis=1).astype(float))
+    first = MENDER.diagnose(motion)
+    assert first.fails("validation", "contact_swapped_share")
+    (edit,) = [edit for edit in MENDER.edits(first) if edit.kind == "labels"]
+    np.testing.assert_array_equal(edit.apply(motion).foot_contact, np.tile([0.0, 1.0], (LONG, 1)))
+
+
+@pytest.mark.parametrize("labels", [0.0, 0.5])
+@pytest.mark.parametrize("tier", ["clean", "trainable"])
+def test_a_slide_without_labels_is_cut_out(tier: str, labels: float) -> None:
+    """Labels taken from slow feet do not show it, and the judge sees it all the same."""
+    mender = RobotMender(robot=ROBOT, validation=ValidationConfig(), limits=find_limits(tier))
+    pieces = mend(mender.diagnose(sliding(labels)), mender, RepairConfig()).pieces
+    kept = np.concatenate([np.arange(*piece.frames) for piece in pieces])
+    assert len(kept) > LONG / 3
+    assert (3.0 * GATHER[kept] < 0.3).mean() > 0.9
+    for piece in pieces:
+        assert np.ptp(piece.motion.root_pos_w[:, 0]) < 0.3
+
+
+def test_a_label_half_way_says_neither() -> None:
+    """Padding of files says 0.5: it is no stance to begin or end a cut in."""
+    half = replace(standing(), foot_contact=np.full((FRAMES, 2), 0.5))
+    assert stance_grade(half, 0.5).max() == 0
+    assert stance_grade(standing(), 0.5).min() == 2
