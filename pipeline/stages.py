@@ -161,7 +161,7 @@ def _validation_stage(settings: Settings, variant: Variant) -> Stage:
     robot = load_g1(variant)
     return Stage(
         name=stage_of("validation", variant),
-        version=3,
+        version=4,
         config=[plain(settings.validation), _robot_digest(robot)],
         reads=(stage_of("retarget", variant),),
         result=Measurements,
@@ -214,7 +214,7 @@ def _repair_stage(settings: Settings, body: SkinnedBody, plan: VariantPlan, solv
     shown = [stage_of(name, plan.shown) for name in ("validation", "retarget", "verdict")]
     return Stage(
         name="repair",
-        version=3,
+        version=4,
         config=[plain(settings.repair), list(plan.variants)],
         reads=("motion", "plausibility", *shown),
         result=Repairs,
