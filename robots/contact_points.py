@@ -35,7 +35,8 @@ class ContactRules:
     feet: FootRule = "either"
     """Which feet touch: those that are labelled, those that are low (``geometry``), or those that are either."""
     label_prob: float = 0.5
-    """A foot is labelled from this probability on."""
+    """A foot may push from this probability on. One that says 0.5 for both feet, as the padding of PBHC's files does,
+    says neither: forces take it at its best (the padded robot does stand), while figures of skate leave it out."""
     label_reach: float = 0.10
     """A label higher over the floor than this is wrong, and is not followed [m]."""
     foot_near: float = 0.025

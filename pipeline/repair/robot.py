@@ -37,7 +37,11 @@ _LABEL_CHECKS = (
     *("contact_share", "contact_unlabelled_share", "contact_wrong_share", "contact_floating_share"),
     *("contact_swapped_share", "contact_height_p95", "stance_float_p95", "stance_height_std"),
 )
-"""What labels that contradict the feet's heights break. Skate is no such thing: without labels nobody would see it."""
+"""What labels that contradict the feet's heights break."""
+_SKATE_CHECKS = ("skate_mean", "skate_p95")
+"""What they may break as well; but right labels of feet that slide do so too, and must stay to show it."""
+_DENIED = 0.1
+"""Share of frames in which a foot rests but is denied, from which on labels are taken to be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,13 +105,19 @@ class RobotMender:
     def _other_labels(
         self, soles: Soles, labelled: Bool[np.ndarray, "frames 2"], diagnosis: Diagnosis[RobotMotion]
     ) -> list[Edit[RobotMotion]]:
-        """Take the contacts from the feet, but believe a label that a foot on the floor stands although it slides."""
+        """Take the contacts from the feet, but believe a label that a foot on the floor stands although it slides.
+
+        While the other foot holds still, a foot that moves low over the floor swings; while none does, it slides.
+        """
         standing = soles.standing()
         lower = np.where(standing, soles.height, np.inf).min(axis=1)
         known = np.isfinite(lower)
         floor = np.median(lower[known] if known.any() else soles.height.min(axis=1))
-        found = standing | (labelled & (soles.height < floor + self.validation.touch_height))
-        if (found == labelled).all() or not diagnosis.fails("validation", *_LABEL_CHECKS):
+        slides = ~standing.any(axis=1, keepdims=True) & (soles.height < floor + self.validation.touch_height)
+        found = standing | (labelled & slides)
+        denied = diagnosis.value("validation", "contact_unlabelled_share") or 0.0
+        checks = (*_LABEL_CHECKS, *_SKATE_CHECKS) if denied > _DENIED else _LABEL_CHECKS
+        if (found == labelled).all() or not diagnosis.fails("validation", *checks):
             return []
         sentence = "Take the contacts from the robot's own feet: what is low and slow bears weight."
         apply = partial(replace, foot_contact=found.astype(float))
