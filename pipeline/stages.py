@@ -246,7 +246,7 @@ def _tracking_stage(settings: Settings, variant: Variant) -> Stage:
 
     return Stage(
         name=stage_of("tracking", variant),
-        version=3,
+        version=4,
         config=[plain(settings.tracking), _robot_digest(robot)],
         reads=(stage_of("retarget", variant),),
         result=Followed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from math import acos, hypot, sqrt
 
 import mujoco
@@ -19,6 +20,7 @@ from scipy.ndimage import maximum_filter1d
 from pipeline.tracking.plant import SOLE_ON_FLOOR, fallen, gains, sole_geoms, without_log
 from pipeline.tracking.reference import Reference
 from robots.arrays import check_settings
+from robots.exceptions import InvalidArray
 
 UNCAPPED = float("inf")
 """Cap of a root spring that may pull as hard as it likes."""
@@ -44,7 +46,7 @@ class AssistConfig:
     moment_arm: float = 0.306
     """The moment is capped at this times the force's cap [m]: 0.3 of the G1's weight go with 30 N m."""
     caps: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6)
-    """Ladder of caps that are all tried, ascending [share of the weight]; the first is open loop."""
+    """Ladder of caps that are all tried, ascending [share of the weight]; the first is zero, open loop."""
     resolution: float = 0.01
     """The smallest cap is found to this [share of the weight]."""
     worst_cap: float = 2.0
@@ -59,8 +61,14 @@ class AssistConfig:
     """A pelvis further than this from where it should be no longer follows [m]."""
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range, or the caps do not ascend from zero.
+        """
         check_settings(self, positive=("resolution", "worst_cap", "lost_m", "moment_arm"))
+        if self.caps[:1] != (0.0,) or any(above <= below for below, above in pairwise(self.caps)):
+            raise InvalidArray("caps", problem=f"must ascend from 0, got {self.caps}; 0 is the run without help")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,7 +128,7 @@ def smallest_cap(
         torque: Feed-forward of the joints [N m].
         config: Spring and caps.
     """
-    runs = {cap: follow(model, reference, torque, cap, config) for cap in (*sorted(config.caps), UNCAPPED)}
+    runs = {cap: follow(model, reference, torque, cap, config) for cap in (*config.caps, UNCAPPED)}
     if runs[UNCAPPED].fell_at is not None:
         smallest = config.worst_cap
     else:
@@ -135,7 +143,7 @@ def smallest_cap(
     falls = [cap for cap, run in runs.items() if run.fell_at is not None]
     return CapSearch(
         smallest=smallest,
-        open_loop=runs[min(config.caps)],
+        open_loop=runs[config.caps[0]],
         uncapped=runs[UNCAPPED],
         last_fall=runs[max(falls)] if falls else None,
         survival=tuple((cap, runs[cap].survival) for cap in sorted(runs)),
@@ -199,8 +207,6 @@ class _Simulation:
     ) -> None:
         """Put the robot at the first sample, moving as the reference does."""
         self.model = copy(model)  # its damping changes with every step
-        # Where the simulation bursts, the robot is not to be put back to its zero pose in silence.
-        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self.reference, self.targets, self.config = reference, targets, config
         self.force_cap = force_cap
         self.moment_cap = force_cap * config.moment_arm

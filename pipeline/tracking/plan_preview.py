@@ -18,11 +18,9 @@ from jaxtyping import Float
 from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.spatial import ConvexHull
 
+from pipeline.flight_physics import GRAVITY
 from retarget.spans import Span
 from robots.arrays import check_settings
-
-GRAVITY = 9.81
-"""Acceleration of free fall [m/s^2]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ def plant(
     spec = mujoco.MjSpec.from_string(robot.mjcf)
     spec.option.timestep = timestep_s
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    # Where a simulation bursts, the robot is not to be put back to its zero pose in silence.
+    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
     feet = set(robot.foot_body_names)
     for geom in list(spec.geoms):
         if geom.type == mujoco.mjtGeom.mjGEOM_PLANE:
@@ -94,13 +96,6 @@ def sole_geoms(model: mujoco.MjModel) -> tuple[list[int], list[int]]:
 def gains(model: mujoco.MjModel) -> tuple[Float[np.ndarray, " joints"], Float[np.ndarray, " joints"]]:
     """Return stiffness [N m/rad] and damping [N m s/rad] of the position loops."""
     return model.actuator_gainprm[:, 0].copy(), -model.actuator_biasprm[:, 2].copy()
-
-
-def set_gains(model: mujoco.MjModel, kp: Float[np.ndarray, " joints"], kd: Float[np.ndarray, " joints"]) -> None:
-    """Give the position loops another stiffness [N m/rad] and damping [N m s/rad]."""
-    model.actuator_gainprm[:, 0] = kp
-    model.actuator_biasprm[:, 1] = -kp
-    model.actuator_biasprm[:, 2] = -kd
 
 
 def fallen(

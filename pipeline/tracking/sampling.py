@@ -90,10 +90,13 @@ class SamplingConfig:
     """Threads that simulate; the result does not depend on it."""
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range.
+        """
         positive = (
             "horizon_s",
-            "knots",
             "replan_s",
             "model_step_s",
             "model_iterations",
@@ -102,6 +105,7 @@ class SamplingConfig:
             "threads",
         )
         check_settings(self, positive=(*positive, "lost_m"))
+        KnotSpline(horizon_s=self.horizon_s, knots=self.knots)  # checks them
 
 
 def follow_best(

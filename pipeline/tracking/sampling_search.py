@@ -9,22 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from robots.arrays import check_settings
+from robots.exceptions import InvalidArray
 
 Evaluate = Callable[[Float[np.ndarray, "samples knots joints"]], Float[np.ndarray, " samples"]]
 """Returns the cost of each correction."""
+
+Method = Literal["cem", "mppi"]
+"""How the next corrections follow from the costs of those tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchConfig:
     """How many corrections are tried, and how the next ones follow from their costs."""
 
-    method: Literal["cem", "mppi"] = "cem"
+    method: Method = "cem"
     """CEM goes on from the mean and spread of the best; MPPI from a mean weighted by cost, with narrowing noise."""
     samples: int = 60
     """Corrections a round."""
@@ -42,12 +46,18 @@ class SearchConfig:
     """Best corrections that are tried again, moved on, from the next state."""
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
+        """Check the ranges.
+
+        Raises:
+            InvalidArray: A number is outside its range, or nobody knows the method.
+        """
         check_settings(
             self,
             positive=("samples", "iterations", "elite_share", "temperature", "narrowing"),
             at_most_one=("elite_share", "narrowing"),
         )
+        if self.method not in (known := get_args(Method)):
+            raise InvalidArray("method", problem=f"must be one of {', '.join(known)}, got {self.method!r}")
 
 
 def search(

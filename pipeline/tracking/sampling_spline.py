@@ -9,6 +9,7 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
 from robots.arrays import check_settings
+from robots.exceptions import InvalidArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +22,14 @@ class KnotSpline:
     """Number of knots, two or more."""
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
-        check_settings(self, positive=("horizon_s", "knots"))
+        """Check the ranges.
+
+        Raises:
+            InvalidArray: The horizon is no time, or there are fewer than two knots.
+        """
+        check_settings(self, positive=("horizon_s",))
+        if self.knots < 2:
+            raise InvalidArray("knots", problem=f"must be two or more, got {self.knots}")
 
     @property
     def knot_times_s(self) -> Float[np.ndarray, " knots"]:

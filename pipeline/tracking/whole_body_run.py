@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.tracking.plan import Plan
-from pipeline.tracking.plant import fallen, plant
+from pipeline.tracking.plant import fallen, plant, without_log
 from pipeline.tracking.whole_body_qp import WholeBodyQp, WholeBodyQpConfig
 from retarget.progress import Progress, silent
 from robots.arrays import check_settings
@@ -57,11 +57,17 @@ class Run:
     unsolved: int
     """Control steps whose programme had no solution."""
 
+    @property
+    def unsolved_share(self) -> float:
+        """Share of the control steps whose programme had no solution."""
+        return self.unsolved / max(len(self), 1)
+
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.qpos)
 
 
+@without_log()
 def run_plan(
     robot: RobotModel,
     plan: Plan,

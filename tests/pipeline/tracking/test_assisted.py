@@ -9,6 +9,7 @@ from pipeline.tracking.feed_forward import feed_forward
 from pipeline.tracking.measure import TrackingConfig, measure_tracking
 from pipeline.tracking.plant import plant
 from pipeline.tracking.reference import Reference, ReferenceConfig, reference
+from robots.exceptions import InvalidArray
 from robots.g1 import load_g1
 from robots.motion import RobotMotion
 
@@ -198,3 +199,10 @@ def test_a_foot_that_the_reference_swings_bears_nothing():
     stubbing = follow(MODEL, on_one, torque, UNCAPPED, replace(CONFIG, swing_touches=True))
     assert np.nanmean(stubbing.moment) < 1.0
     assert np.nanmean(free.moment) > 5.0
+
+
+@pytest.mark.parametrize("caps", [(), (0.1, 0.2), (0.0, 0.3, 0.2), (0.0, 0.1, 0.1)])
+def test_caps_ascend_from_none(caps):
+    """The lowest rung is the run without help, and every rung has one below."""
+    with pytest.raises(InvalidArray, match="caps: must ascend from 0"):
+        AssistConfig(caps=caps)

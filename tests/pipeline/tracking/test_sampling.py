@@ -169,6 +169,20 @@ def test_settings_out_of_range_are_refused():
         SamplingConfig(horizon_s=0.0)
     with pytest.raises(InvalidArray, match="elite_share: must be at most 1"):
         SearchConfig(elite_share=1.5)
+    with pytest.raises(InvalidArray, match="knots: must be two or more, got 1"):
+        SamplingConfig(knots=1)
+    with pytest.raises(InvalidArray, match="method: must be one of cem, mppi, got 'cma'"):
+        SearchConfig(method="cma")  # pyright: ignore[reportArgumentType]
+
+
+def test_whoever_comes_to_the_end_of_another_motion_has_not_passed(stood):
+    """What is followed in the motion's stead may differ from it by a short step, no more."""
+    asked = stood.reference
+    elsewhere = replace(asked, qpos=asked.qpos + np.eye(asked.qpos.shape[1])[0] * 0.3)
+    other = replace(stood, reference=elsewhere)
+    assert stood.passed and not other.passed
+    assert stood.told.startswith("passed with seed 0;")
+    assert "too far away" in other.told and "m from the motion" in other.told and other.told.endswith("look.")
 
 
 @pytest.mark.slow
