@@ -18,6 +18,7 @@ from pipeline.tracking.certificate import T1Result, certify
 from pipeline.tracking.exceptions import TrackingError
 from pipeline.tracking.follow import FollowConfig, force_residual
 from pipeline.tracking.measure import facing_x
+from pipeline.tracking.plan import make_plan
 from pipeline.tracking.reference import reference
 from pipeline.tracking.sampling import follow_best
 from pipeline.tracking.sampling_result import T2Result
@@ -110,14 +111,19 @@ def _refined_figures(done: Sequence[Certified]) -> list[Figure]:
 
 
 def follow_clips(clips: Sequence[GoodClip], progress: Progress = silent) -> list[T2Result]:
-    """Follow every motion by sampling control, with the second seed where the first falls; see `certify_clips`."""
+    """Follow every motion by sampling control, with the second seed where the first falls; see `certify_clips`.
+
+    Followed is the plan that was certified, or, where none was, the light plan of sampling control's own.
+    """
     config, results = FollowConfig(), []
     for done, clip in enumerate(clips, start=1):
         try:
             followed = reference(clip.robot, facing_x(clip.motion), config.t1.reference)
         except TrackingError:
             continue
-        results.append(follow_best(followed, clip.robot, config.t2, seeds=config.seeds))
+        certified = certify(clip.robot, clip.motion, config.t1).certified
+        target = make_plan(clip.robot, followed, config.t1.plan) if certified else None
+        results.append(follow_best(followed, clip.robot, config.t2, seeds=config.seeds, target=target))
         progress(done, len(clips))
     return results
 
