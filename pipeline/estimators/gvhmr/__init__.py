@@ -1,0 +1,1 @@
+"""GVHMR: a transformer that recovers world-grounded motion from keypoints, boxes and camera rotation."""

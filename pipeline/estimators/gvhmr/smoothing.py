@@ -1,0 +1,56 @@
+"""Smoothing over time: Gaussian windows for motion, gap filling and double averages for tracked boxes (spec, 4 and 8)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+BOX_TAPS = 5
+
+
+def gaussian_smooth(series: Float[Tensor, "*batch frames channels"], sigma: float) -> Float[Tensor, "*batch frames channels"]:
+    """Return the series under a Gaussian of ``sigma`` frames, four sigmas wide, with its ends held beyond the clip.
+
+    Works for clips shorter than the window; a ``sigma`` of zero changes nothing.
+    """
+    radius = int(4 * sigma + 0.5)
+    if radius == 0:
+        return series
+    offsets = torch.arange(-radius, radius + 1, dtype=series.dtype, device=series.device)
+    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    return _window_mean(series, weights / weights.sum())
+
+
+def fill_gaps(boxes: Float[Tensor, "frames values"], seen: Bool[Tensor, " frames"]) -> Float[Tensor, "frames values"]:
+    """Return boxes with straight lines through the frames that were not seen; the first and last seen are held.
+
+    Raises:
+        ValueError: No frame was seen.
+    """
+    known = torch.nonzero(seen).flatten()
+    if len(known) == 0:
+        raise ValueError("no frame has a box, so there is nothing to fill the others from; give at least one.")
+    frames = torch.arange(len(boxes), device=boxes.device)
+    after = torch.searchsorted(known, frames).clamp(max=len(known) - 1)
+    before = (torch.searchsorted(known, frames, right=True) - 1).clamp(min=0)
+    left, right = known[before], known[after]
+    share = ((frames - left) / (right - left).clamp(min=1)).clamp(0, 1).to(boxes.dtype)
+    return torch.lerp(boxes[left], boxes[right], share[:, None])
+
+
+def smooth_boxes(boxes: Float[Tensor, "*batch frames values"]) -> Float[Tensor, "*batch frames values"]:
+    """Return boxes averaged over five frames, twice, with their ends held beyond the clip."""
+    weights = boxes.new_full((BOX_TAPS,), 1.0 / BOX_TAPS)
+    return _window_mean(_window_mean(boxes, weights), weights)
+
+
+def _window_mean(
+    series: Float[Tensor, "*batch frames channels"], weights: Float[Tensor, " taps"]
+) -> Float[Tensor, "*batch frames channels"]:
+    """Correlate each channel with an odd window, holding the first and last values outside the clip."""
+    radius = len(weights) // 2
+    rows = series.transpose(-1, -2).reshape(-1, 1, series.shape[-2])
+    padded = torch.nn.functional.pad(rows, (radius, radius), mode="replicate")
+    smooth = torch.nn.functional.conv1d(padded, weights[None, None])
+    return smooth.reshape(*series.shape[:-2], series.shape[-1], series.shape[-2]).transpose(-1, -2)
