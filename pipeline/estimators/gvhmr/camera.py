@@ -118,15 +118,13 @@ def project(
 def project_safely(
     points_c: Float[Tensor, "*batch points 3"], K: Float[Tensor, "*batch 3 3"], *, nearest: float = NEAREST_DEPTH
 ) -> Float[Tensor, "*batch points 2"]:
-    """Return the pixels of points [m]; a point not further than ``nearest`` from the plane goes to one fixed pixel.
-
-    So nothing that a loss looks at is divided by almost nothing, and such points pull at no gradient.
-    """
-    close = points_c[..., 2:].abs() <= nearest
-    return project(torch.where(close, nearest, points_c), K)
+    """Return the pixels of points [m], as if none were nearer than ``nearest`` [m]: finite for every point."""
+    return project(torch.cat([points_c[..., :2], points_c[..., 2:].clamp(min=nearest)], dim=-1), K)
 
 
-def in_box(pixels: Float[Tensor, "*batch points 2"], boxes: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch points 2"]:
+def in_box(
+    pixels: Float[Tensor, "*batch points 2"], boxes: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch points 2"]:
     """Return pixels in units of the box: its corners are ``(0, 0)`` and ``(1, 1)``."""
     centre, side = boxes[..., None, :2], boxes[..., None, 2:]
     return (pixels - centre) / side + 0.5

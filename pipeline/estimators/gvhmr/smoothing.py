@@ -9,7 +9,9 @@ from torch import Tensor
 BOX_TAPS = 5
 
 
-def gaussian_smooth(series: Float[Tensor, "*batch frames channels"], sigma: float) -> Float[Tensor, "*batch frames channels"]:
+def gaussian_smooth(
+    series: Float[Tensor, "*batch frames channels"], sigma: float
+) -> Float[Tensor, "*batch frames channels"]:
     """Return the series under a Gaussian of ``sigma`` frames, four sigmas wide, with its ends held beyond the clip.
 
     Works for clips shorter than the window; a ``sigma`` of zero changes nothing.
