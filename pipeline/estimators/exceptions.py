@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from pipeline.exceptions import PipelineError
 
 
@@ -15,4 +18,44 @@ class TooLittleEvidence(PipelineError):
         super().__init__(
             f"the person is visible in only {usable} of {total} frames, and a motion needs at least {needed}. "
             "Choose a longer span in which the whole body is in the picture."
+        )
+
+
+class UnusableWeights(PipelineError):
+    """A file of weights, or a checkpoint to import, cannot be used."""
+
+    def __init__(self, path: Path, *, problem: str, remedy: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}. {remedy}.")
+
+
+class UnknownWeights(PipelineError):
+    """No weights of that name are on this machine."""
+
+    def __init__(self, name: str, *, known: Iterable[str], remedy: str) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"no weights '{name}' on this machine. Known: {', '.join(self.known) or 'none'}. {remedy}.")
+
+
+class WeightsOfAnotherBody(PipelineError):
+    """Weights would give betas of one body to a motion of another."""
+
+    def __init__(self, weights: str, *, wanted: str, given: str, remedy: str) -> None:
+        self.wanted = wanted
+        self.given = given
+        super().__init__(
+            f"{weights}: its betas belong to body '{wanted}', not to '{given}', and would make a person of wrong "
+            f"proportions. {remedy}."
+        )
+
+
+class ExtraNotInstalled(PipelineError):
+    """Something was asked for that needs packages which are installed on request only."""
+
+    def __init__(self, what: str, *, packages: Iterable[str], extra: str) -> None:
+        self.packages = tuple(packages)
+        super().__init__(
+            f"{what} needs {' and '.join(self.packages)}, not installed here. Run `pip install 'wushu[{extra}]'`."
         )

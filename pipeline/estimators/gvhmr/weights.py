@@ -1,0 +1,331 @@
+"""Turns a file of weights into a network with all that its numbers mean, and back.
+
+The file is ``.safetensors``: plain numbers that can hold no code. Its metadata has one entry, a JSON document that says
+what the tensors are (:class:`_Header`); a reader refuses whatever does not fit it to the letter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from pipeline.body import SkinnedBody
+from pipeline.clip import file_sha256
+from pipeline.estimators.exceptions import UnknownWeights, UnusableWeights, WeightsOfAnotherBody
+from pipeline.estimators.gvhmr.codec import Codec
+from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkShape
+from pipeline.home import Home
+from pipeline.record_codec import from_plain, plain
+from pipeline.store import write_bytes
+from robots.arrays import checked_array, freeze_fields
+from robots.exceptions import InvalidArray
+
+FORMAT = 1
+"""Version of the layout; a reader refuses what it does not know."""
+
+OWN = "wushu"
+"""Name of the weights that come with the program."""
+
+OFFICIAL = "official"
+"""Name under which GVHMR's own weights are kept once imported."""
+
+SUFFIX = ".safetensors"
+IMPORT = "wushu weights import gvhmr FILE"
+_METADATA_KEY = "wushu"
+_KIND = "gvhmr"
+_AGAIN = "Import or train the weights again, or take the file from where it came from"
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GvhmrWeights:
+    """Weights of the network, and what its numbers stand for."""
+
+    shape: NetworkShape
+    """Sizes of the network."""
+    tensors: Mapping[str, Tensor]
+    """Parameters by name, in half or single precision; read only."""
+    codec_mean: Float[np.ndarray, " 151"]
+    """Mean of each number of the motion code."""
+    codec_std: Float[np.ndarray, " 151"]
+    """Standard deviation of each number of the motion code."""
+    cam_mean: Float[np.ndarray, " 3"]
+    """Mean of the weak-perspective camera (scale, x, y)."""
+    cam_std: Float[np.ndarray, " 3"]
+    """Standard deviation of it."""
+    body: str
+    """Name of the body that the betas belong to."""
+    licence: str
+    """What these weights, and motions made with them, may be used for."""
+    source: str
+    """Where they come from, in words."""
+    trained_on: tuple[str, ...]
+    """Data that they learned from."""
+    source_sha256: str = ""
+    """Hash of the checkpoint that they were imported from; empty for weights of our own."""
+    sha256: str = ""
+    """Hash of the file that they were read from; empty as long as they stand in no file."""
+
+    def __post_init__(self) -> None:
+        """Check that the tensors are those of the network, finite, and that the statistics fit its output.
+
+        Raises:
+            InvalidArray: They are not.
+        """
+        n_code = self.shape.output
+        stats: dict[str, object] = {
+            "codec_mean": checked_array("codec_mean", self.codec_mean, (n_code,)),
+            "codec_std": checked_array("codec_std", self.codec_std, (n_code,)),
+            "cam_mean": checked_array("cam_mean", self.cam_mean, (3,)),
+            "cam_std": checked_array("cam_std", self.cam_std, (3,)),
+        }
+        for name in ("codec_std", "cam_std"):
+            if not np.all(np.asarray(stats[name]) > 0):
+                raise InvalidArray(name, problem="holds a number that is not positive")
+        faults = tensor_faults(self.shape, self.tensors)
+        if faults:
+            raise InvalidArray("tensors", problem=listed(faults))
+        freeze_fields(self, {**stats, "tensors": dict(self.tensors)})
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the network has learned."""
+        return sum(tensor.numel() for tensor in self.tensors.values())
+
+    def network(self) -> GvhmrNetwork:
+        """Make the network, in single precision and ready for inference; it shares no memory with this record."""
+        with torch.device("meta"):  # makes no numbers that would be thrown away, and draws none from torch's generator
+            network = GvhmrNetwork(self.shape)
+        copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in self.tensors.items()}
+        network.load_state_dict(copies, strict=True, assign=True)
+        return network.eval()
+
+    def codec(self) -> Codec:
+        """Make the codec that belongs to the network, in single precision."""
+        parts = (self.codec_mean, self.codec_std, self.cam_mean, self.cam_std)
+        mean, std, cam_mean, cam_std = (torch.from_numpy(np.array(part, dtype=np.float32)) for part in parts)
+        return Codec(mean=mean, std=std, cam_mean=cam_mean, cam_std=cam_std)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Header:
+    """What a file of weights says of itself, fields as in :class:`GvhmrWeights`."""
+
+    format: int
+    kind: str
+    shape: NetworkShape
+    codec_mean: tuple[float, ...]
+    codec_std: tuple[float, ...]
+    cam_mean: tuple[float, ...]
+    cam_std: tuple[float, ...]
+    body: str
+    licence: str
+    source: str
+    trained_on: tuple[str, ...]
+    source_sha256: str
+
+
+def load_weights(name_or_path: str | Path = OWN, search_dir: Path | None = None) -> GvhmrWeights:
+    """Load weights.
+
+    Args:
+        name_or_path: ``wushu``, ``official`` or another imported name, or the path of a ``.safetensors`` file.
+        search_dir: Folder of imported weights (:func:`weights_dir`); without it only ``wushu`` and paths are known.
+
+    Raises:
+        UnknownWeights: No such name.
+        UnusableWeights: The file is missing, damaged, of another format, or no weights of this network.
+    """
+    return read_weights(find_weights(name_or_path, search_dir))
+
+
+def find_weights(name_or_path: str | Path, search_dir: Path | None = None) -> Path:
+    """Return the file of a name, as in :func:`load_weights`; a path is returned as it is.
+
+    Raises:
+        UnknownWeights: No such name.
+    """
+    path = Path(name_or_path)
+    if path.suffix or len(path.parts) > 1:
+        return path
+    name = str(name_or_path)
+    known = weights_files(search_dir)
+    if name in known:
+        return known[name]
+    if name == OWN:
+        remedy = "They come with the program, and this installation lacks them: install it again, or name others"
+    else:
+        remedy = f"GVHMR's own are taken in with `{IMPORT}` (docs/gvhmr.md); a file is named by its whole path"
+    raise UnknownWeights(name, known=known, remedy=remedy)
+
+
+def weights_files(search_dir: Path | None = None) -> dict[str, Path]:
+    """Files of the names that :func:`load_weights` knows."""
+    own = Path(__file__).parent / "data" / f"{OWN}{SUFFIX}"
+    imported = [] if search_dir is None else sorted(search_dir.glob(f"[!.]*{SUFFIX}"))
+    return {path.stem: path for path in (*imported, *([own] if own.is_file() else []))}
+
+
+def weights_dir(home: Home) -> Path:
+    """Folder where imported weights are kept, beside imported bodies."""
+    return home.bodies_dir.parent / "weights"
+
+
+def require_body(weights: GvhmrWeights, body: SkinnedBody) -> None:
+    """Check that betas which these weights give are betas of this body.
+
+    Raises:
+        WeightsOfAnotherBody: They are another's; says which, and how to get it.
+    """
+    if body.name == weights.body:
+        return
+    if weights.body.startswith("smpl"):
+        remedy = (
+            f"Accept its licence at its project page, download {weights.body.upper()}.npz, take it in with "
+            f"`wushu body import {weights.body.upper()}.npz`, and run with `--body {weights.body}` (docs/gvhmr.md)"
+        )
+    else:
+        remedy = f"Run with `--body {weights.body}`, or choose other weights"
+    raise WeightsOfAnotherBody(f"the weights of {weights.source}", wanted=weights.body, given=body.name, remedy=remedy)
+
+
+def save_weights(path: Path, weights: GvhmrWeights, half: bool = True) -> GvhmrWeights:
+    """Write weights to a ``.safetensors`` file, all of it or nothing, and return them as that file has them.
+
+    Args:
+        path: Where to.
+        weights: What to store.
+        half: In half precision; what of it fits no half is an error, no infinity is stored.
+
+    Raises:
+        UnusableWeights: The name has another ending, or a number is too large for half precision.
+        OutputNotWritable: The folder cannot be written, or the disk is full.
+    """
+    if path.suffix != SUFFIX:
+        raise UnusableWeights(path, problem=f"weights are kept in {SUFFIX} files", remedy=f"Say {path}{SUFFIX}")
+    dtype = torch.float16 if half else torch.float32
+    tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in weights.tensors.items()}
+    names = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if names:
+        problem = f"{listed(names)} has numbers that are too large for half precision"
+        raise UnusableWeights(path, problem=problem, remedy="Store the weights in single precision")
+    document = json.dumps(plain(_header_of(weights)), sort_keys=True, allow_nan=False)
+    write_bytes(path, save_tensors(tensors, {_METADATA_KEY: document}))
+    return replace(weights, tensors=tensors, sha256=file_sha256(path))
+
+
+def read_weights(path: Path) -> GvhmrWeights:
+    """Read a ``.safetensors`` file that :func:`save_weights` wrote.
+
+    Raises:
+        UnusableWeights: The file is missing, damaged, of another format, or no weights of this network.
+    """
+    if path.suffix in (".ckpt", ".pt", ".pth"):
+        raise UnusableWeights(path, problem="is a checkpoint of torch", remedy=f"Take it in first: `{IMPORT}`")
+    if not path.is_file():
+        problem = "is a folder" if path.is_dir() else "there is no such file"
+        raise UnusableWeights(path, problem=problem, remedy="Check the path, or see `wushu weights list`")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = _read_header(path, file.metadata())
+            names = list(file.keys())
+            if header.shape.layers > len(names):  # before a network of so many layers is laid out
+                raise InvalidArray("shape", problem=f"has {header.shape.layers} layers, the file {len(names)} tensors")
+            tensors = {name: file.get_tensor(name) for name in names}
+    except OSError as error:
+        raise UnusableWeights(path, problem=error.strerror or str(error), remedy="Check its permissions") from error
+    except (SafetensorError, InvalidArray) as error:
+        problem = f"is damaged, cut short or no file of weights ({error})"
+        raise UnusableWeights(path, problem=problem, remedy=_AGAIN) from error
+    return _weights_of(path, header, tensors)
+
+
+def tensor_shapes(shape: NetworkShape) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor of a network."""
+    with torch.device("meta"):
+        return {name: tuple(tensor.shape) for name, tensor in GvhmrNetwork(shape).state_dict().items()}
+
+
+def tensor_faults(shape: NetworkShape, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Say of each tensor that a network misses, does not know or cannot take, what is wrong with it."""
+    wanted = tensor_shapes(shape)
+    faults = [f"{name} is missing" for name in wanted if name not in tensors]
+    faults += [f"{name} is not of this network" for name in tensors if name not in wanted]
+    return faults + [
+        f"{name} {fault}"
+        for name, size in wanted.items()
+        if name in tensors and (fault := tensor_fault(tensors[name], size))
+    ]
+
+
+def tensor_fault(value: Any, size: tuple[int, ...]) -> str | None:
+    """Say what keeps one value from being the parameter of this shape."""
+    if not isinstance(value, Tensor):
+        return f"is a {type(value).__name__}, no tensor"
+    if tuple(value.shape) != size:
+        return f"has shape {tuple(value.shape)}, expected {size}"
+    if value.layout is not torch.strided or value.is_meta or value.is_quantized or not value.is_floating_point():
+        return f"holds {value.dtype} ({value.layout}, {value.device}), no plain numbers"
+    return None if value.isfinite().all() else "holds NaN or infinity"
+
+
+def listed(names: list[str]) -> str:
+    """Join names for a sentence, the first dozen of them."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def _header_of(weights: GvhmrWeights) -> _Header:
+    stats = ("codec_mean", "codec_std", "cam_mean", "cam_std")
+    words = ("shape", "body", "licence", "source", "trained_on", "source_sha256")
+    numbers: dict[str, Any] = {name: tuple(map(float, getattr(weights, name))) for name in stats}
+    return _Header(format=FORMAT, kind=_KIND, **numbers, **{name: getattr(weights, name) for name in words})
+
+
+def _read_header(path: Path, metadata: Mapping[str, str] | None) -> _Header:
+    """Read what a file says of itself; the format is looked at first, as another may have other fields."""
+    if metadata is None or set(metadata) != {_METADATA_KEY}:
+        problem = "is no file of weights of this program: it does not say what its tensors are"
+        raise UnusableWeights(path, problem=problem, remedy=f"GVHMR's own checkpoint is taken in with `{IMPORT}`")
+    try:
+        document = json.loads(metadata[_METADATA_KEY], parse_constant=_refuse_constant)
+        found = document["format"], document["kind"]
+        if found == (FORMAT, _KIND):
+            header = from_plain(_Header, document)
+            if json.loads(json.dumps(plain(header))) != document:
+                raise ValueError("a value is of another type than it should be")
+            return header
+    except (ValueError, KeyError, TypeError, ExceptionGroup) as error:
+        problem = f"what it says of its tensors cannot be read ({error})"
+        raise UnusableWeights(path, problem=problem, remedy=_AGAIN) from error
+    problem = f"holds '{found[1]}' in format {found[0]}, and this version reads '{_KIND}' in format {FORMAT}"
+    raise UnusableWeights(path, problem=problem, remedy="Install the version that wrote it, or import it again")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _weights_of(path: Path, header: _Header, tensors: dict[str, Tensor]) -> GvhmrWeights:
+    """Put the record together; what does not fit is the file's fault."""
+    odd = [f"{name} holds {t.dtype}" for name, t in tensors.items() if t.dtype not in (torch.float16, torch.float32)]
+    if odd:
+        raise UnusableWeights(path, problem=f"{listed(odd)}, not float16 or float32", remedy=_AGAIN)
+    words = ("shape", "body", "licence", "source", "trained_on", "source_sha256")
+    stats = ("codec_mean", "codec_std", "cam_mean", "cam_std")
+    numbers: dict[str, Any] = {name: np.array(getattr(header, name)) for name in stats}
+    fields = {name: getattr(header, name) for name in words}
+    try:
+        return GvhmrWeights(tensors=tensors, sha256=file_sha256(path), **numbers, **fields)
+    except (InvalidArray, RuntimeError) as error:  # torch refuses to lay out a network of absurd sizes
+        raise UnusableWeights(path, problem=str(error), remedy=_AGAIN) from error
