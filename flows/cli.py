@@ -19,6 +19,7 @@ from flows.commands.play import Play
 from flows.commands.run import Run
 from flows.commands.show import Show
 from flows.commands.validate import Validate
+from flows.commands.weights import Weights
 from flows.console import console, show_error
 from pipeline.settings import Settings, load_settings
 from robots.exceptions import WushuError
@@ -68,6 +69,7 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Models, sub("models")]
         | Annotated[Robot, sub("robot")]
         | Annotated[Body, sub("body")]
+        | Annotated[Weights, sub("weights")]
         | Annotated[FitTable, sub("fit-table")]
     )
 

@@ -1,0 +1,172 @@
+"""``wushu weights``: networks' weights on this machine; GVHMR's own are taken in from the file that a user downloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+from rich.markup import escape
+from rich.table import Table
+
+from flows.console import console, show_warning
+from flows.exceptions import CannotWrite
+from pipeline.body import body_names
+from pipeline.estimators.exceptions import ExtraNotInstalled, UnusableWeights
+from pipeline.home import Home
+
+if TYPE_CHECKING:
+    from pipeline.estimators.gvhmr.weights import GvhmrWeights
+
+PACKAGES = ("torch", "safetensors")
+"""What the network needs beyond the usual installation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportWeights:
+    """Check GVHMR's checkpoint tensor by tensor and keep it; no code in it is run."""
+
+    kind: tyro.conf.Positional[Literal["gvhmr"]]
+    """Which network it is of."""
+    file: tyro.conf.Positional[Path]
+    """The checkpoint as you downloaded it, under the licence you accepted."""
+    sha256: str | None = None
+    """Hash that the file must have; looked at before anything in it is read."""
+    out: Path | None = None
+    """Where to keep the weights (.safetensors), instead of under the name 'official' for this user."""
+    overwrite: bool = False
+    """Replace the file named by --out."""
+
+    def __call__(self) -> int:
+        """Read, keep, and say what was found."""
+        from pipeline.estimators.gvhmr.checkpoint import read_checkpoint
+        from pipeline.estimators.gvhmr.weights import OFFICIAL, SUFFIX, listed, save_weights, weights_dir
+
+        home = Home.of_user()
+        out = weights_dir(home) / f"{OFFICIAL}{SUFFIX}" if self.out is None else self.out
+        if self.out is not None and out.exists() and not self.overwrite:
+            raise CannotWrite(out, problem="is there already", remedy="Name another --out, or add --overwrite")
+        with console.status("checking the checkpoint"):
+            found = read_checkpoint(self.file, sha256=self.sha256)
+            kept = save_weights(out, found.weights, half=found.half)
+        name = OFFICIAL if self.out is None else str(out)
+        _say(f"imported as '{name}': {len(kept.tensors)} tensors, {kept.n_parameters:,} numbers, in {out}")
+        if self.sha256 is None:
+            _say(
+                f"sha256 of the checkpoint: {kept.source_sha256}. This program does not know which one the published "
+                "file has: compare it with what its page says, if it says any."
+            )
+        else:
+            _say(f"sha256 of the checkpoint: {kept.source_sha256}, as asked for")
+        if found.ignored:
+            _say(f"ignored, as the network has no such tensors: {listed(list(found.ignored))}")
+        for remark in found.remarks:
+            _say(remark)
+        _say(f"licence: {kept.licence}")
+        _warn_of_body(kept, home)
+        return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListWeights:
+    """List the weights on this machine."""
+
+    def __call__(self) -> int:
+        """Read each file and print a line; 1 if one cannot be used."""
+        from pipeline.estimators.gvhmr.weights import IMPORT, read_weights, weights_dir, weights_files
+
+        files = weights_files(weights_dir(Home.of_user()))
+        table = Table("name", "numbers", "body", "licence", "from")
+        broken: list[UnusableWeights] = []
+        for name, path in files.items():
+            try:
+                weights = read_weights(path)
+            except UnusableWeights as error:
+                broken.append(error)
+            else:
+                cells = (name, f"{weights.n_parameters:,}", weights.body, weights.licence, weights.source)
+                table.add_row(*map(escape, cells))
+        if table.row_count:
+            console.print(table)
+        if not files:
+            _say(f"no weights here. GVHMR's own are taken in with `{IMPORT}` (docs/gvhmr.md).")
+        for error in broken:
+            show_warning(error)
+        return int(bool(broken))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowWeights:
+    """Show what weights are: sizes, body, licence, source, data, hashes."""
+
+    name: tyro.conf.Positional[str]
+    """A name that `wushu weights list` shows, or the path of a .safetensors file."""
+
+    def __call__(self) -> int:
+        """Read the file whole, so that damage is found, and print what it says."""
+        from pipeline.estimators.gvhmr.weights import find_weights, read_weights, weights_dir
+
+        home = Home.of_user()
+        path = find_weights(self.name, weights_dir(home))
+        weights = read_weights(path)
+        for what, said in _facts(path, weights).items():
+            console.print(f"[bold]{what:<12}[/] {escape(said)}", highlight=False, soft_wrap=True)
+        _warn_of_body(weights, home)
+        return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Weights of the estimator `gvhmr`: import the official ones, list, show."""
+
+    job: (
+        Annotated[ImportWeights, tyro.conf.subcommand("import")]
+        | Annotated[ListWeights, tyro.conf.subcommand("list")]
+        | Annotated[ShowWeights, tyro.conf.subcommand("show")]
+    )
+
+    def __call__(self) -> int:
+        """Do the job.
+
+        Raises:
+            ExtraNotInstalled: The packages that read weights are not here.
+        """
+        if any(find_spec(name) is None for name in PACKAGES):
+            raise ExtraNotInstalled("the estimator gvhmr", packages=PACKAGES, extra="gvhmr")
+        return self.job()
+
+
+def _facts(path: Path, weights: GvhmrWeights) -> dict[str, str]:
+    """What is shown of weights, line by line."""
+    shape = weights.shape
+    extras = [f"image features of {shape.image_features}"] * bool(shape.image_features)
+    extras += [f"details of {shape.detail_features}"] * bool(shape.detail_features)
+    precisions = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in weights.tensors.values()})
+    facts = {
+        "file": f"{path} ({path.stat().st_size / 1e6:.1f} MB)",
+        "network": f"{shape.layers} blocks of {shape.latent}, {shape.heads} heads, window of {shape.window} frames",
+        "takes": ", ".join(["keypoints, box, camera rotation", *extras]),
+        "numbers": f"{weights.n_parameters:,} in {len(weights.tensors)} tensors, {' and '.join(precisions)}",
+        "body": weights.body,
+        "licence": weights.licence,
+        "source": weights.source,
+        "trained on": ", ".join(weights.trained_on),
+        "sha256": weights.sha256,
+    }
+    return facts | ({"checkpoint": f"sha256 {weights.source_sha256}"} if weights.source_sha256 else {})
+
+
+def _warn_of_body(weights: GvhmrWeights, home: Home) -> None:
+    """Say what is still missing before these weights can be used."""
+    if weights.body not in body_names(home.bodies_dir):
+        show_warning(
+            f"the betas of these weights belong to body '{weights.body}', which is not on this machine: motions are "
+            f"refused until it is. Accept its licence, download {weights.body.upper()}.npz and take it in with "
+            f"`wushu body import {weights.body.upper()}.npz` (docs/gvhmr.md)."
+        )
+
+
+def _say(sentence: str) -> None:
+    console.print(escape(sentence), highlight=False, soft_wrap=True)
