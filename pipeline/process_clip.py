@@ -177,7 +177,7 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
         duration_s=duration_s,
         usable_s=repairs.usable_s if repairs else 0.0,
         handed_off_s=handed_off_s,
-        pieces=tuple(piece.usable for piece in repairs.pieces) if repairs else (),
+        pieces=repairs.usable if repairs else (),
         attempts=repairs.attempts if repairs else (),
         broken_stage=broken.stage if broken else None,
         error=broken.error if broken else None,

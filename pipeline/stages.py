@@ -280,7 +280,7 @@ def _report_stage(variant: Variant) -> Stage:
             motion=result.motion,
             measurements=(human, robot, *([followed.measurements] if followed.measurements else [])),
             verdict=verdict,
-            pieces=tuple(piece.usable for piece in repairs.pieces),
+            pieces=repairs.usable,
         )
         path = context.clip_dir / "report.png"
         with atomic_path(path) as temporary:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import mujoco
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import butter, sosfiltfilt
 
 from robots.arrays import checked_array, freeze_fields
+from robots.filters import filtered
 from robots.kinematics import qpos_in_order
 from robots.model import RobotModel
 from robots.motion import RobotMotion
@@ -75,8 +75,6 @@ def low_passed(motion: RobotMotion, cutoff_hz: float) -> RobotMotion:
     """
     if cutoff_hz >= motion.fps / 2 or len(motion) < 3:
         return motion
-    sos = butter(2, cutoff_hz, fs=motion.fps, output="sos")
-    pad = min(len(motion) - 1, 15)
-    smooth = sosfiltfilt(sos, motion.qpos, axis=0, padlen=pad)
+    smooth = filtered(motion.qpos, cutoff_hz, motion.fps, order=2, pad=min(len(motion) - 1, 15))
     quat = smooth[:, 3:7] / np.linalg.norm(smooth[:, 3:7], axis=1, keepdims=True)
     return replace(motion, root_pos_w=smooth[:, :3], root_quat_wxyz=quat, joint_pos=smooth[:, 7:])

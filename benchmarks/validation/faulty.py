@@ -1,13 +1,15 @@
-"""What a fault is: a seeded change of a robot motion, and the frames that it spoils."""
+"""What a fault is: a seeded change of a motion, and the frames that it spoils."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from retarget.smpl_motion import SmplMotion
 from retarget.spans import Span
 from robots.arrays import checked_array, freeze_fields
 from robots.model import RobotModel
@@ -20,11 +22,14 @@ STEP_REACH_S = 0.1
 """A fault of one moment spoils the motion for so long before and after it [s]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FaultyMotion:
+Motion = TypeVar("Motion", RobotMotion, SmplMotion)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)  # no slots: Python 3.11 cannot call the alias of such a class
+class Faulty(Generic[Motion]):
     """A motion with a fault, and where the fault is."""
 
-    motion: RobotMotion
+    motion: Motion
     """What is handed to the checks."""
     bad: Bool[np.ndarray, " frames"]
     """Frames of ``motion`` that are wrong; all of them if the fault lasts."""
@@ -34,6 +39,9 @@ class FaultyMotion:
         bad = checked_array("bad", self.bad, ("frames",), {"frames": len(self.motion)}, dtype=np.bool_)
         freeze_fields(self, {"bad": bad})
 
+
+FaultyMotion = Faulty[RobotMotion]
+FaultyHuman = Faulty[SmplMotion]
 
 Apply = Callable[[RobotMotion, RobotModel, np.random.Generator], FaultyMotion | None]
 """Puts a fault into a motion; None where the motion has no room for it, e.g. no flight to be stretched."""
@@ -58,19 +66,19 @@ class Fault:
     """Whether it spoils a part of the clip only, the rest of which could be kept."""
 
 
-def everywhere(motion: RobotMotion) -> FaultyMotion:
+def everywhere(motion: Motion) -> Faulty[Motion]:
     """Call every frame of a motion wrong."""
-    return FaultyMotion(motion=motion, bad=np.ones(len(motion), dtype=bool))
+    return Faulty(motion=motion, bad=np.ones(len(motion), dtype=bool))
 
 
-def within(motion: RobotMotion, span: Span) -> FaultyMotion:
+def within(motion: Motion, span: Span) -> Faulty[Motion]:
     """Call the frames of a span wrong."""
     bad = np.zeros(len(motion), dtype=bool)
     bad[slice(*span)] = True
-    return FaultyMotion(motion=motion, bad=bad)
+    return Faulty(motion=motion, bad=bad)
 
 
-def near_step(motion: RobotMotion, frame: int) -> FaultyMotion:
+def near_step(motion: Motion, frame: int) -> Faulty[Motion]:
     """Call the frames round the step that leads to ``frame`` wrong."""
     reach = round(STEP_REACH_S * motion.fps)
     return within(motion, (max(frame - reach, 0), min(frame + reach, len(motion))))

@@ -10,20 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
+from benchmarks.validation.faulty import SPAN_SHARE, STEP_REACH_S, FaultyHuman, everywhere, near_step, within
 from retarget.smpl_motion import SmplMotion
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 from retarget.spans import Span
-from robots.arrays import checked_array, freeze_fields
-
-SPAN_SHARE = (0.15, 0.30)
-"""Shortest and longest span of a fault that does not last, as a share of the clip."""
-
-STEP_REACH_S = 0.1
-"""A fault of one moment spoils the motion for so long before and after it [s]."""
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -32,21 +25,6 @@ _LIVELY = 0.4
 
 _ENDS = [SMPL_JOINT_NAMES.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "wrist")]
 _SWAPPED = ("hip", "knee", "ankle", "foot", "collar", "shoulder", "elbow", "wrist")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FaultyHuman:
-    """A human motion with a fault, and where the fault is."""
-
-    motion: SmplMotion
-    """What is handed to the checks."""
-    bad: Bool[np.ndarray, " frames"]
-    """Frames of ``motion`` that are wrong; all of them if the fault lasts."""
-
-    def __post_init__(self) -> None:
-        """Check that the truth speaks of this motion."""
-        bad = checked_array("bad", self.bad, ("frames",), {"frames": len(self.motion)}, dtype=np.bool_)
-        freeze_fields(self, {"bad": bad})
 
 
 ApplyToHuman = Callable[[SmplMotion, np.random.Generator], FaultyHuman | None]
@@ -75,13 +53,13 @@ class HumanFault:
 def height_drift(motion: SmplMotion, rng: np.random.Generator, *, rate: float) -> FaultyHuman:
     """Let the whole body rise or sink steadily [m/s]."""
     time = np.arange(len(motion)) / motion.fps
-    return _everywhere(_moved(motion, rng.choice([-1.0, 1.0]) * rate * time[:, None] * UP))
+    return everywhere(motion.moved(rng.choice([-1.0, 1.0]) * rate * time[:, None] * UP))
 
 
 def height_bob(motion: SmplMotion, rng: np.random.Generator, *, size: float, frequency: float) -> FaultyHuman:
     """Let the whole body bob by so much up and down [m] at a frequency [Hz]."""
     phase = 2 * np.pi * frequency * np.arange(len(motion)) / motion.fps + rng.uniform(0, 2 * np.pi)
-    return _everywhere(_moved(motion, size * np.sin(phase)[:, None] * UP))
+    return everywhere(motion.moved(size * np.sin(phase)[:, None] * UP))
 
 
 def height_steps(motion: SmplMotion, rng: np.random.Generator, *, size: float) -> FaultyHuman | None:
@@ -93,21 +71,21 @@ def height_steps(motion: SmplMotion, rng: np.random.Generator, *, size: float) -
     rise = np.clip((ramp - span[0] / motion.fps) / 0.3, 0.0, 1.0)
     fall = np.clip(((span[1] - 1) / motion.fps - ramp) / 0.3, 0.0, 1.0)
     lift = size * np.minimum(rise, fall)
-    return FaultyHuman(motion=_moved(motion, lift[:, None] * UP), bad=lift > size / 4)
+    return FaultyHuman(motion=motion.moved(lift[:, None] * UP), bad=lift > size / 4)
 
 
 def slide(motion: SmplMotion, rng: np.random.Generator, *, speed: float) -> FaultyHuman:
     """Let the whole body slide in one direction [m/s]: camera motion taken for the person's."""
     angle = rng.uniform(0, 2 * np.pi)
     way = speed * np.arange(len(motion))[:, None] / motion.fps
-    return _everywhere(_moved(motion, way * np.array([np.cos(angle), np.sin(angle), 0.0])))
+    return everywhere(motion.moved(way * np.array([np.cos(angle), np.sin(angle), 0.0])))
 
 
 def jitter(motion: SmplMotion, rng: np.random.Generator, *, size: float) -> FaultyHuman:
     """Shake every joint independently in every frame [rad]."""
     noise = Rotation.from_rotvec(rng.normal(0.0, size, (motion.body_pose.size // 3, 3)))
     pose = Rotation.from_rotvec(np.array(motion.body_pose).reshape(-1, 3)) * noise
-    return _everywhere(replace(motion, body_pose=pose.as_rotvec().reshape(motion.body_pose.shape)))
+    return everywhere(replace(motion, body_pose=pose.as_rotvec().reshape(motion.body_pose.shape)))
 
 
 def teleport(motion: SmplMotion, rng: np.random.Generator, *, distance: float) -> FaultyHuman | None:
@@ -117,7 +95,7 @@ def teleport(motion: SmplMotion, rng: np.random.Generator, *, distance: float) -
         return None
     angle = rng.uniform(0, 2 * np.pi)
     step = (np.arange(len(motion)) >= frame)[:, None] * distance * np.array([np.cos(angle), np.sin(angle), 0.0])
-    return _near(_moved(motion, step), frame)
+    return near_step(motion.moved(step), frame)
 
 
 def front_back_flip(motion: SmplMotion, rng: np.random.Generator) -> FaultyHuman | None:
@@ -129,7 +107,7 @@ def front_back_flip(motion: SmplMotion, rng: np.random.Generator) -> FaultyHuman
     inside = slice(*span)
     half_turn = Rotation.from_rotvec([0.0, np.pi - 1e-6, 0.0])  # y is up in SMPL's own axes
     orient[inside] = (Rotation.from_rotvec(orient[inside]) * half_turn).as_rotvec()
-    return _within(replace(motion, global_orient=orient), span)
+    return within(replace(motion, global_orient=orient), span)
 
 
 def limb_swap(motion: SmplMotion, rng: np.random.Generator, *, limbs: tuple[str, ...]) -> FaultyHuman | None:
@@ -144,7 +122,7 @@ def limb_swap(motion: SmplMotion, rng: np.random.Generator, *, limbs: tuple[str,
     if span is None or min(moved[span[0]], moved[span[1] - 1]) < 0.3:
         return None  # a pose that looks alike swapped is no fault
     inside = (np.arange(len(motion)) >= span[0]) & (np.arange(len(motion)) < span[1])
-    return _within(replace(motion, body_pose=np.where(inside[:, None, None], pose, motion.body_pose)), span)
+    return within(replace(motion, body_pose=np.where(inside[:, None, None], pose, motion.body_pose)), span)
 
 
 def freeze(motion: SmplMotion, rng: np.random.Generator) -> FaultyHuman | None:
@@ -156,13 +134,13 @@ def freeze(motion: SmplMotion, rng: np.random.Generator) -> FaultyHuman | None:
         return None
     source = np.arange(len(motion))
     source[slice(*span)] = span[0]
-    return _within(_picked(motion, source), span)
+    return within(_picked(motion, source), span)
 
 
 def retime(motion: SmplMotion, rng: np.random.Generator, *, speed: float) -> FaultyHuman:
     """Play the motion at another speed, frame for frame: a rate that was read wrong."""
     del rng
-    return _everywhere(replace(motion, fps=motion.fps * speed))
+    return everywhere(replace(motion, fps=motion.fps * speed))
 
 
 def tilt(motion: SmplMotion, rng: np.random.Generator, *, angle: float) -> FaultyHuman:
@@ -175,7 +153,7 @@ def tilt(motion: SmplMotion, rng: np.random.Generator, *, angle: float) -> Fault
         global_orient=(turn * Rotation.from_rotvec(np.array(motion.global_orient))).as_rotvec(),
         transl=turn.apply(motion.transl + pelvis) - pelvis,
     )
-    return _everywhere(tilted)
+    return everywhere(tilted)
 
 
 def oversmooth(motion: SmplMotion, rng: np.random.Generator, *, window: float) -> FaultyHuman:
@@ -189,7 +167,7 @@ def oversmooth(motion: SmplMotion, rng: np.random.Generator, *, window: float) -
     smooth = Rotation.from_quat(gaussian_filter1d(quat, sigma, axis=0).reshape(-1, 4)).as_rotvec()
     smooth = smooth.reshape(len(motion), -1, 3)
     path = gaussian_filter1d(motion.transl, sigma, axis=0)
-    return _everywhere(replace(motion, global_orient=smooth[:, 0], body_pose=smooth[:, 1:], transl=path))
+    return everywhere(replace(motion, global_orient=smooth[:, 0], body_pose=smooth[:, 1:], transl=path))
 
 
 def bent_backwards(motion: SmplMotion, rng: np.random.Generator, *, angle: float) -> FaultyHuman | None:
@@ -202,7 +180,7 @@ def bent_backwards(motion: SmplMotion, rng: np.random.Generator, *, angle: float
     ]
     pose = np.array(motion.body_pose)
     pose[slice(*span), SMPL_JOINT_NAMES.index(joint) - 1] = angle * np.array(axis)
-    return _within(replace(motion, body_pose=pose), span)
+    return within(replace(motion, body_pose=pose), span)
 
 
 def _fault(
@@ -251,25 +229,6 @@ HUMAN_FAULTS: tuple[HumanFault, ...] = (
 """The faults and strengths of the published table. Floors that drift, wander or tilt and impacts that are filtered are
 not asked for here: recordings of people have them too (2 cm/s, 4 cm, 2 degrees). On the robot, whose floor is exact,
 they are."""
-
-
-def _everywhere(motion: SmplMotion) -> FaultyHuman:
-    return FaultyHuman(motion=motion, bad=np.ones(len(motion), dtype=bool))
-
-
-def _within(motion: SmplMotion, span: Span) -> FaultyHuman:
-    bad = np.zeros(len(motion), dtype=bool)
-    bad[slice(*span)] = True
-    return FaultyHuman(motion=motion, bad=bad)
-
-
-def _near(motion: SmplMotion, frame: int) -> FaultyHuman:
-    reach = round(STEP_REACH_S * motion.fps)
-    return _within(motion, (max(frame - reach, 0), min(frame + reach, len(motion))))
-
-
-def _moved(motion: SmplMotion, shift_w: Float[np.ndarray, "frames 3"]) -> SmplMotion:
-    return replace(motion, transl=motion.transl + shift_w)
 
 
 def _picked(motion: SmplMotion, source: np.ndarray) -> SmplMotion:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.report import Figure
-from benchmarks.validation.human_faults import FaultyHuman, HumanFault
-from benchmarks.validation.sweep import GoodClip, Outcome, Trial, refused_by
+from benchmarks.validation.faulty import FaultyHuman
+from benchmarks.validation.human_faults import HumanFault
+from benchmarks.validation.sweep import GoodClip, Outcome, Trial, noted, refused_by
 from benchmarks.validation.time_faults import flights
 from pipeline.body import SkinnedBody
 from pipeline.measurement import Measurements
 from pipeline.plausibility import PlausibilityConfig, measure_human
 from pipeline.verdict import Limits, Verdict, judge
 from retarget.progress import Progress, silent
-from robots.exceptions import WushuError
 
 BALANCE_RULE = ("com_cop_start", "com_cop_end", "unstable_gap")
 """Checks that PBHC's filter makes: published, not chosen here, and of what was done, not of how it was made."""
@@ -65,12 +65,8 @@ def try_humans(
     for done, clip in enumerate(clips, start=1):
         if clip.human is not None:
             faulty = FaultyHuman(motion=clip.human, bad=np.zeros(len(clip.human), dtype=bool))
-            try:
+            with noted(refusals, clip):
                 yield _tried(clip.key, None, faulty, body, config)
-            except WushuError as error:
-                if refusals is None:
-                    raise
-                refusals.append(f"{clip.key}: {error}")
         progress(done, len(clips))
 
 

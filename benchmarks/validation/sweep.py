@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,13 +111,20 @@ def try_clean(
     clips = list(clips)
     for done, clip in enumerate(clips, start=1):
         untouched = FaultyMotion(motion=clip.motion, bad=np.zeros(len(clip.motion), dtype=bool))
-        try:
+        with noted(refusals, clip):
             yield _tried(clip, None, untouched, config)
-        except WushuError as error:
-            if refusals is None:
-                raise
-            refusals.append(f"{clip.key}: {error}")
         progress(done, len(clips))
+
+
+@contextmanager
+def noted(refusals: list[str] | None, clip: GoodClip) -> Iterator[None]:
+    """Add a sentence on a clip that cannot be measured to a list; without one, let the error pass."""
+    try:
+        yield
+    except WushuError as error:
+        if refusals is None:
+            raise
+        refusals.append(f"{clip.key}: {error}")
 
 
 def try_faults(

@@ -71,7 +71,7 @@ def _draw(page: Path, name: str, judged: JudgedFile, repairs: Repairs | None) ->
         motion=found.robot_motion,
         measurements=found.measurements,
         verdict=found.verdict,
-        pieces=tuple(piece.usable for piece in repairs.pieces) if repairs else (),
+        pieces=repairs.usable if repairs else (),
     )
     with atomic_path(page) as temporary:
         write_report(temporary, report, load_g1(judged.variant))
@@ -93,7 +93,7 @@ def _document(path: Path, judged: JudgedFile, repairs: Repairs | None) -> dict[s
         if repairs is None
         else {
             "usable_s": repairs.usable_s,
-            "pieces": [plain(piece.usable) for piece in repairs.pieces],
+            "pieces": [plain(usable) for usable in repairs.usable],
             "attempts": [plain(attempt) for attempt in repairs.attempts],
         },
         "notes": list(judged.notes),

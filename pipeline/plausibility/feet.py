@@ -12,10 +12,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from pipeline.body import SkinnedBody
-from pipeline.measurement import Measurement, spans_where
+from pipeline.measurement import Measurement
 from pipeline.plausibility.skin_points import on_hull, picking_verts, points_by_part
+from pipeline.skate import measure_skate_speeds
 from retarget.smpl_motion import SmplMotion
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
+from retarget.spans import held_to_next
 from robots.differences import derivative
 
 SOLE_THICKNESS = 0.02
@@ -74,10 +76,7 @@ class Feet:
 
     def skate(self) -> Float[np.ndarray, "frames 2"]:
         """Slip speed in contact, NaN elsewhere [m/s]. The last frame has no next one."""
-        held = self.contact.copy()
-        held[:-1] &= self.contact[1:]
-        held[-1] = False
-        return np.where(held, self.slip_speed, np.nan)
+        return np.where(held_to_next(self.contact), self.slip_speed, np.nan)
 
 
 def ground_height(height: Float[np.ndarray, "frames 2"], slow: Bool[np.ndarray, "frames 2"]) -> float:
@@ -94,10 +93,6 @@ def ground_height(height: Float[np.ndarray, "frames 2"], slow: Bool[np.ndarray, 
 
 def measure_feet(feet: Feet) -> tuple[Measurement, ...]:
     """Measure contact, the offset of the ground, and skate."""
-    skate = feet.skate()
-    speeds = skate[~np.isnan(skate)]
-    held = np.array(~np.isnan(skate).all(axis=1))
-    series = np.where(held, np.where(np.isnan(skate), -np.inf, skate).max(axis=1), np.nan)
     supported = feet.contact.any(axis=1)
     return (
         Measurement(
@@ -113,22 +108,7 @@ def measure_feet(feet: Feet) -> tuple[Measurement, ...]:
             meaning="Share of frames with a foot that is slow and low; skate is measured in these only",
             series=supported.astype(float),
         ),
-        Measurement(
-            name="skate_mean",
-            value=speeds.mean() if len(speeds) else 0.0,
-            unit="m/s",
-            meaning="Mean horizontal speed of a foot on the floor, at its slowest point",
-            series=series,
-            spans=spans_where(held),
-        ),
-        Measurement(
-            name="skate_p95",
-            value=np.percentile(speeds, 95) if len(speeds) else 0.0,
-            unit="m/s",
-            meaning="Horizontal speed of a foot on the floor, at its slowest point, exceeded in 5 % of contact",
-            series=series,
-            spans=spans_where(held),
-        ),
+        *measure_skate_speeds(feet.skate(), "a foot on the floor"),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import uniform_filter1d
-from scipy.signal import butter, savgol_filter, sosfiltfilt
 
 from pipeline.measurement import Measurement
 from pipeline.plausibility.breaks import LIMB_ENDS
 from robots.differences import derivative
+from robots.filters import filtered
 
 SLOW_BAND, FAST_BAND = (1.0, 5.0), (5.0, 10.0)
 """What a body does on purpose, and what strikes, steps and tremor add [Hz]."""
@@ -67,6 +67,8 @@ def measure_smoothness(local: Float[np.ndarray, "frames 24 3"], fps: float) -> t
 
 def jitter_size(ends: Float[np.ndarray, "frames ends 3"], fps: float) -> Float[np.ndarray, " frames"]:
     """Mean distance of the limbs' ends from local cubics [m] (Savitzky and Golay 1964)."""
+    from scipy.signal import savgol_filter  # slow to import: see robots.filters
+
     window = max(2 * round(_WINDOW * fps / 2) + 1, 5)
     if len(ends) < window:
         return np.zeros(len(ends))
@@ -101,5 +103,4 @@ def oversmoothing(ends: Float[np.ndarray, "frames ends 3"], fps: float) -> tuple
 
 def _power(x: np.ndarray, band: tuple[float, float], fps: float) -> np.ndarray:
     """Mean square over the columns of what moves within a band of frequencies."""
-    sos = butter(4, band, btype="bandpass", fs=fps, output="sos")
-    return (sosfiltfilt(sos, x, axis=0, padlen=min(27, len(x) - 1)) ** 2).mean(axis=1)
+    return (filtered(x, band, fps, order=4, kind="bandpass", pad=min(27, len(x) - 1)) ** 2).mean(axis=1)

@@ -57,6 +57,11 @@ class Repairs:
     """What can be used, in the order of time."""
 
     @property
+    def usable(self) -> tuple[Usable, ...]:
+        """What the dataset's index tells of the pieces."""
+        return tuple(piece.usable for piece in self.pieces)
+
+    @property
     def usable_s(self) -> float:
         """Length of what can be used [s]."""
         return sum(piece.duration_s for piece in self.pieces)

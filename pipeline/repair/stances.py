@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from pipeline.floor_fit import floor_slope
+from retarget.spans import held_to_next
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 from robots.soles import Soles
@@ -134,9 +135,7 @@ class Stances:
 
         The right leg lengths and angles are those with which feet that stand do stand.
         """
-        held = self.contact.copy()
-        held[:-1] &= self.contact[1:]
-        held[-1] = False
+        held = held_to_next(self.contact)
         if not held.any():
             return 0.0
         height = self.touch_w[..., 2][self.contact]
@@ -149,9 +148,7 @@ class Stances:
 
     def slide(self) -> Float[np.ndarray, " 2"] | None:
         """Horizontal velocity at which all stances slide alike [m/s]."""
-        held = self.contact.copy()
-        held[:-1] &= self.contact[1:]
-        held[-1] = False
+        held = held_to_next(self.contact)
         velocity = self.touch_step[held][:, :2] * self.fps
         if len(velocity) < 3:
             return None
@@ -191,9 +188,7 @@ class Stances:
 
     def followed_slide(self, smooth_s: float) -> Float[np.ndarray, "frames 2"]:
         """Horizontal way that stances slide, summed up over time, with steady speed through flights [m]."""
-        held = self.contact.copy()
-        held[:-1] &= self.contact[1:]
-        held[-1] = False
+        held = held_to_next(self.contact)
         frames = np.arange(len(held))
         known = held.any(axis=1)
         if not known.any():

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from pipeline.manifest import Usable
 from pipeline.measurement import Measurement, Measurements, Span, spans_where
@@ -21,6 +19,9 @@ from pipeline.verdict import CheckResult, Verdict
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 from robots.soles import Soles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _REFUSED, _WARNED, _USABLE, _STANCE = "#c83228", "#e8963c", "#3c9650", ("#3c6ec8", "#e0a020")
 _SIDES = ("left", "right")
@@ -67,6 +68,8 @@ def write_report(path: Path, report: ClipReport, robot: RobotModel) -> None:
     Raises:
         OSError: It cannot be written.
     """
+    from matplotlib.figure import Figure  # a third of a second to import, and no other command needs it
+
     panels = _panels(report)
     n_rows = 2 + min(len(report.failed), 14)
     heights = [0.9 + 0.17 * n_rows, *[1.15] * len(panels), 3.2]

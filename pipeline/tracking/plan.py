@@ -19,8 +19,9 @@ from scipy.spatial.transform import Rotation
 from pipeline.tracking.plan_footholds import FootholdConfig, FootPaths, foot_paths
 from pipeline.tracking.plan_ik import PlanIkConfig, follow, settle
 from pipeline.tracking.plan_preview import PreviewConfig, Support, convex_polygon, preview
-from pipeline.tracking.reference import Reference
+from pipeline.tracking.reference import Feet, Reference
 from robots.arrays import check_settings
+from robots.kinematics import generalised_velocities
 from robots.model import RobotModel
 
 
@@ -167,7 +168,7 @@ def _within_reach(
     robot: RobotModel, com_w: Float[np.ndarray, "n 3"], qpos: Float[np.ndarray, "n nq"], width: float
 ) -> Float[np.ndarray, "n 3"]:
     """Lower a path of the centre of mass, smoothly, to where the legs let it come."""
-    missed = np.minimum(_foot_poses(robot, qpos)[2][:, 2] - com_w[:, 2], 0.0)
+    missed = np.minimum(Feet.of(robot, qpos).com_pos_w[:, 2] - com_w[:, 2], 0.0)
     lower = gaussian_filter1d(minimum_filter1d(missed, 2 * round(width) + 1), width)
     return com_w + lower[:, None] * [0.0, 0.0, 1.0]
 
@@ -175,32 +176,16 @@ def _within_reach(
 def _settled(robot: RobotModel, ref: Reference, config: PlanConfig) -> tuple[FootPaths, Float[np.ndarray, "n 3"]]:
     """Where feet can stand flat, and where the centre of mass comes to with them [m]."""
     qpos = settle(robot, ref, flat_headings(robot, ref.qpos), config.ik)
-    pos_w, rot_w, com_w = _foot_poses(robot, qpos)
+    settled = Feet.of(robot, qpos)
     stands = ref.contact[..., None]
-    pos_w = np.where(stands, pos_w, ref.foot_pos_w)
-    rot_w = np.where(stands[..., None], rot_w, ref.foot_rot_w)
+    pos_w = np.where(stands, settled.pos_w, ref.foot_pos_w)
+    rot_w = np.where(stands[..., None], settled.rot_w, ref.foot_rot_w)
     heading = flat_headings(robot, qpos)
     feet = foot_paths(robot, ref.hz, ref.contact, pos_w, rot_w, heading, config.footholds)
     # Contacts come and go from one frame to the next; the body takes its time.
-    moved = _smoothed(com_w - ref.com_pos_w, config.settling_s * ref.hz)
+    moved = _smoothed(settled.com_pos_w - ref.com_pos_w, config.settling_s * ref.hz)
     moved[:, :2] += feet.shift_w
     return feet, ref.com_pos_w + moved
-
-
-def _foot_poses(
-    robot: RobotModel, qpos: Float[np.ndarray, "n nq"]
-) -> tuple[Float[np.ndarray, "n 2 3"], Float[np.ndarray, "n 2 3 3"], Float[np.ndarray, "n 3"]]:
-    """Origins [m] and orientations of the foot links, and the centre of mass [m]."""
-    model = robot.mj_model()
-    data = mujoco.MjData(model)
-    body = [model.body(name).id for name in robot.foot_body_names]
-    pos_w, rot_w, com_w = np.empty((len(qpos), 2, 3)), np.empty((len(qpos), 2, 3, 3)), np.empty((len(qpos), 3))
-    for i, q in enumerate(qpos):
-        data.qpos[:] = q
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)
-        pos_w[i], rot_w[i], com_w[i] = data.xpos[body], data.xmat[body].reshape(2, 3, 3), data.subtree_com[0]
-    return pos_w, rot_w, com_w
 
 
 def _smoothed(x: Float[np.ndarray, " n *dims"], width: float) -> Float[np.ndarray, " n *dims"]:
@@ -214,7 +199,7 @@ def _centroidal(
     """Centre of mass [m], angular momentum about it [N m s] and generalised velocities of a path."""
     model = robot.mj_model()
     data = mujoco.MjData(model)
-    qvel = _velocities(model, qpos, hz)
+    qvel = generalised_velocities(model, qpos, hz)
     com_w, momentum = np.empty((len(qpos), 3)), np.empty((len(qpos), 3))
     for i in range(len(qpos)):
         data.qpos[:], data.qvel[:] = qpos[i], qvel[i]
@@ -224,16 +209,6 @@ def _centroidal(
         mujoco.mj_subtreeVel(model, data)
         com_w[i], momentum[i] = data.subtree_com[0], data.subtree_angmom[0]
     return com_w, momentum, qvel
-
-
-def _velocities(model: mujoco.MjModel, qpos: Float[np.ndarray, "n nq"], hz: float) -> Float[np.ndarray, "n nv"]:
-    """Central differences on the manifold, one-sided at the ends."""
-    qvel = np.zeros((len(qpos), model.nv))
-    for i in range(len(qpos)):
-        before, after = max(i - 1, 0), min(i + 1, len(qpos) - 1)
-        if after > before:
-            mujoco.mj_differentiatePos(model, qvel[i], (after - before) / hz, qpos[before], qpos[after])
-    return qvel
 
 
 def _turning(rot_w: Float[np.ndarray, "n 2 3 3"], hz: float) -> Float[np.ndarray, "n 2 3"]:
@@ -258,8 +233,8 @@ def _with_rates(
     com_w, momentum, qvel = _centroidal(robot, qpos, hz)
     width = config.momentum_smoothing_s * hz
     com_vel = np.gradient(com_w, 1 / hz, axis=0)
-    pos_w, rot_w, _ = _foot_poses(robot, qpos)
-    foot_vel = np.concatenate([np.gradient(pos_w, 1 / hz, axis=0), _turning(rot_w, hz)], axis=2)
+    planned = Feet.of(robot, qpos)
+    foot_vel = np.concatenate([np.gradient(planned.pos_w, 1 / hz, axis=0), _turning(planned.rot_w, hz)], axis=2)
     return Plan(
         hz=hz,
         qpos=qpos,
@@ -271,8 +246,8 @@ def _with_rates(
         com_acc_w=np.gradient(com_vel, 1 / hz, axis=0),
         momentum_w=momentum,
         momentum_rate_w=np.gradient(_smoothed(momentum, width), 1 / hz, axis=0),
-        foot_pos_w=pos_w,
-        foot_rot_w=rot_w,
+        foot_pos_w=planned.pos_w,
+        foot_rot_w=planned.rot_w,
         foot_vel_w=foot_vel,
         foot_acc_w=np.gradient(_smoothed(foot_vel, width), 1 / hz, axis=0),
         supports=supports,

@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pipeline.measurement import Measurement, spans_where
+from pipeline.skate import measure_skate_speeds
 from pipeline.validation.body_geometry import CHUNK, BodyGeometry
+from retarget.spans import held_to_next
 from robots.differences import derivative
 
 
@@ -44,10 +46,7 @@ class Stance:
 
     def slip_in_contact(self) -> Float[np.ndarray, "frames 2"]:
         """Slip speed where a foot is in contact in this frame and the next, NaN elsewhere [m/s]."""
-        held = self.contact.copy()
-        held[:-1] &= self.contact[1:]
-        held[-1] = False  # there is no next frame
-        return np.where(held, self.slip_speed, np.nan)
+        return np.where(held_to_next(self.contact), self.slip_speed, np.nan)
 
     def support_height(self, geometry: BodyGeometry) -> Float[np.ndarray, " frames"]:
         """Height of the lower of the feet in contact, NaN without contact [m]."""
@@ -85,35 +84,17 @@ def slip_speed(
 def measure_skate(stance: Stance) -> tuple[Measurement, ...]:
     """Measure how fast and how far feet slide while they bear weight."""
     slip = stance.slip_in_contact()
-    speeds = slip[~np.isnan(slip)]
-    bearing = np.array(~np.isnan(slip).all(axis=1))
-    series = np.where(bearing, np.where(np.isnan(slip), -np.inf, slip).max(axis=1), np.nan)
-    spans = spans_where(bearing)
+    speeds = measure_skate_speeds(slip, "a foot that bears weight")
     episode_slip = _slip_of_episodes(slip, stance.fps)
     return (
-        Measurement(
-            name="skate_mean",
-            value=speeds.mean() if len(speeds) else 0.0,
-            unit="m/s",
-            meaning="Mean horizontal speed of a foot that bears weight, at its slowest point",
-            series=series,
-            spans=spans,
-        ),
-        Measurement(
-            name="skate_p95",
-            value=np.percentile(speeds, 95) if len(speeds) else 0.0,
-            unit="m/s",
-            meaning="Horizontal speed of a foot that bears weight, at its slowest point, exceeded in 5 % of contact",
-            series=series,
-            spans=spans,
-        ),
+        *speeds,
         Measurement(
             name="stance_slip_max",
             value=episode_slip.max(),
             unit="m",
             meaning="Longest way that a foot slides within one contact",
             series=episode_slip,
-            spans=spans,
+            spans=speeds[0].spans,
         ),
     )
 

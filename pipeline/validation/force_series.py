@@ -13,6 +13,7 @@ from typing import get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from pipeline.flight_physics import GRAVITY
 from pipeline.validation.support import outside_support
 from robots.arrays import check_settings
 from robots.contact_forces import ExplainedForces, FrictionConfig, explain_forces
@@ -20,9 +21,6 @@ from robots.contact_points import ContactPoints, ContactRules, FootRule, contact
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 from robots.trajectory import DYNAMICS_LOW_PASS_HZ, RobotTrajectory, robot_trajectory
-
-GRAVITY = 9.81
-"""As MuJoCo has it [m/s^2]."""
 
 STRETCH = 1024
 """Frames whose forces are held at once: bounds the memory."""

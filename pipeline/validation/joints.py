@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.signal import butter, sosfiltfilt
 
 from pipeline.measurement import Measurement, largest
 from robots.differences import derivative
+from robots.filters import filtered
 from robots.model import RobotModel
 
 JITTER_HZ = 8.0
@@ -80,7 +80,7 @@ def measure_jitter(joint_pos: Float[np.ndarray, "frames joints"], fps: float) ->
     around = round(_AROUND_S * fps)
     if fps / 2 > JITTER_HZ and len(joint_pos) > max(around, 15):
         speed = derivative(joint_pos, fps)
-        fast = sosfiltfilt(butter(2, JITTER_HZ, "highpass", fs=fps, output="sos"), speed, axis=0)
+        fast = filtered(speed, JITTER_HZ, fps, order=2, kind="highpass")
         mean = np.ones(around) / around
         power = np.convolve((speed**2).sum(axis=1), mean, mode="same")
         shares = np.convolve((fast**2).sum(axis=1), mean, mode="same") / (power + _STILL_POWER)

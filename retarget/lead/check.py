@@ -9,10 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial import ConvexHull, QhullError
 
+from retarget.clip_cost import GRAVITY
 from retarget.lead.standing_robot import StandingRobot, to_mujoco
 
-GRAVITY = 9.81
-"""[m/s^2]"""
 ARM_PARTS = ("shoulder", "elbow", "wrist")
 """What the names of an arm's links contain."""
 ON_FLOOR_M = 0.005

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
-from retarget.lead.check import GRAVITY, hull_margin
+from retarget.clip_cost import GRAVITY
+from retarget.lead.check import hull_margin
 from retarget.lead.config import LeadConfig
 from retarget.lead.curves import Ends, ends_of
 from retarget.lead.exceptions import NoLead

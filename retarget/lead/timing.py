@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from retarget.lead.check import GRAVITY, hull_margins
+from retarget.clip_cost import GRAVITY
+from retarget.lead.check import hull_margins
 from retarget.lead.config import LeadConfig
 from retarget.lead.curves import Ends, rest_to_rest
 from retarget.lead.feet import Footprint, about_z
