@@ -1,0 +1,230 @@
+"""Trains the network step by step; stops, resumes and ends at any step, and repeats itself for the same seed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.body import SkinnedBody
+from pipeline.estimators.gvhmr.codec import CODE_LENGTH, Codec
+from pipeline.estimators.gvhmr.detail import DETAIL_FEATURES
+from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkInputs, NetworkShape
+from pipeline.estimators.gvhmr.training.batches import Batch, BatchMaker, Detector, SightingConfig
+from pipeline.estimators.gvhmr.training.exceptions import UnusableTrainingState
+from pipeline.estimators.gvhmr.training.motion_bank import AugmentationConfig, MotionBank
+from pipeline.estimators.gvhmr.training.objective import ObjectiveWeights, objective
+from pipeline.store import atomic_path
+from retarget.smpl_motion import SmplMotion
+
+_STATE_FORMAT = 1
+_STATISTICS_BATCHES = 8
+_SMALLEST_STD = 0.03
+_VELOCITY = slice(148, 151)
+
+
+def _own_shape() -> NetworkShape:
+    return NetworkShape(latent=192, layers=4, heads=3, embed=384, image_features=0, detail_features=DETAIL_FEATURES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How the network is trained."""
+
+    steps: int = 40_000
+    """Steps in all."""
+    cooldown_steps: int = 6_000
+    """Last steps, over which the learning rate falls to zero; it stays the same before."""
+    warmup_steps: int = 200
+    """First steps, over which it rises."""
+    batch: int = 16
+    """Windows a step."""
+    frames: int = 120
+    """Length of a window."""
+    learning_rate: float = 1.5e-3
+    """Of AdamW."""
+    weight_decay: float = 0.01
+    """Of AdamW."""
+    clip_norm: float = 1.0
+    """Longest gradient."""
+    condition_dropout: float = 0.05
+    """Share of frames that lose a condition."""
+    average: float = 0.998
+    """Memory of the running mean of the weights, which is what is kept."""
+    dropout: float = 0.0
+    """Share dropped within the network."""
+    bfloat16: bool = True
+    """Compute in half precision where that loses nothing that matters."""
+    seed: int = 0
+    """Of everything random."""
+    shape: NetworkShape = field(default_factory=_own_shape)
+    """Sizes of the network."""
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    """How windows are changed."""
+    sighting: SightingConfig = field(default_factory=SightingConfig)
+    """How windows are seen."""
+    objective: ObjectiveWeights = field(default_factory=ObjectiveWeights)
+    """What is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLog:
+    """What a step told."""
+
+    step: int
+    """Steps done."""
+    learning_rate: float
+    """Of this step."""
+    gradient_norm: float
+    """Before it is clipped."""
+    terms: dict[str, float]
+    """Terms of the objective."""
+
+
+class Trainer:
+    """A network in training and all that its next step depends on."""
+
+    def __init__(
+        self,
+        motions: Sequence[SmplMotion],
+        body: SkinnedBody,
+        detector: Detector,
+        landmark_regressor: Any,
+        config: TrainingConfig,
+    ) -> None:
+        """Begin at step 0.
+
+        Raises:
+            InvalidArray: No motion is long enough.
+        """
+        self.config = config
+        self._bank = MotionBank(motions)
+        self._maker = BatchMaker(body, detector, landmark_regressor, config.sighting)
+        self._generator = torch.Generator().manual_seed(config.seed)
+        torch.manual_seed(config.seed)
+        self.network = GvhmrNetwork(config.shape, dropout=config.dropout)
+        self.averaged = GvhmrNetwork(config.shape, dropout=config.dropout)
+        for block in self.network.blocks:
+            torch.nn.init.constant_(block.gate_msa, 0.2)
+            torch.nn.init.constant_(block.gate_mlp, 0.2)
+        self.averaged.load_state_dict(self.network.state_dict())
+        self.codec = self._statistics()
+        self._optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
+        )
+        self.step = 0
+
+    def run(self, until: int) -> Iterator[StepLog]:
+        """Take steps until so many are done, and tell of each."""
+        self.network.train()
+        while self.step < until:
+            yield self._take_step()
+
+    def _take_step(self) -> StepLog:
+        config = self.config
+        rate = config.learning_rate * self._rate_share()
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        batch = self._draw()
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+            out = self.network(self._with_dropped_conditions(batch.inputs))
+        terms = objective(out, batch, self.codec, self._maker.skeleton, config.objective)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
+        if torch.isfinite(norm):
+            self._optimizer.step()
+        self.step += 1
+        memory = min(config.average, 1.0 - 10.0 / (self.step + 10.0))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1.0 - memory)
+        return StepLog(
+            step=self.step,
+            learning_rate=rate,
+            gradient_norm=float(norm),
+            terms={name: float(term.detach()) for name, term in terms.items()},
+        )
+
+    def _rate_share(self) -> float:
+        rise = min(1.0, (self.step + 1) / max(self.config.warmup_steps, 1))
+        left = (self.config.steps - self.step) / max(self.config.cooldown_steps, 1)
+        return rise * min(1.0, max(left, 0.0))
+
+    def _draw(self) -> Batch:
+        config = self.config
+        with torch.no_grad():
+            windows = self._bank.draw(config.batch, config.frames, config.augmentation, self._generator)
+            return self._maker.make(windows, self._generator)
+
+    def _with_dropped_conditions(self, inputs: NetworkInputs) -> NetworkInputs:
+        """Blank each input in some frames; what is left must do."""
+        p, size = self.config.condition_dropout, inputs.obs.shape[:2]
+
+        def kept(values: Tensor) -> Tensor:
+            keep = torch.rand(*size, generator=self._generator) > p
+            return values * keep.reshape(*size, *[1] * (values.ndim - 2))
+
+        detail = None if inputs.detail is None else kept(inputs.detail)
+        return NetworkInputs(
+            obs=kept(inputs.obs), cliffcam=inputs.cliffcam, cam_angvel=kept(inputs.cam_angvel), detail=detail
+        )
+
+    def _statistics(self) -> Codec:
+        """Means and spreads of the code over some batches."""
+        plain = Codec(
+            mean=torch.zeros(CODE_LENGTH), std=torch.ones(CODE_LENGTH), cam_mean=torch.zeros(3), cam_std=torch.ones(3)
+        )
+        batches = [self._draw() for _ in range(_STATISTICS_BATCHES)]
+        codes = torch.cat([plain.encode(batch.code).flatten(0, 1) for batch in batches])
+        cams = torch.cat([batch.cam.flatten(0, 1) for batch in batches])
+        std = codes.std(dim=0)
+        std = torch.cat([std[: _VELOCITY.start].clamp(min=_SMALLEST_STD), std[_VELOCITY]])
+        low, high = cams.quantile(0.02, dim=0), cams.quantile(0.98, dim=0)
+        usual = ((cams > low) & (cams < high)).all(dim=-1)
+        return Codec(mean=codes.mean(dim=0), std=std, cam_mean=cams[usual].mean(dim=0), cam_std=cams[usual].std(dim=0))
+
+    def save(self, path: Path) -> None:
+        """Write all that :meth:`resume` needs; a file of ``torch.save`` with tensors and plain values only.
+
+        Raises:
+            OutputNotWritable: The folder cannot be written.
+        """
+        state = {
+            "format": _STATE_FORMAT,
+            "config": json.dumps(asdict(self.config)),
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "generator": self._generator.get_state(),
+            "torch_generator": torch.get_rng_state(),
+            "codec": asdict(self.codec),
+        }
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+
+    def resume(self, path: Path) -> None:
+        """Go on where another run stopped; steps and learning rates may differ from its own.
+
+        Raises:
+            UnusableTrainingState: The file is damaged, of another format, or of a network of other sizes.
+        """
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if state["format"] != _STATE_FORMAT:
+                raise UnusableTrainingState(path, problem=f"is of format {state['format']}, not {_STATE_FORMAT}")
+            self.network.load_state_dict(state["network"])
+            self.averaged.load_state_dict(state["averaged"])
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._generator.set_state(state["generator"])
+            torch.set_rng_state(state["torch_generator"])
+            self.codec, self.step = Codec(**state["codec"]), int(state["step"])
+        except UnusableTrainingState:
+            raise
+        except Exception as error:  # torch.load and load_state_dict raise whatever the damage makes them
+            raise UnusableTrainingState(path, problem=f"cannot be used ({error})".splitlines()[0]) from error
