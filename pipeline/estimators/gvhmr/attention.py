@@ -22,7 +22,8 @@ def rotary_table(length: int, head_dim: int, device: torch.device | None = None)
 
     Su et al., "RoFormer", 2021, eq. 34: pair j of frame p turns by p * 10000^(-2j / head_dim).
     """
-    rate = 10000.0 ** (-torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim)
+    # A reciprocal of the power, not a negative power: rounded as the published numbers are.
+    rate = 1.0 / 10000.0 ** (torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim)
     angle = torch.arange(length, dtype=torch.float32, device=device)[:, None] * rate
     return angle.cos(), angle.sin()
 
