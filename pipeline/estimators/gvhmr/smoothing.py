@@ -1,4 +1,4 @@
-"""Smoothing over time: Gaussian windows for motion, gap filling and double averages for tracked boxes (spec, 4 and 8)."""
+"""From noisy series to smooth ones: Gaussian windows for motion, filled and averaged boxes of trackers (spec, 4, 8)."""
 
 from __future__ import annotations
 
