@@ -1,4 +1,4 @@
-"""``wushu weights``: networks' weights on this machine; GVHMR's own are taken in from the file that a user downloaded."""
+"""``wushu weights``: networks' weights on this machine; GVHMR's own come from the file that a user downloaded."""
 
 from __future__ import annotations
 
@@ -133,9 +133,18 @@ class Weights:
         Raises:
             ExtraNotInstalled: The packages that read weights are not here.
         """
-        if any(find_spec(name) is None for name in PACKAGES):
-            raise ExtraNotInstalled("the estimator gvhmr", packages=PACKAGES, extra="gvhmr")
+        require_packages()
         return self.job()
+
+
+def require_packages() -> None:
+    """Check that what runs the network is installed.
+
+    Raises:
+        ExtraNotInstalled: It is not.
+    """
+    if any(find_spec(name) is None for name in PACKAGES):
+        raise ExtraNotInstalled("the estimator gvhmr", packages=PACKAGES, extra="gvhmr")
 
 
 def _facts(path: Path, weights: GvhmrWeights) -> dict[str, str]:

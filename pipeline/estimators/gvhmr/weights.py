@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from cattrs import transform_error
+from cattrs.v import format_exception
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
@@ -28,7 +30,7 @@ from pipeline.home import Home
 from pipeline.record_codec import from_plain, plain
 from pipeline.store import write_bytes
 from robots.arrays import checked_array, freeze_fields
-from robots.exceptions import InvalidArray
+from robots.exceptions import InvalidArray, WushuError
 
 FORMAT = 1
 """Version of the layout; a reader refuses what it does not know."""
@@ -306,10 +308,18 @@ def _read_header(path: Path, metadata: Mapping[str, str] | None) -> _Header:
                 raise ValueError("a value is of another type than it should be")
             return header
     except (ValueError, KeyError, TypeError, ExceptionGroup) as error:
-        problem = f"what it says of its tensors cannot be read ({error})"
+        grouped = isinstance(error, ExceptionGroup)
+        said = "; ".join(transform_error(error, format_exception=_sentence)) if grouped else _sentence(error, None)
+        problem = f"what it says of its tensors cannot be read ({said})"
         raise UnusableWeights(path, problem=problem, remedy=_AGAIN) from error
     problem = f"holds '{found[1]}' in format {found[0]}, and this version reads '{_KIND}' in format {FORMAT}"
     raise UnusableWeights(path, problem=problem, remedy="Install the version that wrote it, or import it again")
+
+
+def _sentence(error: BaseException, wanted: type | None) -> str:
+    """Say what is wrong with one entry; our own errors say it themselves."""
+    own = isinstance(error, WushuError) or wanted is None
+    return f"no {error}" if isinstance(error, KeyError) else str(error) if own else format_exception(error, wanted)
 
 
 def _refuse_constant(name: str) -> float:
