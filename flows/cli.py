@@ -18,6 +18,7 @@ from flows.commands.fit_table import FitTable
 from flows.commands.play import Play
 from flows.commands.run import Run
 from flows.commands.show import Show
+from flows.commands.train import Train
 from flows.commands.validate import Validate
 from flows.commands.weights import Weights
 from flows.console import console, show_error
@@ -70,6 +71,7 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Robot, sub("robot")]
         | Annotated[Body, sub("body")]
         | Annotated[Weights, sub("weights")]
+        | Annotated[Train, sub("train")]
         | Annotated[FitTable, sub("fit-table")]
     )
 

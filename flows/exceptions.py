@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from robots.exceptions import WushuError
@@ -32,3 +33,15 @@ class CannotWrite(FlowsError):
     def __init__(self, path: Path, *, problem: str, remedy: str) -> None:
         self.path = path
         super().__init__(f"{path}: {problem}. {remedy}.")
+
+
+class NothingToLearn(FlowsError):
+    """There is no clip to learn from."""
+
+    def __init__(self, where: Sequence[Path]) -> None:
+        self.where = tuple(where)
+        places = ", ".join(map(str, where)) or "nothing"
+        super().__init__(
+            f"{places}: no motion file to learn from is left. Name files or folders with .bvh, .bvh.gz or .npz in "
+            "them, and hold fewer of them out."
+        )

@@ -15,6 +15,7 @@ from flows.console import console, show_warning
 from flows.exceptions import CannotWrite
 from pipeline.body import body_names
 from pipeline.estimators.exceptions import ExtraNotInstalled, UnusableWeights
+from pipeline.estimators.gvhmr.weights_card import IMPORT, OFFICIAL, SUFFIX, find_weights, weights_dir, weights_files
 from pipeline.home import Home
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class ImportWeights:
     def __call__(self) -> int:
         """Read, keep, and say what was found."""
         from pipeline.estimators.gvhmr.checkpoint import read_checkpoint
-        from pipeline.estimators.gvhmr.weights import OFFICIAL, SUFFIX, listed, save_weights, weights_dir
+        from pipeline.estimators.gvhmr.weights import listed, save_weights
 
         home = Home.of_user()
         out = weights_dir(home) / f"{OFFICIAL}{SUFFIX}" if self.out is None else self.out
@@ -75,7 +76,7 @@ class ListWeights:
 
     def __call__(self) -> int:
         """Read each file and print a line; 1 if one cannot be used."""
-        from pipeline.estimators.gvhmr.weights import IMPORT, read_weights, weights_dir, weights_files
+        from pipeline.estimators.gvhmr.weights import read_weights
 
         files = weights_files(weights_dir(Home.of_user()))
         table = Table("name", "numbers", "body", "licence", "from")
@@ -106,7 +107,7 @@ class ShowWeights:
 
     def __call__(self) -> int:
         """Read the file whole, so that damage is found, and print what it says."""
-        from pipeline.estimators.gvhmr.weights import find_weights, read_weights, weights_dir
+        from pipeline.estimators.gvhmr.weights import read_weights
 
         home = Home.of_user()
         path = find_weights(self.name, weights_dir(home))

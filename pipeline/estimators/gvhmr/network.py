@@ -127,14 +127,14 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """A pre-norm transformer block whose two branches are let in by learned gates."""
 
-    def __init__(self, shape: NetworkShape) -> None:
+    def __init__(self, shape: NetworkShape, gate: float) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(shape.latent, eps=1e-6)
         self.attn = Attention(shape)
         self.norm2 = nn.LayerNorm(shape.latent, eps=1e-6)
         self.mlp = Mlp(shape.latent, int(shape.latent * shape.mlp_ratio), shape.latent, tanh=True)
-        self.gate_msa = nn.Parameter(torch.zeros(1, 1, shape.latent))
-        self.gate_mlp = nn.Parameter(torch.zeros(1, 1, shape.latent))
+        self.gate_msa = nn.Parameter(torch.full((1, 1, shape.latent), gate))
+        self.gate_mlp = nn.Parameter(torch.full((1, 1, shape.latent), gate))
 
     def forward(self, x: Tensor, table: tuple[Tensor, Tensor], valid: Tensor | None, p: float) -> Tensor:
         """Add attention, then the perceptron."""
@@ -145,12 +145,13 @@ class Block(nn.Module):
 class GvhmrNetwork(nn.Module):
     """The transformer; at the published sizes it has 247 tensors with 40.9 million numbers."""
 
-    def __init__(self, shape: NetworkShape, *, dropout: float = 0.1) -> None:
+    def __init__(self, shape: NetworkShape, *, dropout: float = 0.1, gate: float = 0.0) -> None:
         """Make a network with fresh weights from torch's generator.
 
         Args:
             shape: Its sizes.
             dropout: Share dropped while training.
+            gate: How far each block's branches are let in at first.
         """
         super().__init__()
         self.shape, self.dropout = shape, dropout
@@ -167,7 +168,7 @@ class GvhmrNetwork(nn.Module):
         if shape.detail_features:
             self.detail_embedder = Mlp(shape.detail_features, shape.embed, width)
             _zeroed(self.detail_embedder.fc2)
-        self.blocks = nn.ModuleList([Block(shape) for _ in range(shape.layers)])
+        self.blocks = nn.ModuleList([Block(shape, gate) for _ in range(shape.layers)])
         self.final_layer = Mlp(width, width, shape.output)
         self.pred_cam_head = Mlp(width, width, 3)
         self.static_conf_head = Mlp(width, width, N_STATIC)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy import sparse
 from torch import Tensor
 
 from pipeline.body import SkinnedBody
@@ -90,12 +91,12 @@ class Batch:
 class BodyPoints:
     """Keypoints and landmarks of a shaped body as sums over its joints: exact for linear blend skinning."""
 
-    def __init__(self, body: SkinnedBody, regressor: np.ndarray) -> None:
+    def __init__(self, body: SkinnedBody, regressor: sparse.csr_array) -> None:
         """Gather how much of each point hangs on each joint, for the mean shape and for each beta.
 
         Args:
             body: Whose points.
-            regressor: Weights (points, verts) that make the points of vertices, dense or sparse.
+            regressor: Weights (points, verts) that make the points of vertices.
         """
         skin = np.asarray(body.skin_weights, dtype=np.float64)
         share = np.asarray(regressor @ skin)
@@ -132,7 +133,7 @@ class BatchMaker:
     """Shows windows to cameras and detectors."""
 
     def __init__(
-        self, body: SkinnedBody, detector: Detector, landmark_regressor: np.ndarray, config: SightingConfig
+        self, body: SkinnedBody, detector: Detector, landmark_regressor: sparse.csr_array, config: SightingConfig
     ) -> None:
         """Keep the body and the detector."""
         self.skeleton = Skeleton.of(body)

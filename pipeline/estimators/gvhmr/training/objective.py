@@ -84,6 +84,20 @@ def objective(
     }
 
 
+def errors(out: NetworkOutputs, batch: Batch, codec: Codec, skeleton: Skeleton) -> dict[str, float]:
+    """Measure what is said against the truth, in units that people know; see :meth:`Trainer.try_on`."""
+    said = codec.decode(out.pred_x.float())
+    joints, true = _about_pelvis(said, skeleton), batch.joints_c - batch.joints_c[:, :, :1]
+    hips = (joints - true)[:, :, (1, 2)].mean(dim=2, keepdim=True)
+    cosine = (said.root_view[..., 1, :] * batch.code.root_view[..., 1, :]).sum(dim=-1).clamp(-1.0, 1.0)
+    path = roll_out(said.velocity, batch.root_w) - (batch.pelvis_w - batch.pelvis_w[:, :1])
+    return {
+        "mpjpe_mm": 1000.0 * float((joints - true - hips).norm(dim=-1).mean()),
+        "tilt_deg": float(torch.rad2deg(torch.arccos(cosine)).mean()),
+        "way_mm": 1000.0 * float((path[:, 15:] - path[:, :-15]).norm(dim=-1).mean()),
+    }
+
+
 def _about_pelvis(said: MotionCode, skeleton: Skeleton) -> Tensor:
     local = torch.cat([said.root_camera[:, :, None], said.body_rotation], dim=2)
     rest = skeleton.rest_joints(said.betas[:, :1])
