@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from pipeline.synthetic.disturbance import Disturbance, draw_disturbance, wander
-from pipeline.synthetic.point_sets import KEYPOINTS, LANDMARK_KEYPOINT, LANDMARKS, LIMBS, PointSet
-from pipeline.synthetic.processes import wandering
+from pipeline.synthetic.disturbance import Disturbance, draw_disturbance
+from pipeline.synthetic.point_sets import BONES, KEYPOINTS, LANDMARK_KEYPOINT, LANDMARKS, LIMBS, PointSet
 from pipeline.synthetic.situation import Situation, situation
 from pipeline.synthetic.tables import (
     BLAZEPOSE_TABLES,
@@ -147,25 +146,26 @@ class DetectorModel:
         """
         points_c = _checked(points_c, len(KEYPOINTS.names))
         batch, n_frames = points_c.shape[:-3], points_c.shape[-3]
-        what = disturbance or self.disturbance(batch, n_frames, fps=fps, rng=rng)
         focal = np.broadcast_to(np.asarray(focal_px, dtype=np.float64), batch)
+        principal = np.broadcast_to(np.asarray(principal_px, dtype=np.float64), (*batch, 2))[..., None, None, :]
+        size = np.broadcast_to(np.asarray(image_size, dtype=np.float64), (*batch, 2))[..., None, None, :]
+        what = disturbance or self.disturbance(batch, n_frames, fps=fps, rng=rng)
         view = situation(points_c, KEYPOINTS, focal_px=focal, fps=fps)
-        depth = np.maximum(points_c[..., 2:], _BEHIND_M)
-        principal = np.broadcast_to(np.asarray(principal_px, dtype=np.float64), (*batch, 2))
-        size = np.broadcast_to(np.asarray(image_size, dtype=np.float64), (*batch, 2))
-        pixels = focal[..., None, None, None] * points_c[..., :2] / depth + principal[..., None, None, :]
-        drag = (self.noise * self.tables.faults.lost_size) * view.height_px[..., None, None] * what.drag[..., :2]
-        pixels = self._with_faults(pixels, what, drag, KEYPOINTS)
-        pixels += view.height_px[..., None, None] * self.noise * self._keypoint_error(view, what)
-        diagonal = np.linalg.norm(size, axis=-1)[..., None, None, None]
-        centre = 0.5 * size[..., None, None, :]
-        pixels = centre + np.clip(pixels - centre, -_FARTHEST * diagonal, _FARTHEST * diagonal)
-        seen = (points_c[..., 2] > _BEHIND_M) & (pixels >= 0).all(axis=-1) & (pixels < size[..., None, None, :]).all(-1)
-        confidence = 1.0 / (1.0 + np.exp(-self._sureness(self.tables.confidence, view, what, fps, rng)))
-        trust = np.clip(self._sureness(self.tables.trust, view, what, fps, rng), 0.0, 1.0) * (
-            points_c[..., 2] > _BEHIND_M
+        height_px = view.height_px[..., None, None]
+        before = points_c[..., 2] > _BEHIND_M
+        offset = (self._grip() * view.stature)[..., None, None, None] * (self.tables.offset @ view.trunk_c)
+        pixels = _project(points_c + offset, focal, principal)
+        unseen = what.hidden | ~before | ~_inside(pixels, size)
+        pixels = self._with_faults(
+            pixels, what, self.tables.faults.lost_size * height_px * what.drag[..., :2], KEYPOINTS
         )
-        return np.concatenate([pixels, (confidence * seen)[..., None]], axis=-1), trust
+        pixels += height_px * self.noise * self._keypoint_error(view, what, unseen)
+        reach = _FARTHEST * np.linalg.norm(size, axis=-1, keepdims=True)
+        pixels = 0.5 * size + np.clip(pixels - 0.5 * size, -reach, reach)
+        confidence = 1.0 / (1.0 + np.exp(-_latent(self.tables.confidence, view, what, what.confidence, unseen)))
+        confidence *= before & _inside(pixels, size)
+        trust = np.clip(_latent(self.tables.trust, view, what, what.trust, unseen), 0.0, 1.0) * before
+        return np.concatenate([pixels, confidence[..., None]], axis=-1), trust
 
     def landmarks(
         self,
@@ -190,38 +190,35 @@ class DetectorModel:
         """
         points_c = _checked(points_c, len(LANDMARKS.names))
         batch, n_frames, tables = points_c.shape[:-3], points_c.shape[-3], self.tables
-        what = disturbance or self.disturbance(batch, n_frames, fps=fps, rng=rng)
         focal = np.broadcast_to(np.asarray(focal_px, dtype=np.float64), batch)
+        what = disturbance or self.disturbance(batch, n_frames, fps=fps, rng=rng)
         view = situation(points_c, LANDMARKS, focal_px=focal, fps=fps)
-        size = (
-            tables.average_stature / view.stature * np.exp(self.noise * tables.size_spread * rng.standard_normal(batch))
-        )
-        hips = points_c[..., LANDMARKS.index("left_hip", "right_hip"), :].mean(axis=-2, keepdims=True)
-        about = (points_c - hips) * size[..., None, None, None]
-        about[..., 2] *= 1.0 + min(self.noise, 1.0) * (tables.depth_gain - 1.0)
-        drag = (self.noise * tables.faults.lost_size * tables.average_stature) * what.drag
-        about = self._with_faults(about, what, drag, LANDMARKS)
-        about += self.noise * self._landmark_error(view, what, fps, rng)
+        gains = 1.0 + self._grip() * (tables.bone_gain - 1.0)
+        size = tables.average_stature / view.stature[..., None, None]
+        size = size * np.exp(self.noise * tables.size_spread * what.landmark_size)
+        about = size[..., None] * with_bones(points_c, gains)
+        about = self._with_faults(about, what, tables.faults.lost_size * tables.average_stature * what.drag, LANDMARKS)
+        about += self.noise * self._landmark_error(view, what)
         return about - about[..., LANDMARKS.index("left_hip", "right_hip"), :].mean(axis=-2, keepdims=True)
 
-    def _keypoint_error(self, view: Situation, what: Disturbance) -> np.ndarray:
+    def _grip(self) -> float:
+        """How much of what is always the same about the detector's errors is made: it does not grow with the noise."""
+        return min(self.noise, 1.0)
+
+    def _keypoint_error(self, view: Situation, what: Disturbance, unseen: np.ndarray) -> np.ndarray:
         table = self.tables.keypoints
-        size = np.exp(_weighed(view, table.log_scale) + table.unrest * what.unrest) * self._hidden_factor(what)
+        size = np.exp(_weighed(view, table.log_scale) + table.unrest * what.unrest)
+        size *= np.where(unseen, self.tables.faults.hidden_factor, 1.0)
         return table.bias * what.bias + table.axis_scale * size[..., None] * what.wander
 
-    def _landmark_error(self, view: Situation, what: Disturbance, fps: float, rng: np.random.Generator) -> np.ndarray:
+    def _landmark_error(self, view: Situation, what: Disturbance) -> np.ndarray:
         table, keypoint, shared = self.tables.landmarks, np.array(LANDMARK_KEYPOINT), self.tables.shared
-        shape = view.covariates.shape[:-1]
-        own = wander(table.correlation, table.slow_share, shape, 3, lasting_s=table.slow_s, fps=fps, rng=rng)
+        own = what.landmark_wander.copy()
         own[..., :2] *= np.sqrt(1.0 - shared**2)
         own[..., :2] += shared * what.wander[..., keypoint, :]
         size = np.exp(_weighed(view, table.log_scale) + table.unrest * what.unrest[..., keypoint])
-        size *= self._hidden_factor(what)[..., keypoint]
-        bias = rng.standard_normal((*shape[:-2], 1, shape[-1], 3))
-        return table.bias * bias + table.axis_scale * size[..., None] * own
-
-    def _hidden_factor(self, what: Disturbance) -> np.ndarray:
-        return np.where(what.hidden, self.tables.faults.hidden_factor, 1.0)
+        size *= np.where(what.hidden, self.tables.faults.hidden_factor, 1.0)[..., keypoint]
+        return table.bias * what.landmark_bias + table.axis_scale * size[..., None] * own
 
     def _with_faults(
         self,
@@ -242,15 +239,8 @@ class DetectorModel:
         for number, limb in enumerate(LIMBS):
             members = points.limb(limb)
             share = np.where(np.arange(len(members)) == 0, 0.5, 1.0)
-            out[..., members, :] += share[:, None] * drag[..., number, None, :]
+            out[..., members, :] += self.noise * share[:, None] * drag[..., number, None, :]
         return out
-
-    def _sureness(
-        self, table: SurenessTable, view: Situation, what: Disturbance, fps: float, rng: np.random.Generator
-    ) -> np.ndarray:
-        own = wandering(what.unrest.shape, lasting_s=table.spread_s, fps=fps, rng=rng)
-        latent = _weighed(view, table.weights) + table.of_unrest * what.unrest + table.spread * own
-        return latent + table.hidden * what.hidden
 
 
 def load_detector_model(path: Path = BLAZEPOSE_TABLES) -> DetectorModel:
@@ -262,8 +252,33 @@ def load_detector_model(path: Path = BLAZEPOSE_TABLES) -> DetectorModel:
     return DetectorModel(tables=blazepose_tables() if path == BLAZEPOSE_TABLES else read_tables(path))
 
 
+def with_bones(
+    points_c: Float[np.ndarray, "*batch frames 33 3"], gains: Float[np.ndarray, "33 2"]
+) -> Float[np.ndarray, "*batch frames 33 3"]:
+    """Return landmarks about the middle of the hips [m], each bone made longer across and along the line of sight."""
+    hips = points_c[..., LANDMARKS.index("left_hip", "right_hip"), :].mean(axis=-2, keepdims=True)
+    across, along = (np.linalg.solve(BONES, gain[:, None] * BONES) for gain in gains.T)
+    about = points_c - hips
+    return np.concatenate([across @ about[..., :2], along @ about[..., 2:]], axis=-1)
+
+
+def _project(points_c: np.ndarray, focal: np.ndarray, principal: np.ndarray) -> Float[np.ndarray, "*batch frames 21 2"]:
+    return focal[..., None, None, None] * points_c[..., :2] / np.maximum(points_c[..., 2:], _BEHIND_M) + principal
+
+
+def _inside(pixels: np.ndarray, size: np.ndarray) -> Bool[np.ndarray, "*batch frames 21"]:
+    return ((pixels >= 0) & (pixels < size)).all(axis=-1)
+
+
+def _latent(
+    table: SurenessTable, view: Situation, what: Disturbance, own: np.ndarray, unseen: np.ndarray
+) -> Float[np.ndarray, "*batch frames 21"]:
+    """How sure the detector is, before it is made a number from 0 to 1."""
+    return _weighed(view, table.weights) + table.of_unrest * what.unrest + table.spread * own + table.hidden * unseen
+
+
 def _weighed(view: Situation, weights: Float[np.ndarray, "points 7"]) -> Float[np.ndarray, "*batch frames points"]:
-    return (view.covariates * weights).sum(axis=-1)
+    return np.einsum("...k,...k->...", view.covariates, weights)
 
 
 def _checked(points_c: np.ndarray, n_points: int) -> Float[np.ndarray, "*batch frames points 3"]:

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from pipeline.synthetic.point_sets import KEYPOINTS, LIMBS
 from pipeline.synthetic.processes import spells, wandering
-from pipeline.synthetic.tables import DetectorTables
+from pipeline.synthetic.tables import DetectorTables, ErrorTable
 
 _DRAG_S = 0.5  # a lost limb is put on one wrong thing, and stays there for about as long as it is lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Disturbance:
-    """The chance part of a detector's errors over one or many clips, before it is given a size."""
+    """All chance in a detector's errors over one or many clips, before it is given a size."""
 
     bias: Float[np.ndarray, "*batch 1 21 2"]
-    """Constant part, variance 1."""
+    """Constant part of the keypoints' errors, variance 1."""
     unrest: Float[np.ndarray, "*batch frames 21"]
     """How much larger errors are than usual, variance 1."""
     wander: Float[np.ndarray, "*batch frames 21 2"]
     """Error with and without memory together, variance 1."""
+    landmark_bias: Float[np.ndarray, "*batch 1 33 3"]
+    """Constant part of the landmarks' errors, variance 1."""
+    landmark_wander: Float[np.ndarray, "*batch frames 33 3"]
+    """The landmarks' own error, variance 1."""
+    landmark_size: Float[np.ndarray, "*batch 1 1"]
+    """How large the landmarks' body is taken to be, variance 1."""
+    confidence: Float[np.ndarray, "*batch frames 21"]
+    """How sure the detector happens to be, variance 1."""
+    trust: Float[np.ndarray, "*batch frames 21"]
+    """How much the keypoints happen to be trusted, variance 1."""
     swapped: Bool[np.ndarray, "*batch frames 2"]
     """Where left and right arm, left and right leg are exchanged."""
     drag: Float[np.ndarray, "*batch frames 4 3"]
     """Where each of ``LIMBS`` is dragged to while it is lost, variance 1 per axis; 0 otherwise."""
     hidden: Bool[np.ndarray, "*batch frames 21"]
     """Which keypoints something hides."""
+
+    def __getitem__(self, clips: int | slice | tuple[int | slice, ...]) -> Disturbance:
+        """Return what goes wrong in some of the clips."""
+        return Disturbance(**{field.name: getattr(self, field.name)[clips] for field in fields(self)})
 
 
 def draw_disturbance(
@@ -51,42 +65,49 @@ def draw_disturbance(
         rng: Source of chance.
         hidden: Keypoints that something hides; see :mod:`pipeline.synthetic.occlusion`.
     """
-    n, table, faults = len(KEYPOINTS.names), tables.keypoints, tables.faults
-    shape = (*batch, n_frames, n)
-    of_limbs = (*batch, n_frames, len(LIMBS))
-    lost = spells(of_limbs, per_s=faults.lost_per_s, lasting_s=faults.lost_s, fps=fps, rng=rng)
-    whither = wandering((*batch, n_frames, 3 * len(LIMBS)), lasting_s=_DRAG_S, fps=fps, rng=rng)
+    n, faults = len(KEYPOINTS.names), tables.faults
+    clips, shape = (*batch, n_frames), (*batch, n_frames, n)
+    lost = spells((*clips, len(LIMBS)), per_s=faults.lost_per_s, lasting_s=faults.lost_s, fps=fps, rng=rng)
+    whither = wandering((*clips, 3 * len(LIMBS)), lasting_s=_DRAG_S, fps=fps, rng=rng)
     return Disturbance(
-        bias=rng.standard_normal((*batch, 1, n, 2)),
-        unrest=wandering(shape, lasting_s=tables.unrest_s, fps=fps, rng=rng),
-        wander=wander(table.correlation, table.slow_share, shape, 2, lasting_s=table.slow_s, fps=fps, rng=rng),
-        swapped=spells((*batch, n_frames, 2), per_s=faults.swap_per_s, lasting_s=faults.swap_s, fps=fps, rng=rng),
-        drag=lost[..., None] * whither.reshape(*of_limbs, 3),
+        bias=_constant(tables.keypoints, batch, rng),
+        unrest=wandering(shape, lasting_s=tables.unrest_s, fps=fps, rng=rng, smooth_s=tables.unrest_smooth_s),
+        wander=_wander(tables.keypoints, clips, fps, rng),
+        landmark_bias=_constant(tables.landmarks, batch, rng),
+        landmark_wander=_wander(tables.landmarks, clips, fps, rng),
+        landmark_size=rng.standard_normal((*batch, 1, 1)),
+        confidence=wandering(shape, lasting_s=tables.confidence.spread_s, fps=fps, rng=rng),
+        trust=wandering(shape, lasting_s=tables.trust.spread_s, fps=fps, rng=rng),
+        swapped=spells((*clips, 2), per_s=faults.swap_per_s, lasting_s=faults.swap_s, fps=fps, rng=rng),
+        drag=lost[..., None] * whither.reshape(*clips, len(LIMBS), 3),
         hidden=np.zeros(shape, dtype=bool) if hidden is None else np.broadcast_to(hidden, shape),
     )
 
 
-def wander(
-    correlation: Float[np.ndarray, "points points"],
-    slow_share: Float[np.ndarray, " points"],
-    shape: tuple[int, ...],
-    axes: int,
-    *,
-    lasting_s: float,
-    fps: float,
-    rng: np.random.Generator,
+def _wander(
+    table: ErrorTable, clips: tuple[int, ...], fps: float, rng: np.random.Generator
 ) -> Float[np.ndarray, "*batch frames points axes"]:
     """Draw errors of variance 1: a share with a memory, correlated between points, and a white rest."""
-    *batch, n_frames, n = shape
-    slow = wandering((*batch, n_frames, axes * n), lasting_s=lasting_s, fps=fps, rng=rng)
-    mixed = slow.reshape(*batch, n_frames, axes, n) @ _root(correlation).T
-    white = rng.standard_normal((*batch, n_frames, axes, n))
-    both = np.sqrt(slow_share) * mixed + np.sqrt(1.0 - slow_share) * white
-    return np.swapaxes(both, -1, -2)
+    points, axes = table.bias.shape
+    shape = (*clips, axes * points)
+    slow = wandering(shape, lasting_s=table.slow_s, fps=fps, rng=rng, smooth_s=table.smooth_s)
+    mixed = _mixed(slow.reshape(*clips, axes, points), table, np.sqrt(table.slow_share))
+    white = rng.standard_normal((*clips, axes, points), dtype=np.float32)
+    white *= np.sqrt(1.0 - table.slow_share).astype(np.float32)
+    return np.swapaxes(mixed + white, -1, -2)
 
 
-def _root(correlation: np.ndarray) -> np.ndarray:
-    """Return L with L L^T the correlation, made positive where rounding left it not quite so."""
-    values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return root / np.maximum(np.linalg.norm(root, axis=1, keepdims=True), 1e-9)
+def _constant(
+    table: ErrorTable, batch: tuple[int, ...], rng: np.random.Generator
+) -> Float[np.ndarray, "*batch 1 points axes"]:
+    points, axes = table.bias.shape
+    drawn = rng.standard_normal((*batch, 1, axes, points), dtype=np.float32)
+    return np.swapaxes(_mixed(drawn, table, np.ones(points)), -1, -2)
+
+
+def _mixed(
+    values: Float[np.ndarray, "*batch axes points"], table: ErrorTable, size: Float[np.ndarray, " points"]
+) -> Float[np.ndarray, "*batch axes points"]:
+    """Correlate points and give each its size, axis by axis."""
+    root = (table.root * size[:, None]).astype(np.float32)
+    return np.stack([values[..., axis, :] @ root[axis].T for axis in range(len(root))], axis=-2)

@@ -83,6 +83,32 @@ LANDMARK_KEYPOINT = tuple(_kin(name) for name in LANDMARK_NAMES)
 """The keypoint that each landmark is or lies nearest to; they err together."""
 
 
+def _parents(name: str) -> tuple[str, ...]:
+    """Landmarks in whose middle the bone of a landmark begins; none for the hips, which begin between them."""
+    side, _, part = name.partition("_")
+    if part == "hip":
+        return ()
+    if part == "ear":
+        return ("left_shoulder", "right_shoulder")
+    if name == "nose":
+        return ("left_ear", "right_ear")
+    nearer = {"shoulder": "hip", "elbow": "shoulder", "wrist": "elbow", "pinky": "wrist", "index": "wrist",
+              "thumb": "wrist", "knee": "hip", "ankle": "knee", "heel": "ankle", "toe": "ankle"}  # fmt: skip
+    return (f"{side}_{nearer[part]}",) if part in nearer else ("nose",)
+
+
+def _bones() -> Float[np.ndarray, "33 33"]:
+    rows = np.eye(len(LANDMARK_NAMES))
+    for number, name in enumerate(LANDMARK_NAMES):
+        for parent in _parents(name):
+            rows[number, LANDMARK_NAMES.index(parent)] -= 1.0 / len(_parents(name))
+    return rows
+
+
+BONES = _bones()
+"""Takes landmarks about the middle of the hips to their bones; its inverse strings bones together again."""
+
+
 def landmark_regressor(body: SkinnedBody) -> sparse.csr_array:
     """Weights (33, verts) that make BlazePose's landmarks of the posed vertices.
 

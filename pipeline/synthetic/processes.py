@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float32
 from scipy.signal import lfilter
 
 
 def wandering(
-    shape: tuple[int, ...], *, lasting_s: float, fps: float, rng: np.random.Generator
-) -> Float[np.ndarray, "*batch frames values"]:
-    """Draw a stationary AR(1) of mean 0 and variance 1 along the last axis but one.
+    shape: tuple[int, ...], *, lasting_s: float, fps: float, rng: np.random.Generator, smooth_s: float = 0.0
+) -> Float32[np.ndarray, "*batch frames values"]:
+    """Draw a stationary Gaussian course of mean 0 and variance 1 along the last axis but one.
+
+    It is an AR(1), or with ``smooth_s`` one AR(1) fed into another: as long a memory, but smooth from frame to frame.
 
     Args:
         shape: Of the result.
-        lasting_s: Time after which the correlation is 1/e [s]; 0 gives white noise.
+        lasting_s: Time after which the correlation of an AR(1) is 1/e [s]; 0 gives white noise.
         fps: Frames a second [1/s].
         rng: Source of chance.
+        smooth_s: Memory of the second AR(1) [s]; 0 leaves it out.
     """
-    noise = rng.standard_normal(shape)
-    keep = float(np.exp(-1.0 / (lasting_s * fps))) if lasting_s > 0 else 0.0
-    if keep == 0.0 or shape[-2] < 2:
+    slow, fast = keep(lasting_s, fps), keep(smooth_s, fps)
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    if slow == 0.0 or shape[-2] == 0:
         return noise
-    noise[..., 1:, :] *= np.sqrt(1.0 - keep**2)
-    return np.asarray(lfilter([1.0], [1.0, -keep], noise, axis=-2))
+    noise[..., 1:, :] *= np.float32(np.sqrt(1.0 - slow**2))
+    course = lfilter(_FLOAT_ONE, np.array([1.0, -slow], dtype=np.float32), noise, axis=-2)
+    if fast == 0.0:
+        return course
+    # The second filter starts as it would be found at any moment: correlated with the first one's start.
+    together, variance = 1.0 / (1.0 - slow * fast), (1.0 + slow * fast) / ((1.0 - slow * fast) * (1.0 - fast**2))
+    own = rng.standard_normal((*shape[:-2], 1, shape[-1]), dtype=np.float32)
+    first = together * course[..., :1, :] + np.sqrt(max(variance - together**2, 0.0)) * own
+    before = (first - course[..., :1, :]).astype(np.float32)  # what the filter still holds as the first value comes in
+    smooth, _ = lfilter(_FLOAT_ONE, np.array([1.0, -fast], dtype=np.float32), course, axis=-2, zi=before)
+    return smooth * np.float32(variance**-0.5)
+
+
+_FLOAT_ONE = np.ones(1, dtype=np.float32)
+
+
+def keep(lasting_s: float, fps: float) -> float:
+    """Return the share of a value that an AR(1) keeps from one frame to the next."""
+    return float(np.exp(-1.0 / (lasting_s * fps))) if lasting_s > 0 else 0.0
+
+
+def autocorrelation(lags: np.ndarray, *, lasting_s: float, fps: float, smooth_s: float = 0.0) -> np.ndarray:
+    """Return the correlation of :func:`wandering` with itself so many frames apart."""
+    slow, fast = keep(lasting_s, fps), keep(smooth_s, fps)
+    if abs(slow - fast) < 1e-6:
+        fast = slow - 1e-6
+    apart = slow ** (lags + 1) * (1.0 - fast**2) - fast ** (lags + 1) * (1.0 - slow**2)
+    return apart / ((slow - fast) * (1.0 + slow * fast))
 
 
 def spells(
     shape: tuple[int, ...],
     *,
-    per_s: Float[np.ndarray, " values"] | float,
+    per_s: np.ndarray | float,
     lasting_s: float,
     fps: float,
     rng: np.random.Generator,
@@ -38,14 +67,14 @@ def spells(
 
     Args:
         shape: Of the result.
-        per_s: How often a spell begins [1/s].
+        per_s: How often a spell begins, per value [1/s].
         lasting_s: How long one lasts, in the mean [s]; at least one frame.
         fps: Frames a second [1/s].
         rng: Source of chance.
     """
     start = np.clip(np.asarray(per_s, dtype=np.float64) / fps, 0.0, 1.0)
     stop = min(1.0, 1.0 / max(lasting_s * fps, 1.0))
-    chance = rng.random(shape)
+    chance = rng.random(shape, dtype=np.float32)
     on = np.zeros(shape, dtype=bool)
     if shape[-2] == 0:
         return on

@@ -37,6 +37,8 @@ class Situation:
     """Stature at the hips' distance [px]."""
     covariates: Float[np.ndarray, "*batch frames points 7"]
     """The numbers of ``COVARIATES``."""
+    trunk_c: Float[np.ndarray, "*batch frames 3 3"]
+    """Unit vectors to the person's left, up and forward, as rows, in camera axes."""
 
 
 def situation(
@@ -64,7 +66,7 @@ def situation(
     across = points_c[..., [shoulders[0], hips[0]], :].sum(axis=-2) - points_c[..., [shoulders[1], hips[1]], :].sum(
         axis=-2
     )
-    across = _unit(across)  # to the person's left
+    across = _unit(across - (across * up).sum(axis=-1, keepdims=True) * up)  # to the person's left
     ray = pelvis / np.maximum(np.linalg.norm(pelvis, axis=-1, keepdims=True), _NEAREST_M)
     forward = np.cross(across, up)
     shape = points_c.shape[:-1]
@@ -77,7 +79,12 @@ def situation(
         _speed(points_c, depth, stature, fps),
         np.broadcast_to(np.log2(_USUAL_PX / np.maximum(height_px, 10.0))[..., None], shape),
     )
-    return Situation(stature=stature, height_px=height_px, covariates=np.stack(columns, axis=-1))
+    return Situation(
+        stature=stature,
+        height_px=height_px,
+        covariates=np.stack(columns, axis=-1),
+        trunk_c=np.stack([across, up, forward], axis=-2),
+    )
 
 
 def stature_of(points_c: Float[np.ndarray, "*batch frames points 3"], points: PointSet) -> Float[np.ndarray, "*batch"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ class ErrorTable:
     """Errors of a set of points along some axes: a constant, and a wandering one whose size wanders too.
 
     error = bias + axis_scale * exp(log_scale . covariates + unrest * n) * (sqrt(slow_share) * a + sqrt(1 - slow_share)
-    * w), where ``n`` and ``a`` are AR(1) of variance 1, ``a`` with ``correlation`` between points, and ``w`` is white.
+    * w), where ``n`` and ``a`` wander with variance 1, ``a`` with ``correlation`` between points, and ``w`` is white.
     """
 
     bias: Float[np.ndarray, "points axes"]
@@ -41,8 +41,12 @@ class ErrorTable:
     """Share of the wandering error's variance that has a memory; the rest is white [1]."""
     slow_s: float
     """Memory of that share [s]."""
-    correlation: Float[np.ndarray, "points points"]
-    """Between the points, of the share with a memory, on each axis alike [1]."""
+    smooth_s: float
+    """Memory of the filter that makes it smooth from frame to frame [s]."""
+    correlation: Float[np.ndarray, "axes points points"]
+    """Between the points, axis by axis, of the constant error and of the share with a memory [1]."""
+    root: Float[np.ndarray, "axes points points"] = field(init=False)
+    """Matrices L with L L^T the correlation."""
 
     def __post_init__(self) -> None:
         """Check shapes and ranges."""
@@ -54,14 +58,22 @@ class ErrorTable:
             "axis_scale": ("points", "axes"),
             "unrest": ("points",),
             "slow_share": ("points",),
-            "correlation": ("points", "points"),
+            "correlation": ("axes", "points", "points"),
         }
-        freeze_fields(self, {k: checked_array(k, getattr(self, k), shape, dims) for k, shape in shapes.items()})
+        checked = {k: checked_array(k, getattr(self, k), shape, dims) for k, shape in shapes.items()}
+        freeze_fields(self, checked | {"root": _root(checked["correlation"])})
         if (self.slow_share < 0).any() or (self.slow_share > 1).any():
             raise InvalidArray("slow_share", problem="holds a share outside [0, 1]")
         if min(self.bias.min(), self.axis_scale.min(), self.unrest.min()) < 0:
             raise InvalidArray("bias, axis_scale or unrest", problem="is negative")
         check_settings(self)
+
+
+def _root(correlation: np.ndarray) -> np.ndarray:
+    """Return L with L L^T the correlation, made positive where rounding left it not quite so."""
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    return root / np.maximum(np.linalg.norm(root, axis=2, keepdims=True), 1e-9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -115,16 +127,20 @@ class FaultTable:
 class DetectorTables:
     """All that was measured of a detector."""
 
+    offset: Float[np.ndarray, "21 3"]
+    """Where the detector sees each keypoint, from where the body has it: left, up, forward of the trunk [statures]."""
+    bone_gain: Float[np.ndarray, "33 2"]
+    """Length that a landmark's bone is reported with over its true one, across and along the line of sight [1]."""
     keypoints: ErrorTable
     """Errors across the picture [statures]."""
     landmarks: ErrorTable
     """Errors of the landmarks in camera axes [m of the average body]."""
     unrest_s: float
     """Memory of the errors' wandering size [s]."""
+    unrest_smooth_s: float
+    """Memory of the filter that makes it smooth from frame to frame [s]."""
     shared: float
     """Correlation of a landmark's lateral error with that of its keypoint [1]."""
-    depth_gain: float
-    """Share of a landmark's true depth about the hips that is reported [1]."""
     average_stature: float
     """Stature of the body that the landmarks are given for [m]."""
     size_spread: float
@@ -141,6 +157,13 @@ class DetectorTables:
         for table, points, axes in ((self.keypoints, KEYPOINTS, 2), (self.landmarks, LANDMARKS, 3)):
             if table.bias.shape != (len(points.names), axes):
                 raise InvalidArray("bias", problem=f"has shape {table.bias.shape}")
+        freeze_fields(
+            self,
+            {
+                "offset": checked_array("offset", self.offset, (21, 3)),
+                "bone_gain": checked_array("bone_gain", self.bone_gain, (33, 2)),
+            },
+        )
         check_settings(self, positive=("average_stature",), at_most_one=("shared",))
 
 
@@ -163,7 +186,7 @@ def read_tables(path: Path = BLAZEPOSE_TABLES) -> DetectorTables:
         document = json.loads(path.read_text())
         parts = {name: kind(**_numbers(document.pop(name))) for name, kind in _PARTS.items()}
         document.pop("remarks", None)
-        return DetectorTables(**parts, **document)
+        return DetectorTables(**parts, **_numbers(document))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidArray) as error:
         raise InvalidDetectorTables(path, problem=f"{type(error).__name__}: {error}".splitlines()[0]) from error
 
@@ -187,10 +210,11 @@ def document_of(tables: DetectorTables, digits: int = 4) -> dict[str, Any]:
         return float(f"{float(value):.{digits}g}")
 
     document: dict[str, Any] = {}
-    for field in fields(tables):
-        value = getattr(tables, field.name)
-        if field.name in _PARTS:
-            document[field.name] = {part.name: rounded(getattr(value, part.name)) for part in fields(value)}
+    for entry in fields(tables):
+        value = getattr(tables, entry.name)
+        if entry.name in _PARTS:
+            parts = [part.name for part in fields(value) if part.init]
+            document[entry.name] = {part: rounded(getattr(value, part)) for part in parts}
         else:
-            document[field.name] = rounded(value)
+            document[entry.name] = rounded(value)
     return document
