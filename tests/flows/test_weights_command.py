@@ -99,7 +99,7 @@ def test_what_is_wrong_is_said_in_one_sentence_and_nothing_is_left(home, tmp_pat
 
 def test_a_damaged_file_does_not_hide_the_others(home, capsys):
     pytest.importorskip("torch")
-    from pipeline.estimators.gvhmr.weights import weights_dir
+    from pipeline.estimators.gvhmr.weights_card import weights_dir
 
     folder = weights_dir(home)
     folder.mkdir(parents=True)

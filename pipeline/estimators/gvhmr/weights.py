@@ -21,31 +21,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from pipeline.body import SkinnedBody
 from pipeline.clip import file_sha256
-from pipeline.estimators.exceptions import UnknownWeights, UnusableWeights, WeightsOfAnotherBody
+from pipeline.estimators.exceptions import UnusableWeights
 from pipeline.estimators.gvhmr.codec import Codec
 from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkShape
-from pipeline.home import Home
+from pipeline.estimators.gvhmr.weights_card import (
+    AGAIN,
+    FORMAT,
+    KIND,
+    METADATA_KEY,
+    OWN,
+    SUFFIX,
+    check_path,
+    checked_document,
+    find_weights,
+    unreadable_document,
+)
 from pipeline.record_codec import from_plain, plain
 from pipeline.store import write_bytes
 from robots.arrays import checked_array, freeze_fields
 from robots.exceptions import InvalidArray, WushuError
 
-FORMAT = 1
-"""Version of the layout; a reader refuses what it does not know."""
-
-OWN = "wushu"
-"""Name of the weights that come with the program."""
-
-OFFICIAL = "official"
-"""Name under which GVHMR's own weights are kept once imported."""
-
-SUFFIX = ".safetensors"
-IMPORT = "wushu weights import gvhmr FILE"
-_METADATA_KEY = "wushu"
-_KIND = "gvhmr"
-_AGAIN = "Import or train the weights again, or take the file from where it came from"
 _SHOWN = 12
 
 
@@ -142,63 +138,13 @@ def load_weights(name_or_path: str | Path = OWN, search_dir: Path | None = None)
 
     Args:
         name_or_path: ``wushu``, ``official`` or another imported name, or the path of a ``.safetensors`` file.
-        search_dir: Folder of imported weights (:func:`weights_dir`); without it only ``wushu`` and paths are known.
+        search_dir: Folder of imported weights (``weights_dir``); without it only ``wushu`` and paths are known.
 
     Raises:
         UnknownWeights: No such name.
         UnusableWeights: The file is missing, damaged, of another format, or no weights of this network.
     """
     return read_weights(find_weights(name_or_path, search_dir))
-
-
-def find_weights(name_or_path: str | Path, search_dir: Path | None = None) -> Path:
-    """Return the file of a name, as in :func:`load_weights`; a path is returned as it is.
-
-    Raises:
-        UnknownWeights: No such name.
-    """
-    path = Path(name_or_path)
-    if path.suffix or len(path.parts) > 1:
-        return path
-    name = str(name_or_path)
-    known = weights_files(search_dir)
-    if name in known:
-        return known[name]
-    if name == OWN:
-        remedy = "They come with the program, and this installation lacks them: install it again, or name others"
-    else:
-        remedy = f"GVHMR's own are taken in with `{IMPORT}` (docs/gvhmr.md); a file is named by its whole path"
-    raise UnknownWeights(name, known=known, remedy=remedy)
-
-
-def weights_files(search_dir: Path | None = None) -> dict[str, Path]:
-    """Files of the names that :func:`load_weights` knows."""
-    own = Path(__file__).parent / "data" / f"{OWN}{SUFFIX}"
-    imported = [] if search_dir is None else sorted(search_dir.glob(f"[!.]*{SUFFIX}"))
-    return {path.stem: path for path in (*imported, *([own] if own.is_file() else []))}
-
-
-def weights_dir(home: Home) -> Path:
-    """Folder where imported weights are kept, beside imported bodies."""
-    return home.bodies_dir.parent / "weights"
-
-
-def require_body(weights: GvhmrWeights, body: SkinnedBody) -> None:
-    """Check that betas which these weights give are betas of this body.
-
-    Raises:
-        WeightsOfAnotherBody: They are another's; says which, and how to get it.
-    """
-    if body.name == weights.body:
-        return
-    if weights.body.startswith("smpl"):
-        remedy = (
-            f"Accept its licence at its project page, download {weights.body.upper()}.npz, take it in with "
-            f"`wushu body import {weights.body.upper()}.npz`, and run with `--body {weights.body}` (docs/gvhmr.md)"
-        )
-    else:
-        remedy = f"Run with `--body {weights.body}`, or choose other weights"
-    raise WeightsOfAnotherBody(f"the weights of {weights.source}", wanted=weights.body, given=body.name, remedy=remedy)
 
 
 def save_weights(path: Path, weights: GvhmrWeights, half: bool = True) -> GvhmrWeights:
@@ -222,7 +168,7 @@ def save_weights(path: Path, weights: GvhmrWeights, half: bool = True) -> GvhmrW
         problem = f"{listed(names)} has numbers that are too large for half precision"
         raise UnusableWeights(path, problem=problem, remedy="Store the weights in single precision")
     document = json.dumps(plain(_header_of(weights)), sort_keys=True, allow_nan=False)
-    write_bytes(path, save_tensors(tensors, {_METADATA_KEY: document}))
+    write_bytes(path, save_tensors(tensors, {METADATA_KEY: document}))
     return replace(weights, tensors=tensors, sha256=file_sha256(path))
 
 
@@ -232,11 +178,7 @@ def read_weights(path: Path) -> GvhmrWeights:
     Raises:
         UnusableWeights: The file is missing, damaged, of another format, or no weights of this network.
     """
-    if path.suffix in (".ckpt", ".pt", ".pth"):
-        raise UnusableWeights(path, problem="is a checkpoint of torch", remedy=f"Take it in first: `{IMPORT}`")
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "there is no such file"
-        raise UnusableWeights(path, problem=problem, remedy="Check the path, or see `wushu weights list`")
+    check_path(path)
     try:
         with safe_open(str(path), framework="pt") as file:
             header = _read_header(path, file.metadata())
@@ -248,7 +190,7 @@ def read_weights(path: Path) -> GvhmrWeights:
         raise UnusableWeights(path, problem=error.strerror or str(error), remedy="Check its permissions") from error
     except (SafetensorError, InvalidArray) as error:
         problem = f"is damaged, cut short or no file of weights ({error})"
-        raise UnusableWeights(path, problem=problem, remedy=_AGAIN) from error
+        raise UnusableWeights(path, problem=problem, remedy=AGAIN) from error
     return _weights_of(path, header, tensors)
 
 
@@ -291,46 +233,31 @@ def _header_of(weights: GvhmrWeights) -> _Header:
     stats = ("codec_mean", "codec_std", "cam_mean", "cam_std")
     words = ("shape", "body", "licence", "source", "trained_on", "source_sha256")
     numbers: dict[str, Any] = {name: tuple(map(float, getattr(weights, name))) for name in stats}
-    return _Header(format=FORMAT, kind=_KIND, **numbers, **{name: getattr(weights, name) for name in words})
+    return _Header(format=FORMAT, kind=KIND, **numbers, **{name: getattr(weights, name) for name in words})
 
 
 def _read_header(path: Path, metadata: Mapping[str, str] | None) -> _Header:
-    """Read what a file says of itself; the format is looked at first, as another may have other fields."""
-    if metadata is None or set(metadata) != {_METADATA_KEY}:
-        problem = "is no file of weights of this program: it does not say what its tensors are"
-        raise UnusableWeights(path, problem=problem, remedy=f"GVHMR's own checkpoint is taken in with `{IMPORT}`")
+    """Read what a file says of itself, to the letter: no field more or less, none of another type."""
+    document = checked_document(path, metadata)
     try:
-        document = json.loads(metadata[_METADATA_KEY], parse_constant=_refuse_constant)
-        found = document["format"], document["kind"]
-        if found == (FORMAT, _KIND):
-            header = from_plain(_Header, document)
-            if json.loads(json.dumps(plain(header))) != document:
-                raise ValueError("a value is of another type than it should be")
-            return header
-    except (ValueError, KeyError, TypeError, ExceptionGroup) as error:
-        grouped = isinstance(error, ExceptionGroup)
-        said = "; ".join(transform_error(error, format_exception=_sentence)) if grouped else _sentence(error, None)
-        problem = f"what it says of its tensors cannot be read ({said})"
-        raise UnusableWeights(path, problem=problem, remedy=_AGAIN) from error
-    problem = f"holds '{found[1]}' in format {found[0]}, and this version reads '{_KIND}' in format {FORMAT}"
-    raise UnusableWeights(path, problem=problem, remedy="Install the version that wrote it, or import it again")
+        header = from_plain(_Header, document)
+    except (ValueError, TypeError, ExceptionGroup) as error:
+        raise unreadable_document(path, "; ".join(transform_error(error, format_exception=_sentence))) from error
+    if json.loads(json.dumps(plain(header))) != document:
+        raise unreadable_document(path, "a value is of another type than it should be")
+    return header
 
 
 def _sentence(error: BaseException, wanted: type | None) -> str:
     """Say what is wrong with one entry; our own errors say it themselves."""
-    own = isinstance(error, WushuError) or wanted is None
-    return f"no {error}" if isinstance(error, KeyError) else str(error) if own else format_exception(error, wanted)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    return str(error) if isinstance(error, WushuError) else format_exception(error, wanted)
 
 
 def _weights_of(path: Path, header: _Header, tensors: dict[str, Tensor]) -> GvhmrWeights:
     """Put the record together; what does not fit is the file's fault."""
     odd = [f"{name} holds {t.dtype}" for name, t in tensors.items() if t.dtype not in (torch.float16, torch.float32)]
     if odd:
-        raise UnusableWeights(path, problem=f"{listed(odd)}, not float16 or float32", remedy=_AGAIN)
+        raise UnusableWeights(path, problem=f"{listed(odd)}, not float16 or float32", remedy=AGAIN)
     words = ("shape", "body", "licence", "source", "trained_on", "source_sha256")
     stats = ("codec_mean", "codec_std", "cam_mean", "cam_std")
     numbers: dict[str, Any] = {name: np.array(getattr(header, name)) for name in stats}
@@ -338,4 +265,4 @@ def _weights_of(path: Path, header: _Header, tensors: dict[str, Tensor]) -> Gvhm
     try:
         return GvhmrWeights(tensors=tensors, sha256=file_sha256(path), **numbers, **fields)
     except (InvalidArray, RuntimeError) as error:  # torch refuses to lay out a network of absurd sizes
-        raise UnusableWeights(path, problem=str(error), remedy=_AGAIN) from error
+        raise UnusableWeights(path, problem=str(error), remedy=AGAIN) from error

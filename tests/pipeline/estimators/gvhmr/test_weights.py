@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +21,10 @@ from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkShape  # noqa
 from pipeline.estimators.gvhmr.weights import (  # noqa: E402
     GvhmrWeights,
     load_weights,
-    require_body,
     save_weights,
     tensor_shapes,
-    weights_files,
 )
+from pipeline.estimators.gvhmr.weights_card import read_card, require_body, weights_files  # noqa: E402
 from pipeline.estimators.gvhmr.weights_statistics import published_statistics  # noqa: E402
 from robots.exceptions import InvalidArray  # noqa: E402
 
@@ -290,3 +291,42 @@ def test_betas_are_given_to_their_own_body_only(weights):
     assert "--body smplx_neutral" in str(caught.value)
     with pytest.raises(WeightsOfAnotherBody, match="Run with `--body mine`"):
         require_body(replace(weights, body="mine"), body)
+
+
+def test_the_card_says_what_the_weights_say(weights, stored):
+    card, loaded = read_card(stored), load_weights(stored)
+    for name in ("body", "licence", "source", "trained_on", "source_sha256", "sha256"):
+        assert getattr(card, name) == getattr(loaded, name)
+
+
+def test_the_card_is_read_without_torch(stored):
+    """Stages are fingerprinted and licensed by it, also where every result is there already."""
+    code = (
+        "import sys; from pathlib import Path; from pipeline.estimators.gvhmr.weights_card import read_card\n"
+        f"assert read_card(Path({str(stored)!r})).licence == 'CC0'; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(format=2), "in format 2, and this version reads 'gvhmr' in format 1"),
+        (lambda d: d.update(licence=None), "does not say its body, licence"),
+        (lambda d: d.update(trained_on="CMU"), "does not say its body, licence"),
+    ],
+)
+def test_a_card_that_lacks_words_is_refused(stored, change, message):
+    with pytest.raises(UnusableWeights, match=message):
+        read_card(rewritten(stored, change))
+
+
+def test_the_card_of_a_file_that_is_not_whole_is_refused(stored):
+    content = stored.read_bytes()
+    for size in (0, 1, 7, 8, 100, len(content) // 2, len(content) - 1):
+        stored.write_bytes(content[:size])
+        with pytest.raises(UnusableWeights, match="damaged, cut short or no file of weights"):
+            read_card(stored)
+    stored.write_bytes(struct.pack("<Q", 9) + b"[1, 2, 3]")
+    with pytest.raises(UnusableWeights, match="damaged, cut short or no file of weights"):
+        read_card(stored)
