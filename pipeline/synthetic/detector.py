@@ -156,15 +156,14 @@ class DetectorModel:
         offset = (self._grip() * view.stature)[..., None, None, None] * (self.tables.offset @ view.trunk_c)
         pixels = _project(points_c + offset, focal, principal)
         unseen = what.hidden | ~before | ~_inside(pixels, size)
-        pixels = self._with_faults(
-            pixels, what, self.tables.faults.lost_size * height_px * what.drag[..., :2], KEYPOINTS
-        )
+        drag = self.tables.faults.lost_size * height_px * what.drag[..., :2]
+        pixels, faulty = self._with_faults(pixels, view, what, drag, KEYPOINTS)
         pixels += height_px * self.noise * self._keypoint_error(view, what, unseen)
         reach = _FARTHEST * np.linalg.norm(size, axis=-1, keepdims=True)
         pixels = 0.5 * size + np.clip(pixels - 0.5 * size, -reach, reach)
-        confidence = 1.0 / (1.0 + np.exp(-_latent(self.tables.confidence, view, what, what.confidence, unseen)))
+        confidence = 1.0 / (1.0 + np.exp(-_latent(self.tables.confidence, view, what, what.confidence, unseen, faulty)))
         confidence *= before & _inside(pixels, size)
-        trust = np.clip(_latent(self.tables.trust, view, what, what.trust, unseen), 0.0, 1.0) * before
+        trust = np.clip(_latent(self.tables.trust, view, what, what.trust, unseen, faulty), 0.0, 1.0) * before
         return np.concatenate([pixels, confidence[..., None]], axis=-1), trust
 
     def landmarks(
@@ -197,7 +196,8 @@ class DetectorModel:
         size = tables.average_stature / view.stature[..., None, None]
         size = size * np.exp(self.noise * tables.size_spread * what.landmark_size)
         about = size[..., None] * with_bones(points_c, gains)
-        about = self._with_faults(about, what, tables.faults.lost_size * tables.average_stature * what.drag, LANDMARKS)
+        drag = tables.faults.lost_size * tables.average_stature * what.drag
+        about, _ = self._with_faults(about, view, what, drag, LANDMARKS)
         about += self.noise * self._landmark_error(view, what)
         return about - about[..., LANDMARKS.index("left_hip", "right_hip"), :].mean(axis=-2, keepdims=True)
 
@@ -223,24 +223,30 @@ class DetectorModel:
     def _with_faults(
         self,
         values: Float[np.ndarray, "*batch frames points axes"],
+        view: Situation,
         what: Disturbance,
         drag: Float[np.ndarray, "*batch frames 4 axes"],
         points: PointSet,
-    ) -> Float[np.ndarray, "*batch frames points axes"]:
-        """Exchange left and right where they are swapped, then drag lost limbs away, their middles half as far."""
+    ) -> tuple[Float[np.ndarray, "*batch frames points axes"], Bool[np.ndarray, "*batch frames points"]]:
+        """Exchange left and right where they are swapped, drag lost limbs away; also return whose fault it shows."""
+        faulty = np.zeros(values.shape[:-1], dtype=bool)
         if self.noise == 0.0:
-            return values
-        out = values.copy()
-        for pair, kind in enumerate(("arm", "leg")):
+            return values, faulty
+        table, out = self.tables.faults, values.copy()
+        for pair, (kind, weights) in enumerate(zip(("arm", "leg"), table.swap, strict=True)):
             left, right = (points.index(*points.with_root(f"{side}_{kind}")) for side in ("left", "right"))
-            swapped = what.swapped[..., pair, None, None]
-            out[..., left, :] = np.where(swapped, values[..., right, :], values[..., left, :])
-            out[..., right, :] = np.where(swapped, values[..., left, :], values[..., right, :])
+            swapped = what.swap[..., pair] < view.covariates_of(left + right, unsigned=True) @ weights
+            out[..., left, :] = np.where(swapped[..., None, None], values[..., right, :], values[..., left, :])
+            out[..., right, :] = np.where(swapped[..., None, None], values[..., left, :], values[..., right, :])
+            faulty[..., left + right] |= swapped[..., None]
         for number, limb in enumerate(LIMBS):
-            members = points.limb(limb)
-            share = np.where(np.arange(len(members)) == 0, 0.5, 1.0)
-            out[..., members, :] += self.noise * share[:, None] * drag[..., number, None, :]
-        return out
+            limb_points = points.limb(limb)
+            lost = what.loss[..., number] < view.covariates_of(limb_points) @ table.lost[int("leg" in limb)]
+            share = np.where(np.arange(len(limb_points)) == 0, table.lost_middle, 1.0)
+            moved = lost[..., None] * drag[..., number, :]
+            out[..., limb_points, :] += self.noise * share[:, None] * moved[..., None, :]
+            faulty[..., limb_points] |= lost[..., None]
+        return out, faulty
 
 
 def load_detector_model(path: Path = BLAZEPOSE_TABLES) -> DetectorModel:
@@ -271,10 +277,11 @@ def _inside(pixels: np.ndarray, size: np.ndarray) -> Bool[np.ndarray, "*batch fr
 
 
 def _latent(
-    table: SurenessTable, view: Situation, what: Disturbance, own: np.ndarray, unseen: np.ndarray
+    table: SurenessTable, view: Situation, what: Disturbance, own: np.ndarray, unseen: np.ndarray, faulty: np.ndarray
 ) -> Float[np.ndarray, "*batch frames 21"]:
     """How sure the detector is, before it is made a number from 0 to 1."""
-    return _weighed(view, table.weights) + table.of_unrest * what.unrest + table.spread * own + table.hidden * unseen
+    usual = _weighed(view, table.weights) + table.of_unrest * what.unrest + table.spread * own
+    return usual + table.hidden * unseen + table.faulty * faulty
 
 
 def _weighed(view: Situation, weights: Float[np.ndarray, "points 7"]) -> Float[np.ndarray, "*batch frames points"]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pipeline.synthetic.point_sets import KEYPOINTS, LIMBS
-from pipeline.synthetic.processes import spells, wandering
+from pipeline.synthetic.processes import wandering
 from pipeline.synthetic.tables import DetectorTables, ErrorTable
 
 _DRAG_S = 0.5  # a lost limb is put on one wrong thing, and stays there for about as long as it is lost
@@ -34,10 +34,12 @@ class Disturbance:
     """How sure the detector happens to be, variance 1."""
     trust: Float[np.ndarray, "*batch frames 21"]
     """How much the keypoints happen to be trusted, variance 1."""
-    swapped: Bool[np.ndarray, "*batch frames 2"]
-    """Where left and right arm, left and right leg are exchanged."""
+    swap: Float[np.ndarray, "*batch frames 2"]
+    """Low where left and right arm, left and right leg may be exchanged, variance 1."""
+    loss: Float[np.ndarray, "*batch frames 4"]
+    """Low where each of ``LIMBS`` may be lost, variance 1."""
     drag: Float[np.ndarray, "*batch frames 4 3"]
-    """Where each of ``LIMBS`` is dragged to while it is lost, variance 1 per axis; 0 otherwise."""
+    """Where each of ``LIMBS`` is dragged to while it is lost, variance 1 per axis."""
     hidden: Bool[np.ndarray, "*batch frames 21"]
     """Which keypoints something hides."""
 
@@ -67,8 +69,7 @@ def draw_disturbance(
     """
     n, faults = len(KEYPOINTS.names), tables.faults
     clips, shape = (*batch, n_frames), (*batch, n_frames, n)
-    lost = spells((*clips, len(LIMBS)), per_s=faults.lost_per_s, lasting_s=faults.lost_s, fps=fps, rng=rng)
-    whither = wandering((*clips, 3 * len(LIMBS)), lasting_s=_DRAG_S, fps=fps, rng=rng)
+    limbs = len(LIMBS)
     return Disturbance(
         bias=_constant(tables.keypoints, batch, rng),
         unrest=wandering(shape, lasting_s=tables.unrest_s, fps=fps, rng=rng, smooth_s=tables.unrest_smooth_s),
@@ -78,8 +79,9 @@ def draw_disturbance(
         landmark_size=rng.standard_normal((*batch, 1, 1)),
         confidence=wandering(shape, lasting_s=tables.confidence.spread_s, fps=fps, rng=rng),
         trust=wandering(shape, lasting_s=tables.trust.spread_s, fps=fps, rng=rng),
-        swapped=spells((*clips, 2), per_s=faults.swap_per_s, lasting_s=faults.swap_s, fps=fps, rng=rng),
-        drag=lost[..., None] * whither.reshape(*clips, len(LIMBS), 3),
+        swap=wandering((*clips, 2), lasting_s=faults.swap_s, fps=fps, rng=rng, smooth_s=faults.swap_s / 2),
+        loss=wandering((*clips, limbs), lasting_s=faults.lost_s, fps=fps, rng=rng, smooth_s=faults.lost_s / 2),
+        drag=wandering((*clips, 3 * limbs), lasting_s=_DRAG_S, fps=fps, rng=rng).reshape(*clips, limbs, 3),
         hidden=np.zeros(shape, dtype=bool) if hidden is None else np.broadcast_to(hidden, shape),
     )
 

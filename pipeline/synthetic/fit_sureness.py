@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import brentq
 from scipy.stats import norm
 
 from pipeline.synthetic.moments import autocovariance, fit_memory, lags_of, mirror_pairs
 from pipeline.synthetic.point_sets import KEYPOINTS
-from pipeline.synthetic.samples import Residuals, Sample, outside
+from pipeline.synthetic.samples import Residuals, Sample, at_fault, outside
 from pipeline.synthetic.situation import COVARIATES
 from pipeline.synthetic.tables import ErrorTable, SurenessTable
 
@@ -71,20 +72,46 @@ def _fit(
     lags = lags_of(fps)
     variance = np.nanmean(np.concatenate(rest) ** 2, axis=0)
     curves = np.stack([autocovariance(rest, lag) for lag in lags]) / np.maximum(variance, 1e-9)
-    behind = np.concatenate([(y - np.clip((c.covariates * weights).sum(axis=2), *bounds))[s.hidden & s.seen[:, None]]
-                             for y, c, s in zip(latent, shown, samples, strict=True)])  # fmt: skip
+    drawn = np.random.default_rng(0)
+    noisy = [_predicted(c, weights) + drawn.standard_normal(s.trust.shape) * np.hypot(spread, of_unrest)
+             for c, s in zip(shown, samples, strict=True)]  # fmt: skip
+    unseen = [(s.hidden | outside(s)) & s.seen[:, None] for s in samples]
+    wrong = [at_fault(s) & s.seen[:, None] for s in samples]
     return SurenessTable(
         weights=weights,
         of_unrest=of_unrest,
         spread=spread,
         spread_s=fit_memory(lags, curves, fps)[1],
-        hidden=float(behind.mean()) if len(behind) > 100 else -2.0,
+        hidden=_shift(noisy, latent, unseen, bounds),
+        faulty=_shift(noisy, latent, wrong, bounds),
     )
+
+
+def _predicted(clip: Residuals, weights: Float[np.ndarray, "21 7"]) -> Float[np.ndarray, "frames 21"]:
+    return (clip.covariates * weights).sum(axis=2)
+
+
+def _shift(
+    predicted: Sequence[np.ndarray],
+    found: Sequence[np.ndarray],
+    where: Sequence[np.ndarray],
+    bounds: tuple[float, float],
+) -> float:
+    """Return what has to be added for the mean (of what is reported, after all bounds) to be right there."""
+    a = np.concatenate([part[mask] for part, mask in zip(predicted, where, strict=True)])
+    b = np.concatenate([part[mask] for part, mask in zip(found, where, strict=True)])
+    if len(a) < 50:
+        return -2.0 if np.isinf(bounds[0]) else -0.5
+
+    def reported(values: np.ndarray) -> float:
+        return float((1.0 / (1.0 + np.exp(-values)) if np.isinf(bounds[0]) else np.clip(values, 0.0, 1.0)).mean())
+
+    return float(brentq(lambda shift: reported(a + shift) - reported(b), -20.0, 20.0))
 
 
 def _usual(sample: Sample) -> np.ndarray:
     """Where a point was seen in the picture and nothing hid it."""
-    return ~outside(sample) & sample.seen[:, None] & ~sample.hidden
+    return ~outside(sample) & sample.seen[:, None] & ~sample.hidden & ~at_fault(sample)
 
 
 def _censored(

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from scipy.special import digamma, polygamma
 
 from pipeline.synthetic.detector import with_bones
+from pipeline.synthetic.fit_faults import fit_faults
 from pipeline.synthetic.fit_sureness import fit_confidence, fit_trust
 from pipeline.synthetic.moments import (
     autocovariance,
@@ -29,25 +30,21 @@ from pipeline.synthetic.point_sets import (
     KEYPOINTS,
     LANDMARK_KEYPOINT,
     LANDMARKS,
-    LIMBS,
     PointSet,
 )
 from pipeline.synthetic.processes import autocorrelation
 from pipeline.synthetic.samples import (
     Residuals,
     Sample,
-    exchanged,
-    exchanges,
+    at_fault,
     keypoint_residuals,
     landmark_residuals,
     outside,
-    spell_rate,
 )
 from pipeline.synthetic.situation import COVARIATES, situation
-from pipeline.synthetic.tables import DetectorTables, ErrorTable, FaultTable
+from pipeline.synthetic.tables import DetectorTables, ErrorTable
 
 _GROSS = 0.08  # of the stature: what is farther off tells of a failure, not of where a point is seen
-_HIDDEN_FACTOR = 3.0  # where nothing was hidden, nothing tells of it
 _SMALLEST = 1e-5
 _FAR_S = (1.5, 2.5)  # lags at which only the constant error is left
 
@@ -207,7 +204,7 @@ def fit_bones(samples: Sequence[Sample]) -> tuple[float, Float[np.ndarray, "33 2
     true, found = [], []
     for sample in samples:
         view = situation(sample.landmarks_c, LANDMARKS, focal_px=float(sample.K[0, 0]), fps=sample.fps)
-        bad = (exchanged(sample) | sample.hidden | outside(sample))[:, list(LANDMARK_KEYPOINT)]
+        bad = (at_fault(sample) | sample.hidden | outside(sample))[:, list(LANDMARK_KEYPOINT)]
         bad |= ~sample.seen[:, None]
         true.append(nominal / view.stature * (BONES @ with_bones(sample.landmarks_c, gain)))
         found.append(np.where(bad[..., None], np.nan, BONES @ sample.landmarks))
@@ -227,8 +224,8 @@ def fit_shared(
     shown: Sequence[Residuals], deep: Sequence[Residuals], keypoints: ErrorTable, landmarks: ErrorTable
 ) -> float:
     """Correlation of lateral errors in metres with those in pixels."""
-    of_keypoints = np.concatenate([clip.error - np.nanmedian(clip.error, axis=0) for clip in shown])
-    of_landmarks = np.concatenate([clip.error - np.nanmedian(clip.error, axis=0) for clip in deep])
+    of_keypoints = np.concatenate([clip.error - _median(clip.error) for clip in shown])
+    of_landmarks = np.concatenate([clip.error - _median(clip.error) for clip in deep])
     of_landmarks = of_landmarks[:, list(KEYPOINT_LANDMARKS), :2]
     a = np.clip(of_keypoints / keypoints.axis_scale / np.exp(keypoints.log_scale[:, 0])[:, None], -4, 4)
     index = list(KEYPOINT_LANDMARKS)
@@ -236,30 +233,3 @@ def fit_shared(
     b = np.clip(of_landmarks / scale, -4, 4)
     use = np.isfinite(a) & np.isfinite(b)
     return float(np.clip(np.corrcoef(a[use], b[use])[0, 1], 0.0, 1.0))
-
-
-def fit_faults(samples: Sequence[Sample], offset: Float[np.ndarray, "21 3"], keypoints: ErrorTable) -> FaultTable:
-    """Count exchanges, and see how errors grow where something hides a point or it lies outside the picture.
-
-    Limbs that are lost without being exchanged are the far end of the usual errors, whose size wanders: they are
-    fitted there, and no fault of their own.
-    """
-    swaps = [exchanges(sample) for sample in samples]
-    fps = samples[0].fps
-    rates = [spell_rate([clip[:, pair] for clip in swaps], fps) for pair in (0, 1)]
-    total = sum(rate for rate, _ in rates)
-    growth = []
-    for sample in samples:
-        clip = keypoint_residuals(sample, offset, whole=True)
-        size = np.sqrt(((clip.error / keypoints.axis_scale) ** 2).mean(axis=2)) + _SMALLEST
-        usual = (clip.covariates * keypoints.log_scale).sum(axis=2)
-        growth.append((np.log(size) - usual)[(sample.hidden | outside(sample)) & sample.seen[:, None]])
-    unseen = np.concatenate(growth) - 0.5 * (float(digamma(1.0)) + np.log(1.0))
-    return FaultTable(
-        swap_per_s=np.array([rate for rate, _ in rates]),
-        swap_s=sum(rate * length for rate, length in rates) / total if total > 0 else 1.0 / fps,
-        lost_per_s=np.zeros(len(LIMBS)),
-        lost_s=1.0 / fps,
-        lost_size=0.0,
-        hidden_factor=float(np.exp(unseen.mean())) if len(unseen) > 100 else _HIDDEN_FACTOR,
-    )

@@ -1,9 +1,9 @@
-"""Draws random courses over time: values that wander with a memory, and faults that come, last and go."""
+"""Draws random courses over time: values that wander with a memory."""
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Float32
 from scipy.signal import lfilter
 
 
@@ -53,32 +53,3 @@ def autocorrelation(lags: np.ndarray, *, lasting_s: float, fps: float, smooth_s:
         fast = slow - 1e-6
     apart = slow ** (lags + 1) * (1.0 - fast**2) - fast ** (lags + 1) * (1.0 - slow**2)
     return apart / ((slow - fast) * (1.0 + slow * fast))
-
-
-def spells(
-    shape: tuple[int, ...],
-    *,
-    per_s: np.ndarray | float,
-    lasting_s: float,
-    fps: float,
-    rng: np.random.Generator,
-) -> Bool[np.ndarray, "*batch frames values"]:
-    """Draw when something is the matter: a two-state Markov chain along the last axis but one.
-
-    Args:
-        shape: Of the result.
-        per_s: How often a spell begins, per value [1/s].
-        lasting_s: How long one lasts, in the mean [s]; at least one frame.
-        fps: Frames a second [1/s].
-        rng: Source of chance.
-    """
-    start = np.clip(np.asarray(per_s, dtype=np.float64) / fps, 0.0, 1.0)
-    stop = min(1.0, 1.0 / max(lasting_s * fps, 1.0))
-    chance = rng.random(shape, dtype=np.float32)
-    on = np.zeros(shape, dtype=bool)
-    if shape[-2] == 0:
-        return on
-    on[..., 0, :] = chance[..., 0, :] < start / (start + stop)
-    for k in range(1, shape[-2]):
-        on[..., k, :] = np.where(on[..., k - 1, :], chance[..., k, :] >= stop, chance[..., k, :] < start)
-    return on

@@ -9,9 +9,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from pipeline.synthetic.detector import with_bones
-from pipeline.synthetic.point_sets import KEYPOINTS, LANDMARK_KEYPOINT, LANDMARKS, PointSet
+from pipeline.synthetic.point_sets import KEYPOINTS, LANDMARK_KEYPOINT, LANDMARKS, LIMBS, PointSet
 from pipeline.synthetic.situation import situation
 from robots.arrays import checked_array, freeze_fields
+
+_LOST = 0.12
+"""An error of so many statures at the end of a limb is a fault of its own kind, and no usual error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,7 +87,7 @@ def keypoint_residuals(
     error = (sample.keypoints[..., :2] - true) / view.height_px[:, None, None]
     error[~sample.seen] = np.nan
     if not whole:
-        error[exchanged(sample) | sample.hidden | outside(sample)] = np.nan
+        error[at_fault(sample) | sample.hidden | outside(sample)] = np.nan
     return Residuals(error=error, covariates=view.covariates)
 
 
@@ -102,7 +105,7 @@ def landmark_residuals(
     error = sample.landmarks - size * true
     error[~sample.seen] = np.nan
     if not whole:
-        error[(exchanged(sample) | sample.hidden | outside(sample))[:, list(LANDMARK_KEYPOINT)]] = np.nan
+        error[(at_fault(sample) | sample.hidden | outside(sample))[:, list(LANDMARK_KEYPOINT)]] = np.nan
     return Residuals(error=error, covariates=view.covariates), float(np.log(max(size, 1e-3)))
 
 
@@ -135,6 +138,23 @@ def exchanges(sample: Sample) -> Bool[np.ndarray, "frames 2"]:
     return out & sample.seen[:, None]
 
 
+def losses(sample: Sample) -> Bool[np.ndarray, "frames 4"]:
+    """Return where the end of each of ``LIMBS`` is reported far from where it is, though it could be seen."""
+    error = np.linalg.norm(keypoint_residuals(sample, whole=True).error, axis=2)
+    bad = (np.nan_to_num(error) > _LOST) & ~exchanged(sample) & ~sample.hidden & ~outside(sample)
+    ends = {"arm": ("wrist",), "leg": ("ankle", "heel")}
+    lost = [bad[:, KEYPOINTS.index(*(f"{limb[:-4]}_{end}" for end in ends[limb[-3:]]))].any(axis=1) for limb in LIMBS]
+    return np.stack(lost, axis=1)
+
+
+def at_fault(sample: Sample) -> Bool[np.ndarray, "frames 21"]:
+    """Return which keypoints belong to limbs that are exchanged or lost."""
+    out, lost = exchanged(sample), losses(sample)
+    for number, limb in enumerate(LIMBS):
+        out[:, KEYPOINTS.limb(limb)] |= lost[:, number, None]
+    return out
+
+
 def exchanged(sample: Sample) -> Bool[np.ndarray, "frames 21"]:
     """Return which keypoints are exchanged."""
     out, swaps = np.zeros((len(sample.seen), 21), dtype=bool), exchanges(sample)
@@ -150,9 +170,7 @@ def members(points: PointSet, kind: str) -> tuple[list[int], list[int]]:
     return left, right
 
 
-def spell_rate(on: Sequence[Bool[np.ndarray, " frames"]], fps: float) -> tuple[float, float]:
-    """Return how often spells begin [1/s] and how long they last [s], over clips."""
+def spell_length(on: Sequence[Bool[np.ndarray, " frames"]], fps: float) -> float:
+    """Return how long spells last in the mean over clips [s]; one frame where there is none."""
     begun = sum(int((np.diff(np.concatenate([[False], clip]).astype(int)) > 0).sum()) for clip in on)
-    frames = sum(int(clip.sum()) for clip in on)
-    total = sum(len(clip) for clip in on)
-    return begun / max(total / fps, 1e-9), frames / fps / begun if begun else 1.0 / fps
+    return max(sum(int(clip.sum()) for clip in on), 1) / fps / max(begun, 1)

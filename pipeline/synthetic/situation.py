@@ -5,10 +5,11 @@ All of it is relative to the person: lengths in statures, so that near and far p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from pipeline.synthetic.point_sets import PointSet
 
@@ -39,6 +40,16 @@ class Situation:
     """The numbers of ``COVARIATES``."""
     trunk_c: Float[np.ndarray, "*batch frames 3 3"]
     """Unit vectors to the person's left, up and forward, as rows, in camera axes."""
+
+    def covariates_of(
+        self, members: Sequence[int] | Int[np.ndarray, " members"], *, unsigned: bool = False
+    ) -> Float[np.ndarray, "*batch frames 7"]:
+        """Return the mean over some points; unsigned, of how far either side is turned away."""
+        mean = self.covariates[..., members, :].mean(axis=-2)
+        if unsigned:
+            far_side = COVARIATES.index("far_side")
+            mean[..., far_side] = np.abs(self.covariates[..., members, far_side]).mean(axis=-1)
+        return mean
 
 
 def situation(

@@ -89,36 +89,44 @@ class SurenessTable:
     spread_s: float
     """Memory of it [s]."""
     hidden: float
-    """Added where the point is hidden."""
+    """Added where the point is hidden or truly outside the picture."""
+    faulty: float
+    """Added where the limb is exchanged or lost."""
 
     def __post_init__(self) -> None:
         """Check shapes."""
         n, covariates = len(KEYPOINTS.names), len(COVARIATES)
         shapes = {"weights": (n, covariates), "of_unrest": (n,), "spread": (n,)}
         freeze_fields(self, {k: checked_array(k, getattr(self, k), shape) for k, shape in shapes.items()})
-        check_settings(self, signed=("hidden",))
+        check_settings(self, signed=("hidden", "faulty"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaultTable:
-    """Spells in which limbs are plainly wrong."""
+    """Spells in which limbs are plainly wrong: the share of time, by the situation, and how long they last.
 
-    swap_per_s: Float[np.ndarray, " 2"]
-    """How often left and right arm, left and right leg are exchanged [1/s]."""
+    A limb is at fault where a course that wanders with variance 1 lies below ``weights . covariates``, the mean over
+    its points (probit); for exchanges the mean is over both limbs, and ``far_side`` counts without its sign.
+    """
+
+    swap: Float[np.ndarray, "2 7"]
+    """Of the exchange of arms and of legs."""
     swap_s: float
-    """How long that lasts, in the mean [s]."""
-    lost_per_s: Float[np.ndarray, " 4"]
-    """How often each of ``LIMBS`` is somewhere else [1/s]."""
+    """Memory of the course [s]."""
+    lost: Float[np.ndarray, "2 7"]
+    """Of one arm, of one leg being somewhere else."""
     lost_s: float
-    """How long that lasts, in the mean [s]."""
+    """Memory of the course [s]."""
     lost_size: float
-    """How far off the end of a lost limb is [statures]."""
+    """Standard deviation along each axis of how far off the end of a lost limb is [statures]."""
+    lost_middle: float
+    """Share of that for its middle joint [1]."""
     hidden_factor: float
-    """By how much the errors of what is hidden grow [1]."""
+    """By how much the errors of what is hidden, or truly outside the picture, grow [1]."""
 
     def __post_init__(self) -> None:
         """Check shapes and ranges."""
-        shapes = {"swap_per_s": (2,), "lost_per_s": (4,)}
+        shapes = {"swap": (2, len(COVARIATES)), "lost": (2, len(COVARIATES))}
         freeze_fields(self, {k: checked_array(k, getattr(self, k), shape) for k, shape in shapes.items()})
         check_settings(self)
 
