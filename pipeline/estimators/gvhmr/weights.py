@@ -264,5 +264,9 @@ def _weights_of(path: Path, header: _Header, tensors: dict[str, Tensor]) -> Gvhm
     fields = {name: getattr(header, name) for name in words}
     try:
         return GvhmrWeights(tensors=tensors, sha256=file_sha256(path), **numbers, **fields)
-    except (InvalidArray, RuntimeError) as error:  # torch refuses to lay out a network of absurd sizes
+    except InvalidArray as error:
         raise UnusableWeights(path, problem=str(error), remedy=AGAIN) from error
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:  # torch's, of a network of absurd sizes
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        problem = f"describes a network that cannot be laid out ({said})"
+        raise UnusableWeights(path, problem=problem, remedy=AGAIN) from error
