@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 
 import tyro
 
+from flows.commands.bench import Bench
 from flows.commands.body import Body
 from flows.commands.demo import Demo
 from flows.commands.doctor import Doctor
@@ -73,6 +74,7 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Weights, sub("weights")]
         | Annotated[Train, sub("train")]
         | Annotated[FitTable, sub("fit-table")]
+        | Annotated[Bench, sub("bench")]
     )
 
 

@@ -216,6 +216,18 @@ def apply_similarity(
     return np.asarray(scale)[..., None, None] * turned + shift[..., None, :]
 
 
+def heading_aligned(estimate: Joints, truth: Joints) -> Joints:
+    """Turn an estimate about the vertical, once for all frames, so that its poses face as the true ones do.
+
+    Nothing in a video tells where north is, so that an estimate's world has a heading of its own; tilt and a heading
+    that drifts stay. The angle is the best for the joints about the pelvis, in the least-squares sense.
+    """
+    e, t = pelvis_centred(estimate)[..., :2], pelvis_centred(truth)[..., :2]
+    cosine = (e * t).sum()
+    sine = (e[..., 0] * t[..., 1] - e[..., 1] * t[..., 0]).sum()
+    return estimate @ Rotation.from_rotvec([0.0, 0.0, np.arctan2(sine, cosine)]).as_matrix().T
+
+
 def pelvis_centred(joints: Joints, *, hips: tuple[int, int] = HIPS) -> Joints:
     """Put the middle of the hips at the origin, frame by frame."""
     return joints - joints[:, list(hips)].mean(axis=1, keepdims=True)
