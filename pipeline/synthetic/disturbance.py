@@ -89,14 +89,14 @@ def draw_disturbance(
 def _wander(
     table: ErrorTable, clips: tuple[int, ...], fps: float, rng: np.random.Generator
 ) -> Float[np.ndarray, "*batch frames points axes"]:
-    """Draw errors of variance 1: a share with a memory, correlated between points, and a white rest."""
+    """Draw errors of variance 1: a share with a long memory, correlated between points, and a rest."""
     points, axes = table.bias.shape
     shape = (*clips, axes * points)
     slow = wandering(shape, lasting_s=table.slow_s, fps=fps, rng=rng, smooth_s=table.smooth_s)
     mixed = _mixed(slow.reshape(*clips, axes, points), table, np.sqrt(table.slow_share))
-    white = rng.standard_normal((*clips, axes, points), dtype=np.float32)
-    white *= np.sqrt(1.0 - table.slow_share).astype(np.float32)
-    return np.swapaxes(mixed + white, -1, -2)
+    rest = wandering(shape, lasting_s=table.quick_s, fps=fps, rng=rng).reshape(mixed.shape)
+    mixed += rest * np.sqrt(1.0 - table.slow_share).astype(np.float32)
+    return np.swapaxes(mixed, -1, -2)
 
 
 def _constant(

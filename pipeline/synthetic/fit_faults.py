@@ -19,7 +19,6 @@ from pipeline.synthetic.samples import (
     losses,
     members,
     outside,
-    spell_length,
 )
 from pipeline.synthetic.situation import COVARIATES, Situation, situation
 from pipeline.synthetic.tables import ErrorTable, FaultTable
@@ -27,6 +26,7 @@ from pipeline.synthetic.tables import ErrorTable, FaultTable
 _HIDDEN_FACTOR = 3.0  # where nothing was hidden, nothing tells of it
 _SMALLEST = 1e-5
 _RIDGE = 2.0
+_LAGS = (1, 2, 4, 7, 11)
 _MEMORIES_S = np.geomspace(0.02, 1.0, 12)
 
 
@@ -90,14 +90,26 @@ def probit(x: Float[np.ndarray, "items 7"], y: Bool[np.ndarray, " items"]) -> Fl
 
 
 def _memory_for(on: Sequence[Bool[np.ndarray, " frames"]], fps: float) -> float:
-    """Return the memory that makes spells as long in the mean as they were, found by drawing many [s]."""
-    wanted, share = spell_length(on, fps), float(np.clip(np.concatenate(on).mean(), 1e-3, 0.5))
-    lengths = []
+    """Return the memory with which faults last as they did, found by drawing many [s].
+
+    What is compared is how probably a fault is still, or again, there some frames later.
+    """
+    share = float(np.clip(np.concatenate(on).mean(), 1e-3, 0.5))
+    wanted, apart = _persistence(on), []
     for memory in _MEMORIES_S:
         rng = np.random.default_rng(0)
         course = wandering((60_000, 1), lasting_s=float(memory), fps=fps, rng=rng, smooth_s=float(memory) / 2)
-        lengths.append(spell_length([course[:, 0] < norm.ppf(share)], fps))
-    return float(_MEMORIES_S[int(np.abs(np.array(lengths) - wanted).argmin())])
+        apart.append(np.abs(_persistence([course[:, 0] < norm.ppf(share)]) - wanted).sum())
+    return float(_MEMORIES_S[int(np.argmin(apart))])
+
+
+def _persistence(on: Sequence[Bool[np.ndarray, " frames"]]) -> Float[np.ndarray, " lags"]:
+    """Probability that what is at fault is at fault so many frames later."""
+    later = []
+    for lag in _LAGS:
+        pairs = [(clip[:-lag], clip[lag:]) for clip in on if len(clip) > lag]
+        later.append(sum(int((a & b).sum()) for a, b in pairs) / max(sum(int(a.sum()) for a, _ in pairs), 1))
+    return np.array(later)
 
 
 def _lost_size(

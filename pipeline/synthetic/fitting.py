@@ -100,9 +100,8 @@ def fit_errors(
     predicted = [np.exp((clip.covariates * log_scale).sum(axis=2)) for clip in clips]
     unrest = [np.log(part / scale) - expected for part, scale in zip(size, predicted, strict=True)]
     memories = _unrest_memory(unrest, fps)
-    normal = [error / axis_scale / scale[..., None] for error, scale in zip(wandering, predicted, strict=True)]
-    share, slow_s, smooth_s = _memory(normal, pairs, unrest_of, memories, fps)
-    with_bias = [c.error / axis_scale / scale[..., None] for c, scale in zip(clips, predicted, strict=True)]
+    normal = [clip.error / axis_scale / scale[..., None] for clip, scale in zip(clips, predicted, strict=True)]
+    share, slow_s, smooth_s, quick_s = _memory(normal, pairs, unrest_of, memories, fps)
     table = ErrorTable(
         bias=bias,
         log_scale=log_scale,
@@ -111,7 +110,8 @@ def fit_errors(
         slow_share=share,
         slow_s=slow_s,
         smooth_s=smooth_s,
-        correlation=_correlation(with_bias, points),
+        quick_s=quick_s,
+        correlation=_correlation(normal, points),
     )
     return table, unrest, memories
 
@@ -137,21 +137,24 @@ def _unrest_memory(unrest: Sequence[np.ndarray], fps: float) -> tuple[float, flo
     near = np.stack([autocovariance(unrest, lag) for lag in lags])
     far = np.mean([autocovariance(unrest, round(s * fps)) for s in (1.5, 1.8, 2.1)], axis=0)
     variance = np.nanmean(np.concatenate(unrest) ** 2, axis=0)
-    return fit_memory(lags, (near - far) / (variance - far), fps)[1:]
+    return fit_memory(lags, (near - far) / (variance - far), fps)[1:3]
 
 
 def _memory(
     normal: Sequence[np.ndarray], pairs: list[list[int]], unrest: np.ndarray, memories: tuple[float, float], fps: float
-) -> tuple[np.ndarray, float, float]:
-    """Share of the error with a memory, and its memories; the memory that the size itself has is taken out."""
+) -> tuple[np.ndarray, float, float, float]:
+    """Share of the error with a long memory, and the memories; what is constant, and
+    the memory that the size itself has, are taken out.
+    """
     cut = [np.clip(clip, -4.0, 4.0) for clip in normal]
     lags = lags_of(fps)
-    variance = np.nanmean(np.concatenate(cut) ** 2, axis=0).mean(axis=1)
-    curves = np.stack([autocovariance(cut, lag).mean(axis=1) for lag in lags]) / variance
+    far = np.mean([autocovariance(cut, round(s * fps)).mean(axis=1) for s in (1.5, 1.8, 2.1)], axis=0)
+    variance = np.nanmean(np.concatenate(cut) ** 2, axis=0).mean(axis=1) - far
+    curves = np.stack([autocovariance(cut, lag).mean(axis=1) - far for lag in lags]) / variance
     of_size = autocorrelation(lags, lasting_s=memories[0], fps=fps, smooth_s=memories[1])
     of_size = np.exp(-(unrest**2) * (1.0 - of_size)[:, None])
-    share, slow_s, smooth_s = fit_memory(lags, np.clip(curves / of_size, -1.0, 1.0), fps)
-    return pooled(share[:, None], pairs)[:, 0], slow_s, smooth_s
+    share, *memories_s = fit_memory(lags, np.clip(curves / of_size, -1.0, 1.0), fps, quick=True)
+    return pooled(share[:, None], pairs)[:, 0], *memories_s
 
 
 def _correlation(normal: Sequence[np.ndarray], points: PointSet) -> Float[np.ndarray, "axes points points"]:

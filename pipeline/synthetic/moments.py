@@ -43,28 +43,38 @@ def autocovariance(clips: Sequence[np.ndarray], lag: int) -> np.ndarray:
 
 
 def fit_memory(
-    lags: Int[np.ndarray, " lags"], correlation: Float[np.ndarray, "lags curves"], fps: float
-) -> tuple[Float[np.ndarray, " curves"], float, float]:
-    """Fit autocorrelations by a share of :func:`wandering`, the rest white; memories are common to all curves.
+    lags: Int[np.ndarray, " lags"], correlation: Float[np.ndarray, "lags curves"], fps: float, *, quick: bool = False
+) -> tuple[Float[np.ndarray, " curves"], float, float, float]:
+    """Fit autocorrelations by a share of :func:`wandering` and a rest that is white, or remembers for a moment.
+
+    Args:
+        lags: In frames, from 1.
+        correlation: A column a curve; memories are common to all.
+        fps: Frames a second [1/s].
+        quick: The rest is an AR(1); otherwise it is white.
 
     Returns:
-        The shares, the memory and the memory of the smoothing filter [s].
+        The shares, the memory, the memory of its smoothing filter and that of the rest [s].
     """
 
-    def course(logs: np.ndarray) -> np.ndarray:
-        slow, fast = np.exp(logs)
-        return autocorrelation(lags, lasting_s=float(slow), fps=fps, smooth_s=float(fast))[:, None]
+    def parts(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        slow, fast, rest = np.exp(logs)
+        shape = autocorrelation(lags, lasting_s=float(slow), fps=fps, smooth_s=float(fast))[:, None]
+        return shape, (np.exp(-lags / fps / rest) if quick else 0.0 * lags)[:, None]
 
-    def shares(shape: np.ndarray) -> np.ndarray:
-        return np.clip((shape * correlation).sum(axis=0) / (shape**2).sum(), 0.0, 1.0)
+    def shares(shape: np.ndarray, rest: np.ndarray) -> np.ndarray:
+        apart = shape - rest
+        return np.clip((apart * (correlation - rest)).sum(axis=0) / (apart**2).sum(), 0.0, 1.0)
 
     def residual(logs: np.ndarray) -> np.ndarray:
-        shape = course(logs)
-        return (shares(shape) * shape - correlation).ravel()
+        shape, rest = parts(logs)
+        share = shares(shape, rest)
+        return (share * shape + (1.0 - share) * rest - correlation).ravel()
 
-    bounds = (np.log([0.05, 0.004]), np.log([3.0, 0.3]))
-    best = least_squares(residual, np.log([0.3, 0.05]), bounds=bounds).x
-    return shares(course(best)), float(np.exp(best[0])), float(np.exp(best[1]))
+    bounds = (np.log([0.05, 0.004, 0.01]), np.log([3.0, 0.3, 0.3]))
+    best = least_squares(residual, np.log([0.5, 0.05, 0.06]), bounds=bounds).x
+    slow, fast, rest = (float(value) for value in np.exp(best))
+    return shares(*parts(best)), slow, fast, rest if quick else 0.0
 
 
 def lags_of(fps: float) -> Int[np.ndarray, " lags"]:

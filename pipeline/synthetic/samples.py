@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,9 +167,3 @@ def members(points: PointSet, kind: str) -> tuple[list[int], list[int]]:
     """Return the points that are exchanged together, left and right."""
     left, right = (points.index(*points.with_root(f"{side}_{kind}")) for side in ("left", "right"))
     return left, right
-
-
-def spell_length(on: Sequence[Bool[np.ndarray, " frames"]], fps: float) -> float:
-    """Return how long spells last in the mean over clips [s]; one frame where there is none."""
-    begun = sum(int((np.diff(np.concatenate([[False], clip]).astype(int)) > 0).sum()) for clip in on)
-    return max(sum(int(clip.sum()) for clip in on), 1) / fps / max(begun, 1)

@@ -26,7 +26,8 @@ class ErrorTable:
     """Errors of a set of points along some axes: a constant, and a wandering one whose size wanders too.
 
     error = bias + axis_scale * exp(log_scale . covariates + unrest * n) * (sqrt(slow_share) * a + sqrt(1 - slow_share)
-    * w), where ``n`` and ``a`` wander with variance 1, ``a`` with ``correlation`` between points, and ``w`` is white.
+    * w), where ``n`` and ``a`` wander with variance 1, ``a`` with ``correlation`` between points, and ``w`` remembers but for a
+    moment.
     """
 
     bias: Float[np.ndarray, "points axes"]
@@ -38,13 +39,15 @@ class ErrorTable:
     unrest: Float[np.ndarray, " points"]
     """How much the logarithm of the size wanders of itself [1]."""
     slow_share: Float[np.ndarray, " points"]
-    """Share of the wandering error's variance that has a memory; the rest is white [1]."""
+    """Share of the wandering error's variance that has a long memory [1]."""
     slow_s: float
     """Memory of that share [s]."""
     smooth_s: float
     """Memory of the filter that makes it smooth from frame to frame [s]."""
+    quick_s: float
+    """Memory of the rest [s]."""
     correlation: Float[np.ndarray, "axes points points"]
-    """Between the points, axis by axis, of the constant error and of the share with a memory [1]."""
+    """Between the points, axis by axis, of the constant error and of the share with a long memory [1]."""
     root: Float[np.ndarray, "axes points points"] = field(init=False)
     """Matrices L with L L^T the correlation."""
 
