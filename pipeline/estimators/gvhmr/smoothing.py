@@ -19,9 +19,9 @@ def gaussian_smooth(
     radius = int(4 * sigma + 0.5)
     if radius == 0:
         return series
-    offsets = torch.arange(-radius, radius + 1, dtype=series.dtype, device=series.device)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float64, device=series.device)
     weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    return _window_mean(series, weights / weights.sum())
+    return _window_mean(series, (weights / weights.sum()).to(series.dtype))
 
 
 def fill_gaps(boxes: Float[Tensor, "frames values"], seen: Bool[Tensor, " frames"]) -> Float[Tensor, "frames values"]:

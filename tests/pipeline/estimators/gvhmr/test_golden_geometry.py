@@ -84,8 +84,9 @@ def test_the_world_is_the_references_faults_included(golden, case) -> None:
         golden[f"{case}.cam_angvel"],
         golden[f"{case}.local_transl_vel"],
     )
-    golden.assert_rotations(root, f"{case}.global_orient")
-    golden.assert_close(transl, f"{case}.transl", atol=EXACT)
+    # A chain adds up its steps' rounding, which is 1e-6 where they are near half a turn.
+    golden.assert_rotations(root, f"{case}.global_orient", atol=2 * EXACT)
+    golden.assert_close(transl, f"{case}.transl", atol=2 * EXACT)
 
 
 @pytest.mark.golden("gv_to_world", case=r"(\w+)\.T_w2c")
