@@ -236,16 +236,14 @@ class DetectorModel:
         for pair, (kind, weights) in enumerate(zip(("arm", "leg"), table.swap, strict=True)):
             left, right = (points.index(*points.with_root(f"{side}_{kind}")) for side in ("left", "right"))
             swapped = what.swap[..., pair] < view.covariates_of(left + right, unsigned=True) @ weights
-            out[..., left, :] = np.where(swapped[..., None, None], values[..., right, :], values[..., left, :])
-            out[..., right, :] = np.where(swapped[..., None, None], values[..., left, :], values[..., right, :])
-            faulty[..., left + right] |= swapped[..., None]
+            out[_at(swapped, left + right)] = values[_at(swapped, right + left)]
+            faulty[_at(swapped, left + right)] = True
         for number, limb in enumerate(LIMBS):
-            limb_points = points.limb(limb)
+            limb_points = points.limb(limb).tolist()
             lost = what.loss[..., number] < view.covariates_of(limb_points) @ table.lost[int("leg" in limb)]
             share = np.where(np.arange(len(limb_points)) == 0, table.lost_middle, 1.0)
-            moved = lost[..., None] * drag[..., number, :]
-            out[..., limb_points, :] += self.noise * share[:, None] * moved[..., None, :]
-            faulty[..., limb_points] |= lost[..., None]
+            out[_at(lost, limb_points)] += self.noise * share[:, None] * drag[..., number, :][lost][:, None]
+            faulty[_at(lost, limb_points)] = True
         return out, faulty
 
 
@@ -264,8 +262,14 @@ def with_bones(
     """Return landmarks about the middle of the hips [m], each bone made longer across and along the line of sight."""
     hips = points_c[..., LANDMARKS.index("left_hip", "right_hip"), :].mean(axis=-2, keepdims=True)
     across, along = (np.linalg.solve(BONES, gain[:, None] * BONES) for gain in gains.T)
-    about = points_c - hips
-    return np.concatenate([across @ about[..., :2], along @ about[..., 2:]], axis=-1)
+    about = np.swapaxes(points_c - hips, -1, -2)
+    longer = [about[..., axis, :] @ gain.T for axis, gain in enumerate((across, across, along))]
+    return np.stack(longer, axis=-1)
+
+
+def _at(frames: Bool[np.ndarray, "*batch frames"], members: list[int]) -> tuple[np.ndarray, ...]:
+    """Index of some points in some frames, which are few."""
+    return (*(index[:, None] for index in np.nonzero(frames)), np.array(members)[None])
 
 
 def _project(points_c: np.ndarray, focal: np.ndarray, principal: np.ndarray) -> Float[np.ndarray, "*batch frames 21 2"]:

@@ -96,7 +96,7 @@ def _wander(
     mixed = _mixed(slow.reshape(*clips, axes, points), table, np.sqrt(table.slow_share))
     rest = wandering(shape, lasting_s=table.quick_s, fps=fps, rng=rng).reshape(mixed.shape)
     mixed += rest * np.sqrt(1.0 - table.slow_share).astype(np.float32)
-    return np.swapaxes(mixed, -1, -2)
+    return np.ascontiguousarray(np.swapaxes(mixed, -1, -2))
 
 
 def _constant(

@@ -22,23 +22,24 @@ def wandering(
         smooth_s: Memory of the second AR(1) [s]; 0 leaves it out.
     """
     slow, fast = keep(lasting_s, fps), keep(smooth_s, fps)
-    noise = rng.standard_normal(shape, dtype=np.float32)
-    if slow == 0.0 or shape[-2] == 0:
-        return noise
-    noise[..., 1:, :] *= np.float32(np.sqrt(1.0 - slow**2))
-    course = lfilter(_FLOAT_ONE, np.array([1.0, -slow], dtype=np.float32), noise, axis=-2)
-    if fast == 0.0:
-        return course
-    # The second filter starts as it would be found at any moment: correlated with the first one's start.
-    together, variance = 1.0 / (1.0 - slow * fast), (1.0 + slow * fast) / ((1.0 - slow * fast) * (1.0 - fast**2))
-    own = rng.standard_normal((*shape[:-2], 1, shape[-1]), dtype=np.float32)
-    first = together * course[..., :1, :] + np.sqrt(max(variance - together**2, 0.0)) * own
-    before = (first - course[..., :1, :]).astype(np.float32)  # what the filter still holds as the first value comes in
-    smooth, _ = lfilter(_FLOAT_ONE, np.array([1.0, -fast], dtype=np.float32), course, axis=-2, zi=before)
-    return smooth * np.float32(variance**-0.5)
+    *batch, n_frames, values = shape
+    course = rng.standard_normal((*batch, values, n_frames), dtype=np.float32)  # so that filters run along memory
+    if slow == 0.0 or n_frames == 0:
+        return np.swapaxes(course, -1, -2)
+    course[..., 1:] *= np.float32(np.sqrt(1.0 - slow**2))
+    course = lfilter(_ONE, np.array([1.0, -slow], dtype=np.float32), course)
+    if fast > 0.0:
+        # The second filter starts as it would be found at any moment: correlated with the first one's start.
+        together, variance = 1.0 / (1.0 - slow * fast), (1.0 + slow * fast) / ((1.0 - slow * fast) * (1.0 - fast**2))
+        own = rng.standard_normal((*batch, values, 1), dtype=np.float32)
+        first = together * course[..., :1] + np.sqrt(max(variance - together**2, 0.0)) * own
+        held = (first - course[..., :1]).astype(np.float32)  # in the filter, as the first value comes in
+        course, _ = lfilter(_ONE, np.array([1.0, -fast], dtype=np.float32), course, zi=held)
+        course *= np.float32(variance**-0.5)
+    return np.swapaxes(course, -1, -2)
 
 
-_FLOAT_ONE = np.ones(1, dtype=np.float32)
+_ONE = np.ones(1, dtype=np.float32)
 
 
 def keep(lasting_s: float, fps: float) -> float:

@@ -45,10 +45,12 @@ class Situation:
         self, members: Sequence[int] | Int[np.ndarray, " members"], *, unsigned: bool = False
     ) -> Float[np.ndarray, "*batch frames 7"]:
         """Return the mean over some points; unsigned, of how far either side is turned away."""
-        mean = self.covariates[..., members, :].mean(axis=-2)
+        chosen = np.zeros(self.covariates.shape[-2])
+        chosen[members] = 1.0 / len(members)
+        mean = chosen @ self.covariates
         if unsigned:
             far_side = COVARIATES.index("far_side")
-            mean[..., far_side] = np.abs(self.covariates[..., members, far_side]).mean(axis=-1)
+            mean[..., far_side] = np.abs(self.covariates[..., far_side]) @ chosen
         return mean
 
 
