@@ -67,7 +67,7 @@ def windowed_attention(
     if length <= window:
         mask = None if valid is None else valid[:, None, None, :].expand(-1, -1, length, -1)
         return scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-    starts = torch.arange(0, length, BLOCK, device=query.device).clamp(max=length - BLOCK)
+    starts = torch.arange(0, length, BLOCK, device=query.device).clamp(max=max(length - BLOCK, 0))
     parts = [
         _attend_blocks(query, key, value, starts[i : i + _CHUNK_BLOCKS], window, valid, dropout)
         for i in range(0, len(starts), _CHUNK_BLOCKS)
@@ -80,9 +80,9 @@ def _attend_blocks(
 ) -> Tensor:
     """Attend for some blocks of queries, each with the keys around it: (batch, heads, blocks, BLOCK, dim)."""
     length = query.shape[2]
-    span = min(BLOCK + window, length)
+    block, span = min(BLOCK, length), min(BLOCK + window, length)
     first = (starts - window // 2).clamp(min=0, max=length - span)
-    q_at = starts[:, None] + torch.arange(BLOCK, device=query.device)
+    q_at = starts[:, None] + torch.arange(block, device=query.device)
     k_at = first[:, None] + torch.arange(span, device=query.device)
     low, high = _limits(q_at, length, window)
     allowed = (k_at[:, None] >= low[..., None]) & (k_at[:, None] < high[..., None])
@@ -98,7 +98,7 @@ def _join(blocks: Tensor, starts: Tensor, length: int) -> Tensor:
     """Lay blocks of queries side by side; the last may overlap the one before it."""
     whole = blocks[:, :, :-1].flatten(2, 3)
     rest = length - whole.shape[2]
-    return torch.cat([whole, blocks[:, :, -1, BLOCK - rest :]], dim=2)
+    return torch.cat([whole, blocks[:, :, -1, blocks.shape[3] - rest :]], dim=2)
 
 
 def _limits(at: Tensor, length: int, window: int) -> tuple[Tensor, Tensor]:
