@@ -22,7 +22,8 @@ from pipeline.home import Home
 from pipeline.kfbench import PIECES, perform
 from pipeline.kfbench.bench_cameras import IMAGE_SIZE, MOVING_KINDS, STATIC, sample_camera
 from pipeline.kfbench.bench_clips import BenchClip, ClipFile, NoClips, choose, cut_window, is_seen, list_clips
-from pipeline.kfbench.bench_score import Tally, Value, score_estimate, summarise
+from pipeline.kfbench.bench_result import GROUPS, TRUTH, BenchResult
+from pipeline.kfbench.bench_score import Tally, score_estimate, summarise
 from pipeline.limits import find_limits
 from pipeline.readers import read_motion
 from pipeline.repair import HumanMender
@@ -33,12 +34,6 @@ from retarget.retargeter import Retargeter
 from retarget.smpl_motion import SmplMotion
 from robots.exceptions import InvalidArray, UnknownName, WushuError
 from robots.g1 import Variant, load_g1
-
-TRUTH = "truth"
-"""Name under which the share of accepted true motions is given, beside those of the estimators."""
-
-GROUPS = ("all", "locomotion", "dance", "kungfu", "airborne", "static_camera")
-"""Rows of the table. All but the last are filmed by a moving camera; the last is all clips before a camera at rest."""
 
 FPS = 30.0
 """Rate of motions and evidence [1/s]."""
@@ -91,34 +86,6 @@ class BenchConfig:
             raise InvalidArray("longest_s", problem=f"must be {_SHORTEST_S:g} s or more, got {self.longest_s}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BenchResult:
-    """All figures, and what a reader must know to judge them."""
-
-    values: Mapping[tuple[str, str], Mapping[str, Value]]
-    """By estimator and group, then by metric; what could not be measured is not there."""
-    clips: Mapping[str, int]
-    """Number of clips in each group."""
-    frames: int
-    """Frames of all views together."""
-    x_real_time: Mapping[str, float]
-    """How many seconds of motion each estimator made in a second, on this machine as loaded as it was."""
-    notes: tuple[str, ...]
-    """What was left out, and how much, in sentences."""
-    failures: tuple[str, ...]
-    """Files that could not be read and clips that could not be estimated, one sentence each."""
-
-    def figures(self) -> dict[str, float]:
-        """Return the numbers under the names ``<estimator>_<group>_<metric>``, with ``_lo`` and ``_hi`` beside them."""
-        numbers: dict[str, float] = {}
-        for (estimator, group), row in self.values.items():
-            for metric, value in row.items():
-                key = f"{estimator}_{group}_{metric}"
-                ends = {f"{key}_lo": value.low, f"{key}_hi": value.high}
-                numbers |= {key: value.mean} | {name: end for name, end in ends.items() if np.isfinite(end)}
-        return numbers
-
-
 StepListener = Callable[[str], Progress]
 """Called with the name of a step when it begins; returns what the step reports its progress to."""
 
@@ -149,12 +116,13 @@ def bench_estimators(config: BenchConfig, home: Home, on_step: StepListener = la
 
     Raises:
         NoClips: There is nothing to run on.
-        WushuError: An estimator cannot be made, e.g. for want of its weights.
+        WushuError: An estimator that was named cannot be made, e.g. for want of its weights.
     """
     body = load_body(search_dir=home.bodies_dir)
-    estimators = _make(config)
+    estimators, notes = _make(config)
     sheet = _Sheet()
-    clips, notes = _clips(config, body, estimators, sheet, on_step("reading clips"))
+    clips, told = _clips(config, body, estimators, sheet, on_step("reading clips"))
+    notes += told
     order = np.random.default_rng([config.seed, 2]).permutation(len(clips))
     sample = [clips[i] for i in sorted(order[: config.robot_clips])] if config.robot else []
     notes += _film(config, clips, sample, estimators, body, sheet, on_step("estimating"))
@@ -173,12 +141,19 @@ def bench_estimators(config: BenchConfig, home: Home, on_step: StepListener = la
     )
 
 
-def _make(config: BenchConfig) -> dict[str, Estimator]:
-    made = {}
+def _make(config: BenchConfig) -> tuple[dict[str, Estimator], list[str]]:
+    """Make the estimators; of those that nobody named, one that cannot be made (no weights here) is left out."""
+    made: dict[str, Estimator] = {}
+    notes = []
     for name in dict.fromkeys(config.estimators or ESTIMATORS):
         config_type, make = ESTIMATORS[name]
-        made[name] = make(getattr(config.settings, name, None) or config_type())
-    return made
+        try:
+            made[name] = make(getattr(config.settings, name, None) or config_type())
+        except WushuError as error:
+            if config.estimators:
+                raise
+            notes.append(f"{name} is left out: {error}")
+    return made, notes
 
 
 def _keys(estimators: Mapping[str, Estimator]) -> list[tuple[str, str]]:
@@ -194,16 +169,20 @@ def _clips(
     config: BenchConfig, body: SkinnedBody, estimators: Mapping[str, Estimator], sheet: _Sheet, progress: Progress
 ) -> tuple[list[BenchClip], list[str]]:
     """Return the clips that are performed, and what a reader should know of the choice."""
-    trained_on = frozenset[str]().union(*(getattr(made, "trained_on", ()) for made in estimators.values()))
+    known = frozenset[str]().union(*(getattr(made, "trained_on", ()) for made in estimators.values()))
+    trained_on = frozenset[str]() if config.seen else known
     if config.mocap is None:
-        return _built_in(config, body)
+        return _built_in(config, body, trained_on)
     folder = list_clips(config.mocap)
     notes = [] if folder.index else ["no index.csv was found: all clips are in the group 'all' only"]
     if folder.unlisted:
         notes.append(f"{len(folder.unlisted)} files are not in {folder.index}: they count in 'all' only")
     files = list(folder.files)
-    if not config.seen:
-        files, gone = _without(files, lambda file: is_seen(file.name, trained_on))
+    files, gone = _without(files, lambda file: is_seen(file.name, trained_on))
+    if config.seen:
+        seen = sum(is_seen(file.name, known) for file in files)
+        notes.append(f"not held out: weights were trained on {seen} of {len(files)} clips")
+    else:
         notes.append(f"held out: {gone} clips that weights were trained on are left out, {len(files)} are left")
     if not config.flagged:
         files, gone = _without(files, lambda file: bool(file.defects))
@@ -255,9 +234,13 @@ def _read(
     return clips
 
 
-def _built_in(config: BenchConfig, body: SkinnedBody) -> tuple[list[BenchClip], list[str]]:
+def _built_in(config: BenchConfig, body: SkinnedBody, trained_on: frozenset[str]) -> tuple[list[BenchClip], list[str]]:
+    pieces = {name: piece for name, piece in PIECES.items() if not is_seen(name, trained_on)}
+    if not pieces:
+        problem = "weights were trained on all of them. Name a folder with --mocap, or say --seen"
+        raise NoClips(Path("built-in choreographies"), problem=problem)
     clips = []
-    for name, piece in PIECES.items():
+    for name, piece in pieces.items():
         motion = perform(piece, body)
         motion = cut_window(motion, config.longest_s, _chance(config.seed, name, "window"))
         clips += [
@@ -268,7 +251,7 @@ def _built_in(config: BenchConfig, body: SkinnedBody) -> tuple[list[BenchClip], 
         kept = np.random.default_rng([config.seed, 1]).permutation(len(clips))[: config.clips]
         clips = [clips[i] for i in sorted(kept)]
     note = (
-        f"no folder was named: {len(PIECES)} built-in choreographies, {len(clips)} views; intervals speak of cameras "
+        f"no folder was named: {len(pieces)} built-in choreographies, {len(clips)} views; intervals speak of cameras "
         "and noise only, not of other motions"
     )
     return clips, [note]

@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits
 from flows.console import bar, console, progress_bars, show_error, show_warning
 from flows.exceptions import CannotWrite
 from flows.solver import ready_solver
-from pipeline.bench_estimate import GROUPS, BenchConfig, BenchResult, bench_estimators
+from pipeline.bench_estimate import BenchConfig, bench_estimators
 from pipeline.home import Home
+from pipeline.kfbench.bench_result import GROUPS, BenchResult
 from pipeline.kfbench.bench_score import METRICS, Metric, Value
 from pipeline.settings import Settings, load_settings
 

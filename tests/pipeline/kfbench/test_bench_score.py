@@ -22,7 +22,7 @@ def turned(motion, rotation, shift=(0.0, 0.0, 0.0)):
     pelvis = motion.rest_joint_pos[0]
     return replace(
         motion,
-        global_orient=(rotation * Rotation.from_rotvec(motion.global_orient)).as_rotvec(),
+        global_orient=(rotation * Rotation.from_rotvec(motion.global_orient.copy())).as_rotvec(),
         transl=rotation.apply(pelvis + motion.transl) + shift - pelvis,
     )
 
@@ -64,7 +64,7 @@ def test_another_origin_and_heading_of_the_world_change_nothing(truth):
 
 
 def test_a_world_that_leans_is_told_by_its_angle(truth):
-    """Tilt is the angle that the world was leant by, and nothing forgives it but the alignments that may turn freely."""
+    """Tilt is the angle that the world was leant by, and only alignments that may turn freely forgive it."""
     leant = turned(truth, Rotation.from_rotvec([np.radians(7.0), 0.0, 0.0]))
     found = values(leant, truth)
     assert found["tilt_deg"] == pytest.approx(7.0, abs=1e-6)
