@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.body import SkinnedBody
 from pipeline.clip import Clip
-from pipeline.estimators import ESTIMATORS
+from pipeline.estimators import ESTIMATORS, Estimator
 from pipeline.evidence import Evidence
 from pipeline.home import Home
 from pipeline.readers import MotionFile, read_motion
@@ -85,10 +85,12 @@ def _motion_stage(settings: Settings, body: SkinnedBody) -> Stage:
         raise UnknownName("estimator", settings.estimator, ESTIMATORS)
     _, make = ESTIMATORS[settings.estimator]
     config = getattr(settings, settings.estimator)
+    estimator = make(config)
+    learned = [estimator.data_sha256] if estimator.data_sha256 else []
 
-    def of_clip(clip: Clip) -> object:
+    def of_clip(clip: Clip) -> Estimator:
         height = clip.source.facts.height_m
-        return make(config if height is None else replace(config, height_m=height))
+        return estimator if height is None else make(replace(config, height_m=height))
 
     def run(context: StageContext, evidence: Evidence) -> SmplMotion:
         return of_clip(context.clip).estimate(evidence, body, context.progress)
@@ -96,12 +98,13 @@ def _motion_stage(settings: Settings, body: SkinnedBody) -> Stage:
     return Stage(
         name="motion",
         version=2,
-        config=[settings.estimator, make(config).version, plain(config), body.name, _body_digest(body)],
+        # What was learned comes last and only where there is any: results of other estimators keep their names.
+        config=[settings.estimator, estimator.version, plain(config), body.name, _body_digest(body), *learned],
         facts=_height,
         reads=("evidence",),
         result=SmplMotion,
         run=run,
-        licences=(f"body '{body.name}': {body.licence}",),
+        licences=(f"body '{body.name}': {body.licence}", *estimator.licences),
     )
 
 

@@ -2,6 +2,7 @@
 
 from pipeline.estimators.estimator import ESTIMATORS, Estimator
 from pipeline.estimators.exceptions import TooLittleEvidence
+from pipeline.estimators.gvhmr.config import GvhmrConfig
 from pipeline.estimators.landmark import LandmarkConfig, LandmarkEstimator
 
-__all__ = ["ESTIMATORS", "Estimator", "LandmarkConfig", "LandmarkEstimator", "TooLittleEvidence"]
+__all__ = ["ESTIMATORS", "Estimator", "GvhmrConfig", "LandmarkConfig", "LandmarkEstimator", "TooLittleEvidence"]

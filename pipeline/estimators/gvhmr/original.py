@@ -22,7 +22,7 @@ from pipeline.estimators.gvhmr.camera import (
 from pipeline.estimators.gvhmr.codec import Codec
 from pipeline.estimators.gvhmr.gravity_view import world_from_view
 from pipeline.estimators.gvhmr.limb_ik import hold_limbs
-from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkInputs
+from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkInputs, NetworkOutputs
 from pipeline.estimators.gvhmr.rotations import matrix_from_rotvec, rotvec_from_matrix
 from pipeline.estimators.gvhmr.skeleton import Skeleton
 from pipeline.estimators.gvhmr.static_joints import (
@@ -111,6 +111,26 @@ def predict(
     # The plain kernel rounds as the original's attention; the yaw chain turns 1e-6 in its input into a milliradian.
     with sdpa_kernel(SDPBackend.MATH):
         outputs = network(sight.network_inputs())
+    recovered = recover(outputs, codec, sight.boxes, sight.K, sight.camera_turn)
+    return correct(recovered, skeleton, static_camera=static_camera) if post_process else recovered
+
+
+def recover(
+    outputs: NetworkOutputs,
+    codec: Codec,
+    boxes: Float[Tensor, "batch frames 3"],
+    K: Float[Tensor, "batch frames 3 3"],
+    camera_turn: Float[Tensor, "batch frames 6"],
+) -> Recovered:
+    """Read a network's outputs and place them in the world, uncorrected.
+
+    Args:
+        outputs: Of the network.
+        codec: Meaning of its numbers.
+        boxes: That the network was given [px].
+        K: Intrinsics [px].
+        camera_turn: 6-D rotation of the camera from each frame to the next, not normalised.
+    """
     motion = codec.decode(outputs.pred_x)
     motion = replace(
         motion,
@@ -118,9 +138,9 @@ def predict(
         root_camera=_as_kept(motion.root_camera),
         root_view=_as_kept(motion.root_view),
     )
-    root_w, transl_w = world_from_view(motion.root_view, motion.root_camera, sight.camera_turn, motion.velocity)
-    transl_c = translation_of_weak_camera(codec.camera(outputs.pred_cam), sight.boxes, sight.K)
-    recovered = Recovered(
+    root_w, transl_w = world_from_view(motion.root_view, motion.root_camera, camera_turn, motion.velocity)
+    transl_c = translation_of_weak_camera(codec.camera(outputs.pred_cam), boxes, K)
+    return Recovered(
         camera=SmplxPath(
             local_rotation=_pose(motion.root_camera, motion.body_rotation), betas=motion.betas, transl=transl_c
         ),
@@ -130,7 +150,6 @@ def predict(
         pred_x=outputs.pred_x,
         static_logits=outputs.static_logits,
     )
-    return correct(recovered, skeleton, static_camera=static_camera) if post_process else recovered
 
 
 def correct(recovered: Recovered, skeleton: Skeleton, *, static_camera: bool) -> Recovered:

@@ -40,6 +40,9 @@ class LandmarkEstimator:
 
     name = "landmark"
     version = 2
+    trained_on: frozenset[str] = frozenset()
+    data_sha256 = ""
+    licences: tuple[str, ...] = ()
 
     def __init__(self, config: LandmarkConfig | None = None, *, window_frames: int = WINDOW_FRAMES) -> None:
         """Keep settings.

@@ -1,0 +1,117 @@
+"""Turns sighted evidence into a motion at the network's rate: asks GVHMR's network and places what it says.
+
+Everything of the estimator that needs torch; :mod:`pipeline.estimators.gvhmr.gvhmr_estimator` wakes it when it
+estimates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+from scipy.special import expit
+
+from pipeline.body import SkinnedBody
+from pipeline.estimators.gvhmr.camera import camera_turn
+from pipeline.estimators.gvhmr.config import GvhmrConfig
+from pipeline.estimators.gvhmr.inputs import network_inputs
+from pipeline.estimators.gvhmr.network import NetworkOutputs
+from pipeline.estimators.gvhmr.original import correct, recover
+from pipeline.estimators.gvhmr.prediction import Prediction, prediction_of
+from pipeline.estimators.gvhmr.sighting import Sighted, sight
+from pipeline.estimators.gvhmr.skeleton import Skeleton
+from pipeline.estimators.gvhmr.weights import GvhmrWeights
+from pipeline.estimators.gvhmr.world import Placed, place
+from pipeline.estimators.landmark.joint_trust import joint_trust
+from pipeline.evidence import Evidence
+from retarget.smpl_motion import SmplMotion
+
+_Y_UP_TO_Z_UP = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+"""From the original's world (x the camera's left, z its view) to ours (x its right, y its view)."""
+_STILL_CAMERA_RAD = np.deg2rad(0.5)
+
+
+class Inference:
+    """The network, ready to be asked."""
+
+    def __init__(self, weights: GvhmrWeights) -> None:
+        """Make the network."""
+        self._shape = weights.shape
+        self._network, self._codec = weights.network(), weights.codec()
+
+    def motion(self, shown: Evidence, body: SkinnedBody, config: GvhmrConfig) -> SmplMotion:
+        """Return the motion in evidence of the network's rate.
+
+        Raises:
+            TooLittleEvidence: A person is visible in too few frames.
+            InvalidArray: The intrinsics belong to no camera, or gravity is a zero vector.
+        """
+        sighted = sight(shown, with_detail=self._shape.detail_features > 0)
+        outputs = self.ask(sighted)
+        prediction = prediction_of(outputs, self._codec, Skeleton.of(body), sighted.bbx_xys, sighted.sighting.K)
+        prediction = _sized(prediction, body, config.height_m)
+        if config.world == "original":
+            placed = self._placed_as_published(outputs, sighted, shown, body, config)
+        else:
+            placed = place(prediction, sighted.usable, shown, body, config)
+        pose = Rotation.from_matrix(placed.local_rotation.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 22, 3)
+        motion = body.motion(
+            fps=shown.fps,
+            betas=prediction.betas,
+            global_orient=pose[:, 0],
+            body_pose=pose[:, 1:],
+            transl=placed.pelvis_w - body.rest_joints(prediction.betas)[0],
+            foot_contact=placed.foot_contact,
+        )
+        return replace(motion, joint_trust=joint_trust(sighted.keypoint_seen, shown.fps))
+
+    def ask(self, sighted: Sighted) -> NetworkOutputs:
+        """Run the network."""
+        inputs = network_inputs(sighted.sighting, sighted.bbx_xys, with_detail=self._shape.detail_features > 0)
+        if self._shape.image_features:
+            # Without pictures the published network was trained with zeros as their features, not without the branch.
+            inputs = replace(inputs, imgseq=torch.zeros(*inputs.obs.shape[:2], self._shape.image_features))
+        with torch.no_grad():
+            return self._network(inputs)
+
+    def _placed_as_published(
+        self, outputs: NetworkOutputs, sighted: Sighted, shown: Evidence, body: SkinnedBody, config: GvhmrConfig
+    ) -> Placed:
+        """Place by the original's own steps; a stature that is known scales the path afterwards."""
+        skeleton, sighting = Skeleton.of(body), sighted.sighting
+        K = sighting.K[:, None].expand(-1, len(shown), -1, -1)
+        recovered = recover(outputs, self._codec, sighted.bbx_xys, K, camera_turn(sighting.R_w2c))
+        world = correct(recovered, skeleton, static_camera=_is_on_tripod(shown, config)).world
+        local = world.local_rotation[0].double().numpy().copy()
+        local[:, 0] = _Y_UP_TO_Z_UP @ local[:, 0]
+        rest = skeleton.rest_joints(world.betas[0, 0])[0]
+        pelvis = (world.transl[0] + rest).double().numpy() @ _Y_UP_TO_Z_UP.T
+        pelvis[:, :2] -= pelvis[0, :2]
+        if config.height_m is not None:
+            pelvis *= config.height_m / body.height(world.betas[0, 0].double().numpy())
+        stands = expit(outputs.static_logits[0].double().numpy())
+        contact = np.stack([stands[:, :2].max(axis=1), stands[:, 2:4].max(axis=1)], axis=1)
+        return Placed(local_rotation=local, pelvis_w=pelvis, foot_contact=contact)
+
+
+def _sized(prediction: Prediction, body: SkinnedBody, height_m: float | None) -> Prediction:
+    """Give the person the stature that is known; all that is measured in bodies grows with it."""
+    if height_m is None:
+        return prediction
+    ratio = height_m / body.height(prediction.betas)
+    return replace(
+        prediction,
+        betas=body.betas_for_height(height_m),
+        velocity=ratio * prediction.velocity,
+        pelvis_c=ratio * prediction.pelvis_c,
+    )
+
+
+def _is_on_tripod(shown: Evidence, config: GvhmrConfig) -> bool:
+    """Say what a user of the published program would: a camera that never turned stands still."""
+    if config.camera != "auto":
+        return config.camera == "static"
+    turned = Rotation.from_matrix(shown.R_w2c @ shown.R_w2c[0].T).magnitude()
+    return bool(turned.max() < _STILL_CAMERA_RAD)
