@@ -189,14 +189,14 @@ def _clips(
         notes += [f"{gone} clips with known defects (column qa_flags) are left out"] if gone else []
     if not files:
         raise NoClips(config.mocap, problem="no clip is left to run on. Say --seen or --flagged to take those left out")
-    chosen = choose(files, config.clips, np.random.default_rng([config.seed, 1]))
-    drawn = "" if len(chosen) == len(files) else ", drawn evenly from the groups (--clips 0: all)"
-    notes.append(f"{len(chosen)} of {len(files)} clips{drawn}; of each at most {config.longest_s:g} s")
-    clips = _read(config, chosen, body, sheet, notes, progress)
+    clips = _read(config, files, body, sheet, notes, progress)
     if not clips:
         problem = sheet.failures[0] if sheet.failures else f"every clip is shorter than {_SHORTEST_S:g} s"
         raise NoClips(config.mocap, problem=f"no clip could be used ({problem})")
-    return clips, notes
+    chosen = choose(clips, config.clips, np.random.default_rng([config.seed, 1]))
+    drawn = "" if len(chosen) == len(clips) else ", drawn evenly from the groups (--clips 0: all)"
+    notes.append(f"{len(chosen)} of {len(clips)} clips{drawn}; of each at most {config.longest_s:g} s")
+    return chosen, notes
 
 
 def _without(files: list[ClipFile], bad: Callable[[ClipFile], bool]) -> tuple[list[ClipFile], int]:
@@ -247,9 +247,7 @@ def _built_in(config: BenchConfig, body: SkinnedBody, trained_on: frozenset[str]
             BenchClip(name=f"{name} {number}", motion=motion, group=_PIECE_GROUPS.get(name))
             for number in range(1, config.views + 1)
         ]
-    if config.clips:
-        kept = np.random.default_rng([config.seed, 1]).permutation(len(clips))[: config.clips]
-        clips = [clips[i] for i in sorted(kept)]
+    clips = choose(clips, config.clips, np.random.default_rng([config.seed, 1]))
     note = (
         f"no folder was named: {len(pieces)} built-in choreographies, {len(clips)} views; intervals speak of cameras "
         "and noise only, not of other motions"

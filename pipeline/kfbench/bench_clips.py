@@ -186,16 +186,20 @@ def cut_window(motion: SmplMotion, longest_s: float, rng: np.random.Generator) -
     return motion.frames(start, start + n_frames)
 
 
-def choose(files: Sequence[ClipFile], count: int, rng: np.random.Generator) -> tuple[ClipFile, ...]:
-    """Draw some of the files, as evenly from all groups as there are files; all of them if ``count`` is 0."""
-    if count == 0 or count >= len(files):
-        return tuple(files)
+def choose(clips: Sequence[BenchClip], count: int, rng: np.random.Generator) -> list[BenchClip]:
+    """Draw some of the clips, as evenly from the groups as these allow; all of them if ``count`` is 0.
+
+    Clips that leave the floor are a group of their own here.
+    """
+    if count == 0 or count >= len(clips):
+        return list(clips)
+    strata = ["airborne" if clip.airborne else clip.group for clip in clips]
     rank: dict[int, tuple[int, float]] = {}
-    for group in dict.fromkeys(file.group for file in files):
-        members = [i for i, file in enumerate(files) if file.group == group]
+    for stratum in dict.fromkeys(strata):
+        members = [i for i, other in enumerate(strata) if other == stratum]
         # The second number decides who is left out when the last round is not full.
         rank |= {int(i): (turn, rng.random()) for turn, i in enumerate(rng.permutation(members))}
-    return tuple(files[i] for i in sorted(sorted(rank, key=rank.__getitem__)[:count]))
+    return [clips[i] for i in sorted(sorted(rank, key=rank.__getitem__)[:count])]
 
 
 def _read_index(path: Path) -> dict[str, dict[str, str]]:

@@ -137,12 +137,18 @@ def test_windows_are_no_longer_than_asked_and_lie_anywhere(motion):
     assert cut_window(motion, 60.0, np.random.default_rng(0)) is motion
 
 
-def test_a_draw_takes_evenly_from_the_groups():
-    """Thirty walks and three forms: six clips are not six walks."""
-    files = [ClipFile(path=Path(f"{i}.bvh"), name=str(i), category="locomotion") for i in range(30)]
-    files += [ClipFile(path=Path(f"k{i}.bvh"), name=f"k{i}", category="karate") for i in range(3)]
-    drawn = choose(files, 6, np.random.default_rng(0))
-    assert sorted(file.group or "" for file in drawn) == ["kungfu"] * 3 + ["locomotion"] * 3
-    assert drawn == choose(files, 6, np.random.default_rng(0)) != choose(files, 6, np.random.default_rng(1))
-    assert choose(files, 0, np.random.default_rng(0)) == tuple(files) == choose(files, 99, np.random.default_rng(0))
-    assert len(choose(files, 20, np.random.default_rng(0))) == 20
+def test_a_draw_takes_evenly_from_the_groups(motion):
+    """Thirty walks, three forms and a leap: seven clips are not seven walks."""
+    few = motion.frames(0, 40)
+    leap = few.moved(np.where((np.arange(40) > 20)[:, None] & (np.arange(40) < 30)[:, None], [0.0, 0.0, 0.3], 0.0))
+    clips = [BenchClip(name=str(i), motion=few, group="locomotion") for i in range(30)]
+    clips += [BenchClip(name=f"k{i}", motion=few, group="kungfu") for i in range(3)]
+    clips += [BenchClip(name="leap", motion=leap, group="locomotion")]
+
+    def draw(count: int, seed: int) -> list[str]:
+        return [clip.name for clip in choose(clips, count, np.random.default_rng(seed))]
+
+    assert draw(7, 0)[3:] == ["k0", "k1", "k2", "leap"]
+    assert draw(7, 0) == draw(7, 0) != draw(7, 1)
+    assert draw(0, 0) == draw(99, 0) == [clip.name for clip in clips]
+    assert len(draw(20, 0)) == 20
