@@ -73,20 +73,25 @@ class ChainPose:
         base_w: Float[Tensor, "*batch 3"],
     ) -> ChainPose:
         """Pose a chain whose first joint is given in the world [m]."""
-        rotations, places = [base_rotation], [base_w]
-        for i in range(1, local.shape[-3]):
-            places.append(places[-1] + (rotations[-1] @ offsets[..., i, :, None]).squeeze(-1))
-            rotations.append(_unit_columns(rotations[-1] @ local[..., i, :, :]))
-        return cls(
-            local=local, offsets=offsets, rotation=torch.stack(rotations, dim=-3), pos_w=torch.stack(places, dim=-2)
-        )
+        return cls._continued(local, offsets, [base_rotation], [base_w])
 
     def turned(self, joint: int, rotation: Float[Tensor, "*batch 3 3"]) -> ChainPose:
         """Turn one joint to a rotation in the world; what hangs on it follows."""
         parent = _unit_columns(torch.linalg.inv(self.rotation[..., joint - 1, :, :]))
         local = self.local.clone()
         local[..., joint, :, :] = _unit_columns(parent @ rotation)
-        return ChainPose.posed(local, self.offsets, self.rotation[..., 0, :, :], self.pos_w[..., 0, :])
+        # What lies before the joint has not moved.
+        before = self.rotation[..., :joint, :, :].unbind(-3), self.pos_w[..., :joint, :].unbind(-2)
+        return ChainPose._continued(local, self.offsets, list(before[0]), list(before[1]))
+
+    @classmethod
+    def _continued(cls, local: Tensor, offsets: Tensor, rotations: list[Tensor], places: list[Tensor]) -> ChainPose:
+        for i in range(len(rotations), local.shape[-3]):
+            places.append(places[-1] + (rotations[-1] @ offsets[..., i, :, None]).squeeze(-1))
+            rotations.append(_unit_columns(rotations[-1] @ local[..., i, :, :]))
+        return cls(
+            local=local, offsets=offsets, rotation=torch.stack(rotations, dim=-3), pos_w=torch.stack(places, dim=-2)
+        )
 
 
 def reach(chain: ChainPose, ends: tuple[int, ...], targets_w: Float[Tensor, "*batch ends 3"]) -> ChainPose:
@@ -165,4 +170,5 @@ def _drawn(
 
 
 def _unit_columns(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
-    return matrix / matrix.norm(dim=-2, keepdim=True).clamp(min=1e-9)
+    # Written out: the norm of many short columns is what half of the time would go to.
+    return matrix / (matrix * matrix).sum(-2, keepdim=True).sqrt().clamp(min=1e-9)

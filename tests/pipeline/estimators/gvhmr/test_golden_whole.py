@@ -112,7 +112,6 @@ def sight_of(golden, case: str) -> Sight:
 @pytest.mark.golden("pipeline_small", case=r"(\w+)\.in\.kp2d")
 def test_the_whole_way_ends_where_the_references_does(golden, case) -> None:
     """In the camera and in the world, without and with corrections, for moving and static cameras."""
-    words = case.split("_")
     sight = sight_of(golden, case)
     golden.assert_close(sight.network_inputs().obs, f"{case}.in.obs", atol=1e-5)
     found = predict(
@@ -120,8 +119,8 @@ def test_the_whole_way_ends_where_the_references_does(golden, case) -> None:
         golden.codec(),
         golden.skeleton(),
         sight,
-        static_camera="static" in words,
-        post_process="nopp" not in words,
+        static_camera="static" in case,
+        post_process="nopp" not in case,
     )
     golden.assert_close(found.pred_x, f"{case}.pred_x", atol=1e-4)
     golden.assert_close(found.static_logits, f"{case}.static_conf_logits", atol=1e-4)
