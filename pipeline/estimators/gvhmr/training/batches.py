@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from pipeline.estimators.gvhmr.rollout import local_velocity
 from pipeline.estimators.gvhmr.skeleton import N_JOINTS, Skeleton
 from pipeline.estimators.gvhmr.training.cameras import Cameras, sample_cameras
 from pipeline.estimators.gvhmr.training.motion_bank import Windows
+from pipeline.synthetic import DetectorModel
 
 FPS = 30.0
 """Rate that the network works at [1/s]."""
@@ -34,14 +34,6 @@ _FRAME_S = 0.033
 """Length of a frame in the published label of standing still [s]."""
 _CONFIDENT = 0.5
 _HAND_OF_WRIST = {22: 20, 23: 21}
-
-
-class Detector(Protocol):
-    """What reports keypoints and landmarks of known people; see :class:`pipeline.synthetic.DetectorModel`."""
-
-    def detect(self, keypoints_c: np.ndarray, landmarks_c: np.ndarray, **about: object) -> object:
-        """Report them."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +125,7 @@ class BatchMaker:
     """Shows windows to cameras and detectors."""
 
     def __init__(
-        self, body: SkinnedBody, detector: Detector, landmark_regressor: sparse.csr_array, config: SightingConfig
+        self, body: SkinnedBody, detector: DetectorModel, landmark_regressor: sparse.csr_array, config: SightingConfig
     ) -> None:
         """Keep the body and the detector."""
         self.skeleton = Skeleton.of(body)
@@ -200,9 +192,9 @@ class BatchMaker:
             rng=rng,
             hidden=hidden,
         )
-        keypoints = torch.from_numpy(found.keypoints).float()  # pyright: ignore[reportAttributeAccessIssue]
-        trust = torch.from_numpy(found.trust).float()  # pyright: ignore[reportAttributeAccessIssue]
-        landmarks = torch.from_numpy(found.landmarks).float()  # pyright: ignore[reportAttributeAccessIssue]
+        keypoints = torch.from_numpy(found.keypoints).float()
+        trust = torch.from_numpy(found.trust).float()
+        landmarks = torch.from_numpy(found.landmarks).float()
         draw = torch.rand(batch, frames, 21, generator=generator)
         seen = (torch.minimum(keypoints[..., 2], trust) > _CONFIDENT) & (draw > config.dropped)
         K = torch.zeros(batch, 3, 3)

@@ -15,12 +15,13 @@ from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.codec import CODE_LENGTH, Codec
 from pipeline.estimators.gvhmr.detail import DETAIL_FEATURES
 from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkInputs, NetworkShape
-from pipeline.estimators.gvhmr.training.batches import Batch, BatchMaker, Detector, SightingConfig
+from pipeline.estimators.gvhmr.training.batches import Batch, BatchMaker, SightingConfig
 from pipeline.estimators.gvhmr.training.exceptions import UnusableTrainingState
 from pipeline.estimators.gvhmr.training.motion_bank import AugmentationConfig, MotionBank
 from pipeline.estimators.gvhmr.training.objective import ObjectiveWeights, errors, objective
 from pipeline.estimators.gvhmr.weights import GvhmrWeights
 from pipeline.store import atomic_path
+from pipeline.synthetic import DetectorModel
 from retarget.smpl_motion import SmplMotion
 
 _STATE_FORMAT = 1
@@ -96,7 +97,7 @@ class Trainer:
         self,
         motions: Sequence[SmplMotion],
         body: SkinnedBody,
-        detector: Detector,
+        detector: DetectorModel,
         landmark_regressor: sparse.csr_array,
         config: TrainingConfig,
     ) -> None:
