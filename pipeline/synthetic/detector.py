@@ -277,7 +277,7 @@ def _project(points_c: np.ndarray, focal: np.ndarray, principal: np.ndarray) -> 
 
 
 def _inside(pixels: np.ndarray, size: np.ndarray) -> Bool[np.ndarray, "*batch frames 21"]:
-    return ((pixels >= 0) & (pixels < size)).all(axis=-1)
+    return np.all((pixels >= 0) & (pixels < size), axis=-1)
 
 
 def _latent(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import brentq
+from scipy.optimize import bisect
 from scipy.stats import norm
 
 from pipeline.synthetic.moments import autocovariance, fit_memory, lags_of, mirror_pairs
@@ -106,7 +106,7 @@ def _shift(
     def reported(values: np.ndarray) -> float:
         return float((1.0 / (1.0 + np.exp(-values)) if np.isinf(bounds[0]) else np.clip(values, 0.0, 1.0)).mean())
 
-    return float(brentq(lambda shift: reported(a + shift) - reported(b), -20.0, 20.0))
+    return float(np.asarray(bisect(lambda shift: reported(a + shift) - reported(b), -20.0, 20.0)))
 
 
 def _usual(sample: Sample) -> np.ndarray:

@@ -46,6 +46,7 @@ from pipeline.synthetic.tables import DetectorTables, ErrorTable
 
 _GROSS = 0.08  # of the stature: what is farther off tells of a failure, not of where a point is seen
 _SMALLEST = 1e-5
+_ROUNDS = 3
 _FAR_S = (1.5, 2.5)  # lags at which only the constant error is left
 
 
@@ -96,12 +97,18 @@ def fit_errors(
         x = np.concatenate([clip.covariates[:, group].reshape(-1, len(COVARIATES)) for clip in clips])
         y = np.concatenate([np.log(part[:, group]).reshape(-1) for part in size]) - expected
         log_scale[group], spread[group] = regress(x, y)
-    unrest_of = np.sqrt(np.maximum(spread**2 - 0.25 * float(polygamma(1, axes / 2)), 0.01))
+    chance = 0.25 * float(polygamma(1, axes / 2))  # variance of the logarithm of a normal error of constant size
+    unrest_of = np.sqrt(np.maximum(spread**2 - chance, 0.01))
     predicted = [np.exp((clip.covariates * log_scale).sum(axis=2)) for clip in clips]
     unrest = [np.log(part / scale) - expected for part, scale in zip(size, predicted, strict=True)]
-    memories = _unrest_memory(unrest, fps)
+    memories = _unrest_memory(unrest, fps, np.zeros((len(lags_of(fps)), 1)), chance)
     normal = [clip.error / axis_scale / scale[..., None] for clip, scale in zip(clips, predicted, strict=True)]
-    share, slow_s, smooth_s, quick_s = _memory(normal, pairs, unrest_of, memories, fps)
+    for _ in range(_ROUNDS):  # the course of the size hides that of the error, and the other way round
+        share, slow_s, smooth_s, quick_s = _memory(normal, pairs, unrest_of, memories, fps)
+        lags = lags_of(fps)
+        course = autocorrelation(lags, lasting_s=slow_s, fps=fps, smooth_s=smooth_s)[:, None] * share
+        course = course + np.exp(-lags / fps / quick_s)[:, None] * (1.0 - share)
+        memories = _unrest_memory(unrest, fps, course, chance)
     table = ErrorTable(
         bias=bias,
         log_scale=log_scale,
@@ -132,19 +139,24 @@ def _far_product(clips: Sequence[Residuals], fps: float) -> Float[np.ndarray, "p
     return np.mean([autocovariance(cut, lag) for lag in lags], axis=0)
 
 
-def _unrest_memory(unrest: Sequence[np.ndarray], fps: float) -> tuple[float, float]:
+def _unrest_memory(
+    unrest: Sequence[np.ndarray], fps: float, course: Float[np.ndarray, "lags points"], chance: float
+) -> tuple[float, float]:
+    """Memories of the size, once what an error of constant size would show is taken out."""
     lags = lags_of(fps)
     near = np.stack([autocovariance(unrest, lag) for lag in lags])
     far = np.mean([autocovariance(unrest, round(s * fps)) for s in (1.5, 1.8, 2.1)], axis=0)
     variance = np.nanmean(np.concatenate(unrest) ** 2, axis=0)
-    return fit_memory(lags, (near - far) / (variance - far), fps)[1:3]
+    curves = (near - far - chance * course**2) / np.maximum(variance - far - chance, 0.05)
+    return fit_memory(lags, np.clip(curves, -1.0, 1.0), fps)[1:3]
 
 
 def _memory(
     normal: Sequence[np.ndarray], pairs: list[list[int]], unrest: np.ndarray, memories: tuple[float, float], fps: float
 ) -> tuple[np.ndarray, float, float, float]:
-    """Share of the error with a long memory, and the memories; what is constant, and
-    the memory that the size itself has, are taken out.
+    """Share of the error with a long memory, and the memories.
+
+    What is constant, and the memory that the size itself has, are taken out.
     """
     cut = [np.clip(clip, -4.0, 4.0) for clip in normal]
     lags = lags_of(fps)
@@ -153,8 +165,8 @@ def _memory(
     curves = np.stack([autocovariance(cut, lag).mean(axis=1) - far for lag in lags]) / variance
     of_size = autocorrelation(lags, lasting_s=memories[0], fps=fps, smooth_s=memories[1])
     of_size = np.exp(-(unrest**2) * (1.0 - of_size)[:, None])
-    share, *memories_s = fit_memory(lags, np.clip(curves / of_size, -1.0, 1.0), fps, quick=True)
-    return pooled(share[:, None], pairs)[:, 0], *memories_s
+    share, slow_s, smooth_s, quick_s = fit_memory(lags, np.clip(curves / of_size, -1.0, 1.0), fps, quick=True)
+    return pooled(share[:, None], pairs)[:, 0], slow_s, smooth_s, quick_s
 
 
 def _correlation(normal: Sequence[np.ndarray], points: PointSet) -> Float[np.ndarray, "axes points points"]:
@@ -177,8 +189,9 @@ def _correlation(normal: Sequence[np.ndarray], points: PointSet) -> Float[np.nda
 
 
 def fit_offset(samples: Sequence[Sample]) -> Float[np.ndarray, "21 3"]:
-    """Where the detector sees each keypoint from where the body has it, in the trunk's axes [statures]; gross errors
-    do not count, and left and right are each other's mirror image.
+    """Where the detector sees each keypoint from where the body has it, in the trunk's axes [statures].
+
+    Gross errors do not count, and left and right are each other's mirror image.
     """
     out = np.zeros((len(KEYPOINTS.names), 3))
     shown = [keypoint_residuals(sample).error for sample in samples]

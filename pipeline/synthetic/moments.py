@@ -16,7 +16,7 @@ _LAGS_S = (0.034, 1.0)  # over which memories are fitted
 
 
 def regress(x: Float[np.ndarray, "items 7"], y: Float[np.ndarray, " items"]) -> tuple[Float[np.ndarray, " 7"], float]:
-    """Least squares with a little ridge on all but the constant; items with NaN do not count. Returns also the spread."""
+    """Return weights (a little ridge on all but the constant) and the spread about them; NaN does not count."""
     use = np.isfinite(y) & np.isfinite(x).all(axis=1)
     x, y = x[use], y[use]
     mean = x.mean(axis=0) * (np.arange(x.shape[1]) > 0)

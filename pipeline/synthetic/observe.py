@@ -19,7 +19,7 @@ from retarget.smpl_motion import SmplMotion
 from robots.exceptions import InvalidArray
 
 CAMERA_NOISE_DEG = 0.07
-"""How far the measured camera rotation strays on rendered pans (docs/benchmarks.md: 0.04 to 0.18 at the worst frame)."""
+"""How far a measured camera rotation strays (docs/benchmarks.md: at the worst frame 0.04 to 0.18 deg) [deg]."""
 
 _CAMERA_DRIFT_S = 2.0
 _LOW_CONFIDENCE = 0.5

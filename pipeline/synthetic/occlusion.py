@@ -75,5 +75,5 @@ def hidden_keypoints(occlusions: Sequence[Occlusion], n_frames: int, fps: float)
     times = np.arange(n_frames) / fps
     for occlusion in occlusions:
         during = (times >= occlusion.start_s) & (times < occlusion.end_s)
-        hidden[np.ix_(during, HIDEABLE[occlusion.part])] = True
+        hidden[np.ix_(during, np.array(HIDEABLE[occlusion.part]))] = True
     return hidden

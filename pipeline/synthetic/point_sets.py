@@ -128,12 +128,12 @@ def landmark_regressor(body: SkinnedBody) -> sparse.csr_array:
 def _own_places(body: SkinnedBody) -> dict[str, Int[np.ndarray, " members"]]:
     """Vertices about each landmark that is no keypoint, on the mean body at rest (y up, +x left, +z forward)."""
     verts = body.template_verts
-    points = dict(zip(KEYPOINT_NAMES, body.keypoint_regressor @ verts, strict=True))
+    points: dict[str, np.ndarray] = dict(zip(KEYPOINT_NAMES, body.keypoint_regressor @ verts, strict=True))
     wanted = {}
     for side, outward in (("left", 1.0), ("right", -1.0)):
         eye = points[f"{side}_eye"]
         wanted[f"{side}_eye_inner"] = eye - [outward * 0.014, 0.0, 0.0]
-        wanted[f"{side}_eye_outer"] = eye + [outward * 0.014, 0.0, -0.005]
+        wanted[f"{side}_eye_outer"] = eye + np.array([outward * 0.014, 0.0, -0.005])
         wanted[f"mouth_{side}"] = points["nose"] + [outward * 0.025, -0.045, -0.02]
         wanted |= {f"{side}_{finger}": place for finger, place in _fingers(body, side).items()}
     return {name: _nearest(verts, place) for name, place in wanted.items()}

@@ -27,7 +27,7 @@ def wandering(
     if slow == 0.0 or n_frames == 0:
         return np.swapaxes(course, -1, -2)
     course[..., 1:] *= np.float32(np.sqrt(1.0 - slow**2))
-    course = lfilter(_ONE, np.array([1.0, -slow], dtype=np.float32), course)
+    course = np.asarray(lfilter(_ONE, np.array([1.0, -slow], dtype=np.float32), course))
     if fast > 0.0:
         # The second filter starts as it would be found at any moment: correlated with the first one's start.
         together, variance = 1.0 / (1.0 - slow * fast), (1.0 + slow * fast) / ((1.0 - slow * fast) * (1.0 - fast**2))

@@ -111,7 +111,7 @@ def landmark_residuals(
 def outside(sample: Sample) -> Bool[np.ndarray, "frames 21"]:
     """Return which keypoints truly lie outside the picture."""
     pixels = true_pixels(sample)
-    return ((pixels < 0) | (pixels >= sample.image_size)).any(axis=2)
+    return np.any((pixels < 0) | (pixels >= sample.image_size), axis=2)
 
 
 def true_pixels(sample: Sample) -> Float[np.ndarray, "frames 21 2"]:

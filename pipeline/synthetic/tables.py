@@ -26,8 +26,8 @@ class ErrorTable:
     """Errors of a set of points along some axes: a constant, and a wandering one whose size wanders too.
 
     error = bias + axis_scale * exp(log_scale . covariates + unrest * n) * (sqrt(slow_share) * a + sqrt(1 - slow_share)
-    * w), where ``n`` and ``a`` wander with variance 1, ``a`` with ``correlation`` between points, and ``w`` remembers but for a
-    moment.
+    * w), where ``n`` and ``a`` wander with variance 1, ``a`` with ``correlation`` between points, and
+    ``w`` remembers but for a moment.
     """
 
     bias: Float[np.ndarray, "points axes"]
