@@ -152,8 +152,15 @@ def recover(
     )
 
 
-def correct(recovered: Recovered, skeleton: Skeleton, *, static_camera: bool) -> Recovered:
-    """Return the motion with its path corrected by standing joints, and limbs that reach for them, in both frames."""
+def correct(recovered: Recovered, skeleton: Skeleton, *, static_camera: bool, world_only: bool = False) -> Recovered:
+    """Return the motion with its path corrected by standing joints, and limbs that reach for them, in both frames.
+
+    Args:
+        recovered: The uncorrected motion.
+        skeleton: Its body's joints.
+        static_camera: The camera is known not to move; the path then follows what it saw.
+        world_only: Leave the pose in the camera as it is, as the original does after a flip test.
+    """
     camera, world, logits = recovered.camera, recovered.world, recovered.static_logits
     posed = _posed(world, skeleton)
     if static_camera:
@@ -162,11 +169,11 @@ def correct(recovered: Recovered, skeleton: Skeleton, *, static_camera: bool) ->
     else:
         transl = hold_static_joints(posed.joints, posed.transl, logits)
     pose_w = hold_limbs(skeleton, world.local_rotation, world.betas, transl, logits)
-    return replace(
-        recovered,
-        world=replace(world, transl=transl, local_rotation=pose_w),
-        camera=replace(camera, local_rotation=_pose(camera.local_rotation[..., 0, :, :], pose_w[..., 1:, :, :])),
-    )
+    found = replace(recovered, world=replace(world, transl=transl, local_rotation=pose_w))
+    if world_only:
+        return found
+    pose_c = _pose(camera.local_rotation[..., 0, :, :], pose_w[..., 1:, :, :])
+    return replace(found, camera=replace(camera, local_rotation=pose_c))
 
 
 def _as_kept(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:

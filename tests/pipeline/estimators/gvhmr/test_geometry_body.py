@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,8 +13,9 @@ from pipeline.estimators.gvhmr import flip
 from pipeline.estimators.gvhmr.camera import camera_turn, intrinsics_of_image, weak_camera_of_translation
 from pipeline.estimators.gvhmr.codec import Codec, MotionCode
 from pipeline.estimators.gvhmr.limb_ik import LIMBS, ChainPose, hold_limbs, reach, standing_targets
+from pipeline.estimators.gvhmr.mirrored import averaged, mirrored_sight
 from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkOutputs, NetworkShape
-from pipeline.estimators.gvhmr.original import Sight, predict
+from pipeline.estimators.gvhmr.original import Recovered, Sight, SmplxPath, correct, predict
 from pipeline.estimators.gvhmr.quaternions import between, rotate_vector, slerp
 from pipeline.estimators.gvhmr.rollout import local_velocity
 from pipeline.estimators.gvhmr.rotations import (
@@ -193,6 +196,32 @@ def test_the_shortest_clips_have_finite_motion(skeleton: Skeleton, frames: int, 
     for path in (found.camera, found.world):
         assert path.local_rotation.shape == (1, frames, 22, 3, 3)
         assert all(bool(torch.isfinite(part).all()) for part in (path.local_rotation, path.betas, path.transl))
+
+
+def test_what_the_mirror_confirms_is_kept(skeleton: Skeleton) -> None:
+    """A mirrored recovery that is the image's mirror image changes nothing; the correction then spares the camera."""
+    pose, betas, path = bent_poses(1, 9), torch.zeros(1, 9, 10), torch.randn(1, 9, 3, generator=generator(11))
+    seen = SmplxPath(local_rotation=pose, betas=betas, transl=path)
+    image = SmplxPath(local_rotation=flip.flip_pose(pose), betas=betas, transl=path)
+    logits = torch.randn(1, 9, 6, generator=generator(12))
+    first = Recovered(camera=seen, world=seen, pred_x=logits, static_logits=logits)
+    found = averaged(first, Recovered(camera=image, world=image, pred_x=logits, static_logits=logits))
+    for path_found in (found.camera, found.world):
+        torch.testing.assert_close(path_found.local_rotation, pose, atol=1e-5, rtol=0)
+    corrected = correct(found, skeleton, static_camera=False, world_only=True)
+    assert torch.equal(corrected.camera.local_rotation, found.camera.local_rotation)
+    assert float(angle_between(corrected.world.local_rotation, pose).max()) > 0.01
+
+
+def test_a_sight_mirrored_twice_is_the_sight_itself() -> None:
+    """Box, points and the camera's turn."""
+    sight = unusual_sight(4)
+    turn = camera_turn(matrix_from_rotvec(torch.randn(1, 4, 3, generator=generator(13))))
+    sight = replace(sight, camera_turn=turn, keypoints=torch.rand(1, 4, 17, 3, generator=generator(14)))
+    again = mirrored_sight(mirrored_sight(sight, 1280.0), 1280.0)
+    torch.testing.assert_close(again.keypoints, sight.keypoints, atol=1e-3, rtol=0)
+    torch.testing.assert_close(again.boxes, sight.boxes)
+    torch.testing.assert_close(again.camera_turn, sight.camera_turn, atol=1e-5, rtol=0)
 
 
 def test_the_truth_costs_nothing_but_doubt(skeleton: Skeleton) -> None:
