@@ -218,7 +218,7 @@ def _read(
     names = Counter(file.name for file in files)
     for done, file in enumerate(files):
         progress(done, len(files))
-        name = file.name if names[file.name] == 1 else f"{file.path.parent.name}/{file.name}"
+        name = file.name if names[file.name] == 1 else file.path.relative_to(config.mocap or ".").as_posix()
         try:
             motion = read_motion(file.path, body, fps=FPS).motion
         except WushuError as error:
@@ -272,14 +272,13 @@ def _film(
         progress(done, len(clips))
         moving = str(_chance(config.seed, clip.name, "kind").choice(MOVING_KINDS))
         for kind, groups in ((STATIC, ("static_camera",)), (moving, clip.groups)):
-            evidence = _seen(clip, kind, body, detector, config.seed)
-            found = _estimated(clip, kind, evidence, estimators, body, sheet)
+            found = _estimated(clip, kind, config.seed, detector, estimators, body, sheet)
             if found is None:
                 continue
             kinds[kind] += 1
             sheet.frames += len(clip.motion)
-            for name, estimate in found.items():
-                sheet.add(name, groups, clip.name, score_estimate(estimate, clip.motion))
+            for name, (estimate, tally) in found.items():
+                sheet.add(name, groups, clip.name, tally)
                 if clip.name in judged and kind != STATIC:
                     sheet.kept[clip.name, name] = estimate
     progress(len(clips), len(clips))
@@ -298,22 +297,26 @@ def _seen(clip: BenchClip, kind: str, body: SkinnedBody, detector: DetectorModel
 def _estimated(
     clip: BenchClip,
     kind: str,
-    evidence: Evidence,
+    seed: int,
+    detector: DetectorModel,
     estimators: Mapping[str, Estimator],
     body: SkinnedBody,
     sheet: _Sheet,
-) -> dict[str, SmplMotion] | None:
-    """Run all estimators on a view; None if one of them cannot."""
-    found: dict[str, SmplMotion] = {}
+) -> dict[str, tuple[SmplMotion, dict[str, Tally]]] | None:
+    """Run all estimators on one view and score them; None if it cannot be filmed, or one of them cannot do it."""
+    found: dict[str, tuple[SmplMotion, dict[str, Tally]]] = {}
     spent: dict[str, float] = {}
-    for name, estimator in estimators.items():
-        begun = perf_counter()
-        try:
-            found[name] = estimator.estimate(evidence, body)
-        except WushuError as error:
-            sheet.failures.append(f"{clip.name} ({kind} camera), {name}: {error}")
-            return None
-        spent[name] = perf_counter() - begun
+    who = "detector"
+    try:
+        evidence = _seen(clip, kind, body, detector, seed)
+        for who, estimator in estimators.items():
+            begun = perf_counter()
+            estimate = estimator.estimate(evidence, body)
+            spent[who] = perf_counter() - begun
+            found[who] = estimate, score_estimate(estimate, clip.motion)
+    except WushuError as error:
+        sheet.failures.append(f"{clip.name} ({kind} camera), {who}: {error}")
+        return None
     sheet.seconds |= {name: sheet.seconds.get(name, 0.0) + seconds for name, seconds in spent.items()}
     return found
 
@@ -329,17 +332,18 @@ def _judge(
     """Put truths and estimates on the robot and count what is accepted, as it stands: nothing is mended."""
     mender = _mender(config.settings, body)
     verdicts: dict[int, bool] = {}
-    total = len(sample) * (1 + len(estimators))
-    for number, clip in enumerate(sample):
+    estimated = [clip for clip in sample if all((clip.name, name) in sheet.kept for name in estimators)]
+    total = len(estimated) * (1 + len(estimators))
+    for number, clip in enumerate(estimated):
         for place, name in enumerate((TRUTH, *estimators)):
             progress(number * (1 + len(estimators)) + place, total)
-            motion = clip.motion if name == TRUTH else sheet.kept.get((clip.name, name))
-            if motion is None or id(motion) in verdicts:  # not estimated, or a choreography that was judged already
+            motion = clip.motion if name == TRUTH else sheet.kept[clip.name, name]
+            if id(motion) in verdicts:  # a choreography whose truth was judged already
                 continue
             verdicts[id(motion)] = accepted = _is_accepted(mender, motion)
             sheet.add(name, clip.groups, clip.name, {"accepted_pct": Tally(total=100.0 * accepted, weight=1.0)})
     return [
-        f"accepted on the robot: {len(sample)} clips drawn from the seed, moving camera, tier "
+        f"accepted on the robot: {len(estimated)} clips drawn from the seed, moving camera, tier "
         f"'{mender.limits.tier}', no repair, robot with {mender.robot.name}"
     ]
 

@@ -205,6 +205,28 @@ def test_what_one_cannot_do_counts_for_nobody(offer):
     assert {group for _, group in result.values} == {"static_camera"}
 
 
+def test_an_estimate_of_another_length_is_no_number(offer):
+    """Frame k would be held against another moment."""
+
+    class Shorter(Still):
+        def estimate(self, evidence, body, progress=None):
+            return super().estimate(evidence, body).frames(0, 20)
+
+    offer(shorter=Shorter())
+    result = run(views=1, longest_s=1.0)
+    assert not result.values and len(result.failures) == 4
+    assert "shorter: estimate: has 20 frames at 30 /s, the truth 30" in result.failures[0]
+
+
+def test_takes_of_the_same_name_are_different_clips(offer, tmp_path):
+    """Their numbers stand apart, whatever folders and endings they have."""
+    for place in ("x/1.bvh", "y/x/1.bvh", "y/2.bvh"):
+        write_bvh(tmp_path / place, DANCE.frames(0, 40))
+    offer(still=Still())
+    result = run(mocap=tmp_path)
+    assert result.values["still", "all"]["pa_mpjpe_mm"].clips == 3
+
+
 def test_the_share_of_accepted_motions_stands_beside_the_truths(offer):
     """The truth of a choreography is accepted, and judged once for all views; one who lies in the air is refused."""
     offer(still=Still(), lying=Still(upright=False))
