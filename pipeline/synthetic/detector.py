@@ -208,7 +208,7 @@ class DetectorModel:
     def _keypoint_error(self, view: Situation, what: Disturbance, unseen: np.ndarray) -> np.ndarray:
         table = self.tables.keypoints
         size = np.exp(_weighed(view, table.log_scale) + table.unrest * what.unrest)
-        size *= np.where(unseen, self.tables.faults.hidden_factor, 1.0)
+        size = np.minimum(size, table.largest) * np.where(unseen, self.tables.faults.hidden_factor, 1.0)
         return table.bias * what.bias + table.axis_scale * size[..., None] * what.wander
 
     def _landmark_error(self, view: Situation, what: Disturbance) -> np.ndarray:
@@ -217,7 +217,10 @@ class DetectorModel:
         own[..., :2] *= np.sqrt(1.0 - shared**2)
         own[..., :2] += shared * what.wander[..., keypoint, :]
         size = np.exp(_weighed(view, table.log_scale) + table.unrest * what.unrest[..., keypoint])
-        size *= np.where(what.hidden, self.tables.faults.hidden_factor, 1.0)[..., keypoint]
+        size = (
+            np.minimum(size, table.largest)
+            * np.where(what.hidden, self.tables.faults.hidden_factor, 1.0)[..., keypoint]
+        )
         return table.bias * what.landmark_bias + table.axis_scale * size[..., None] * own
 
     def _with_faults(

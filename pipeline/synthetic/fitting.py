@@ -47,6 +47,7 @@ from pipeline.synthetic.tables import DetectorTables, ErrorTable
 _GROSS = 0.08  # of the stature: what is farther off tells of a failure, not of where a point is seen
 _SMALLEST = 1e-5
 _ROUNDS = 3
+_LARGEST_SHARE = 0.995
 _FAR_S = (1.5, 2.5)  # lags at which only the constant error is left
 
 
@@ -113,6 +114,7 @@ def fit_errors(
         bias=bias,
         log_scale=log_scale,
         axis_scale=axis_scale,
+        largest=pooled(np.nanquantile(np.concatenate(size), _LARGEST_SHARE, axis=0)[:, None], pairs)[:, 0],
         unrest=unrest_of,
         slow_share=share,
         slow_s=slow_s,

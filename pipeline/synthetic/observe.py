@@ -85,7 +85,7 @@ def observe(
         landmarks_w=seen.landmarks,
         R_w2c=_measured_rotation(camera.R_w2c, camera_noise_deg, motion.fps, rng),
         flags=_flags(seen, image_size),
-        kp_trust=seen.trust,
+        kp_trust=seen.trust * (seen.keypoints[..., 2] > 0).any(axis=1, keepdims=True),
     )
 
 
@@ -119,10 +119,16 @@ def _measured_rotation(
 
 
 def _flags(seen: Seen, image_size: tuple[int, int]) -> UInt16[np.ndarray, " frames"]:
-    """Mark frames as the front end does: unsure of most joints, partly outside, limbs it distrusts."""
+    """Mark frames as the front end does: nobody, unsure of most joints, partly outside, limbs it distrusts."""
     keypoints = seen.keypoints
-    doubtful: Bool[np.ndarray, " frames"] = (keypoints[:, :17, 2] < _LOW_CONFIDENCE).mean(axis=1) > 0.5
+    absent: Bool[np.ndarray, " frames"] = (keypoints[..., 2] == 0).all(axis=1)
+    doubtful = ((keypoints[:, :17, 2] < _LOW_CONFIDENCE).mean(axis=1) > 0.5) & ~absent
     outside = ((keypoints[..., :2] < 0) | (keypoints[..., :2] >= image_size)).any(axis=(1, 2))
     odd = seen.trust[:, 5:17].min(axis=1) < _DISTRUSTED
-    flags = doubtful * FrameFlag.LOW_CONFIDENCE | outside * FrameFlag.CROPPED | odd * FrameFlag.ODD_LIMBS
+    flags = (
+        absent * FrameFlag.NO_PERSON
+        | doubtful * FrameFlag.LOW_CONFIDENCE
+        | outside * FrameFlag.CROPPED
+        | odd * FrameFlag.ODD_LIMBS
+    )
     return flags.astype(np.uint16)

@@ -36,6 +36,8 @@ class ErrorTable:
     """Natural logarithm of the wandering error's size, per covariate of the situation."""
     axis_scale: Float[np.ndarray, "points axes"]
     """Share of that size along each axis [1]."""
+    largest: Float[np.ndarray, " points"]
+    """Size that is never exceeded, however odd the situation [statures, or m of the average body]."""
     unrest: Float[np.ndarray, " points"]
     """How much the logarithm of the size wanders of itself [1]."""
     slow_share: Float[np.ndarray, " points"]
@@ -59,6 +61,7 @@ class ErrorTable:
             "bias": ("points", "axes"),
             "log_scale": ("points", n),
             "axis_scale": ("points", "axes"),
+            "largest": ("points",),
             "unrest": ("points",),
             "slow_share": ("points",),
             "correlation": ("axes", "points", "points"),
@@ -67,8 +70,8 @@ class ErrorTable:
         freeze_fields(self, checked | {"root": _root(checked["correlation"])})
         if (self.slow_share < 0).any() or (self.slow_share > 1).any():
             raise InvalidArray("slow_share", problem="holds a share outside [0, 1]")
-        if min(self.bias.min(), self.axis_scale.min(), self.unrest.min()) < 0:
-            raise InvalidArray("bias, axis_scale or unrest", problem="is negative")
+        if min(part.min() for part in (self.bias, self.axis_scale, self.unrest, self.largest)) < 0:
+            raise InvalidArray("bias, axis_scale, unrest or largest", problem="holds a negative number")
         check_settings(self)
 
 

@@ -78,11 +78,12 @@ def test_the_camera_strays_as_far_as_it_is_told(body: SkinnedBody) -> None:
 
 
 def test_a_person_outside_the_picture_is_marked(body: SkinnedBody) -> None:
-    """Cropped, and mostly without confidence."""
+    """Nobody is seen, nothing is trusted."""
     aside = standing(body, 8).moved((0.0, 6.0, 0.0))
     evidence = observe(aside, body, camera(8), SIZE, load_detector_model(), np.random.default_rng(0))
     assert ((evidence.flags & FrameFlag.CROPPED) > 0).all()
-    assert ((evidence.flags & FrameFlag.LOW_CONFIDENCE) > 0).all()
+    assert ((evidence.flags & FrameFlag.NO_PERSON) > 0).all()
+    assert (evidence.kp_trust == 0).all()
     assert (evidence.kp2d[..., 2] == 0).all()
 
 
