@@ -115,14 +115,14 @@ def _show(result: BenchResult, seed: int) -> None:
 def _table(group: str, clips: int, rows: Mapping[str, Mapping[str, Value]]) -> Table:
     """One line a metric, one column an estimator: value and interval."""
     table = Table(title=f"{group}: {clips} clips", title_justify="left")
-    table.add_column("metric")
+    table.add_column("metric", no_wrap=True)
     table.add_column("", style="dim")
     for name in rows:
-        table.add_column(escape(name), justify="right")
+        table.add_column(escape(name), justify="right", no_wrap=True)
     for metric in METRICS:
         if any(metric.key in row for row in rows.values()):
             cells = (_cell(row.get(metric.key), metric, clips) for row in rows.values())
-            table.add_row(metric.key, metric.meaning, *cells)
+            table.add_row(metric.key, f"{metric.meaning} ({metric.unit})", *cells)
     return table
 
 
