@@ -128,7 +128,9 @@ def test_the_whole_way_ends_where_the_references_does(golden, case) -> None:
         golden.assert_turned_alike(path.local_rotation[..., 0, :, :], f"{case}.{frame}.global_orient", radians=PATH)
         golden.assert_turned_alike(path.local_rotation[..., 1:, :, :], f"{case}.{frame}.body_pose", radians=PATH)
         golden.assert_close(path.betas, f"{case}.{frame}.betas", atol=1e-4)
-        golden.assert_close(path.transl, f"{case}.{frame}.transl", atol=PATH)
+        # A milliradian of yaw moves the far end of a path by a thousandth of its length.
+        steps = torch.diff(golden[f"{case}.{frame}.transl"], dim=1).norm(dim=-1).sum()
+        golden.assert_close(path.transl, f"{case}.{frame}.transl", atol=PATH * max(1.0, float(steps)))
 
 
 def truth_of(golden) -> Truth:
