@@ -7,16 +7,58 @@ clip; no yaw has to be chained from frame to frame, and nothing drifts.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
+import torch
+from jaxtyping import Bool, Float
 
+from pipeline.estimators.gvhmr.camera import camera_turn
+from pipeline.estimators.gvhmr.config import GvhmrConfig
+from pipeline.estimators.gvhmr.gravity_view import world_from_view
 from pipeline.estimators.gvhmr.prediction import Prediction
+from pipeline.evidence import Evidence
 from robots.exceptions import InvalidArray
 
+Y_UP_TO_Z_UP = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+"""From the original's world (x the camera's left, z its view) to ours (x its right, y its view)."""
+_UNSEEN = 1e-3
+"""Say of a frame in which nobody is seen, in those of others."""
 _ROUNDS = 12
 _OUTLIER = 0.10
 """Distance from the clip's direction beyond which a frame's own is doubted [rad]."""
 _ROLLED = 0.1
 """Length of the horizontal part of the picture's x axis below which the view itself tells the heading."""
+
+
+def root_in_world(
+    prediction: Prediction, shown: Evidence, usable: Bool[np.ndarray, " frames"], config: GvhmrConfig
+) -> tuple[Float[np.ndarray, "frames 3 3"], Float[np.ndarray, "frames 3 3"]]:
+    """Return the pelvis' rotation and that of camera axes, both into the world.
+
+    Raises:
+        InvalidArray: The evidence brings a gravity without a direction.
+    """
+    if shown.gravity_c0 is not None:
+        down = given_down(shown.gravity_c0)
+    else:
+        down = down_of_clip(down_of_frames(prediction, shown.R_w2c), usable + _UNSEEN)
+    R_c2w = axes_of_world(down) @ shown.R_w2c.swapaxes(-1, -2)
+    if config.gravity == "clip":
+        return R_c2w @ prediction.root_camera, R_c2w
+    root = _chained(prediction, shown, config)
+    return root, root @ prediction.root_camera.swapaxes(-1, -2)
+
+
+def _chained(prediction: Prediction, shown: Evidence, config: GvhmrConfig) -> Float[np.ndarray, "frames 3 3"]:
+    """Level each frame by itself and chain yaws, as the original does, right or shifted as shipped."""
+    tensors = (torch.from_numpy(a) for a in (prediction.root_view, prediction.root_camera, shown.R_w2c.copy()))
+    root_view, root_camera, R_w2c = tensors
+    root, _ = world_from_view(
+        root_view,
+        root_camera,
+        camera_turn(R_w2c),
+        torch.zeros(len(root_view), 3, dtype=root_view.dtype),
+        yaw_chain_shift=config.yaw_chain == "shipped",
+    )
+    return Y_UP_TO_Z_UP @ root.numpy()
 
 
 def down_of_frames(prediction: Prediction, R_w2c: Float[np.ndarray, "frames 3 3"]) -> Float[np.ndarray, "frames 3"]:

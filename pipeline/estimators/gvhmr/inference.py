@@ -16,6 +16,7 @@ from scipy.special import expit
 from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.camera import camera_turn
 from pipeline.estimators.gvhmr.config import GvhmrConfig
+from pipeline.estimators.gvhmr.gravity import Y_UP_TO_Z_UP
 from pipeline.estimators.gvhmr.inputs import network_inputs
 from pipeline.estimators.gvhmr.network import NetworkOutputs
 from pipeline.estimators.gvhmr.original import correct, recover
@@ -28,8 +29,6 @@ from pipeline.estimators.landmark.joint_trust import joint_trust
 from pipeline.evidence import Evidence
 from retarget.smpl_motion import SmplMotion
 
-_Y_UP_TO_Z_UP = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
-"""From the original's world (x the camera's left, z its view) to ours (x its right, y its view)."""
 _STILL_CAMERA_RAD = np.deg2rad(0.5)
 
 
@@ -85,9 +84,9 @@ class Inference:
         recovered = recover(outputs, self._codec, sighted.bbx_xys, K, camera_turn(sighting.R_w2c))
         world = correct(recovered, skeleton, static_camera=_is_on_tripod(shown, config)).world
         local = world.local_rotation[0].double().numpy().copy()
-        local[:, 0] = _Y_UP_TO_Z_UP @ local[:, 0]
+        local[:, 0] = Y_UP_TO_Z_UP @ local[:, 0]
         rest = skeleton.rest_joints(world.betas[0, 0])[0]
-        pelvis = (world.transl[0] + rest).double().numpy() @ _Y_UP_TO_Z_UP.T
+        pelvis = (world.transl[0] + rest).double().numpy() @ Y_UP_TO_Z_UP.T
         pelvis[:, :2] -= pelvis[0, :2]
         if config.height_m is not None:
             pelvis *= config.height_m / body.height(world.betas[0, 0].double().numpy())
