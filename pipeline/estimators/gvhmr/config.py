@@ -27,6 +27,8 @@ class GvhmrConfig:
     """``original``: place people as the published program does, to the last digit; all switches below are ignored."""
     gravity: Literal["clip", "frame"] = "clip"
     """One direction of gravity for the clip, as the camera's rotation is known, or one for each frame by itself."""
+    tilt: Literal["both", "camera"] = "both"
+    """With one gravity for the clip: where a pelvis leans, ask camera and gravity view, or the camera alone."""
     yaw_chain: Literal["right", "shipped"] = "right"
     """With a gravity for each frame: turn frames by the yaw that belongs to them, or to the next as published."""
     path: Literal["fused", "velocity"] = "fused"

@@ -14,11 +14,11 @@ from jaxtyping import Float
 from pipeline.estimators.gvhmr.path_solver import BEND, PLACE, STEP, PathSolver
 from pipeline.estimators.landmark.so3 import rotation_between
 
-_AWAY_M = 0.03
+_AWAY_M = 0.007
 """Distance from where the pose has a foot that costs one standard deviation, while it moves [m]."""
-_BEND_M = 0.002
+_BEND_M = 0.008
 """Change of the correction's step from frame to frame [m]."""
-_HOLD_M = 0.0015
+_HOLD_M = 0.001
 """Step of a joint that stands [m]."""
 _SOLE_M = 0.01
 """Height of a sole that bears weight over the floor [m]."""

@@ -16,7 +16,7 @@ from scipy.special import expit
 from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.camera import camera_turn
 from pipeline.estimators.gvhmr.config import GvhmrConfig
-from pipeline.estimators.gvhmr.gravity import Y_UP_TO_Z_UP
+from pipeline.estimators.gvhmr.gravity import STILL_CAMERA_RAD, Y_UP_TO_Z_UP, turn_of_camera
 from pipeline.estimators.gvhmr.inputs import network_inputs
 from pipeline.estimators.gvhmr.network import NetworkOutputs
 from pipeline.estimators.gvhmr.original import correct, recover
@@ -28,8 +28,6 @@ from pipeline.estimators.gvhmr.world import Placed, place
 from pipeline.estimators.landmark.joint_trust import joint_trust
 from pipeline.evidence import Evidence
 from retarget.smpl_motion import SmplMotion
-
-_STILL_CAMERA_RAD = np.deg2rad(0.5)
 
 
 class Inference:
@@ -112,5 +110,4 @@ def _is_on_tripod(shown: Evidence, config: GvhmrConfig) -> bool:
     """Say what a user of the published program would: a camera that never turned stands still."""
     if config.camera != "auto":
         return config.camera == "static"
-    turned = Rotation.from_matrix(shown.R_w2c @ shown.R_w2c[0].T).magnitude()
-    return bool(turned.max() < _STILL_CAMERA_RAD)
+    return turn_of_camera(shown.R_w2c) < STILL_CAMERA_RAD

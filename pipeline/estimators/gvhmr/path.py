@@ -15,7 +15,7 @@ from scipy.special import expit
 from pipeline.estimators.gvhmr.path_solver import BEND, PLACE, STEP, PathSolver, wandering_weights
 
 # Spreads and memories of errors, measured on training clips before five kinds of cameras.
-_VELOCITY_M, _VELOCITY_FRAMES = 0.0115, 6.0
+_VELOCITY_M, _VELOCITY_FRAMES = 0.009, 6.0
 """Error of a step in each direction [m], and how long it lasts."""
 _ACROSS_M, _ACROSS_FRAMES = 0.027, 12.0
 """Error of the place in the picture, across the view [m]."""
@@ -23,17 +23,19 @@ _ALONG, _ALONG_FRAMES = 0.04, 7.0
 """Error of the depth, in depths."""
 _STANDING_M = 0.006
 """Movement of a joint that stands, with the errors of its pose [m]."""
-_STEPPING_M = 0.04
+_STEPPING_M = 0.018
 """Movement of a joint that does not."""
-_FLOOR_M, _FLOOR_FRAMES = 0.03, 15.0
+_FLOOR_M, _FLOOR_FRAMES = 0.02, 15.0
 """Height of a foot that bears weight over the floor, as the pose has it."""
 _FLOOR_OUTLIER_M = 0.05
 """Height from which a foot that stands is thought to stand on something else."""
 _CAMERA_SPEED, _CAMERA_FRAMES = 0.5 / 30.0, 45.0
 """Speed of a camera that moves, in each direction [m/frame], and how long it keeps it."""
 _TRIPOD_SPEED = 1e-5
-_MOVES = 1.45
+_MOVES = 1.4
 """How much worse clues fit together before a camera on a tripod than before a free one, until it is said to move."""
+_MOVES_UNTURNED = 2.0
+"""The same for a camera that never turns, as hardly any does that is carried."""
 _NEAREST_M = 0.3
 _UNSEEN = 1e-3
 _ROUNDS = 3
@@ -53,6 +55,8 @@ class Clues:
     """Height of the lowest point of each foot, from the pelvis [m]."""
     from_camera: Float[np.ndarray, "frames 3"]
     """Pelvis from the camera [m]."""
+    camera_turns: bool
+    """Whether the camera turns at all."""
     sure: Float[np.ndarray, " frames"]
     """How far a frame is seen, 0 to 1."""
 
@@ -84,7 +88,7 @@ def fuse(clues: Clues, *, camera_moves: bool | None, with_floor: bool) -> FusedP
     """
     standing = expit(clues.static_logits)
     if camera_moves is None:
-        camera_moves = tell_camera_motion(clues) > _MOVES
+        camera_moves = tell_camera_motion(clues) > (_MOVES if clues.camera_turns else _MOVES_UNTURNED)
     speed = _CAMERA_SPEED if camera_moves else _TRIPOD_SPEED
     pelvis = np.zeros_like(clues.step)
     for round_ in range(_ROUNDS):

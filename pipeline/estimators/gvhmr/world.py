@@ -15,7 +15,7 @@ from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.config import GvhmrConfig
 from pipeline.estimators.gvhmr.feet import PosedLegs, stand
 from pipeline.estimators.gvhmr.gaps import bridged, long_gaps
-from pipeline.estimators.gvhmr.gravity import root_in_world
+from pipeline.estimators.gvhmr.gravity import STILL_CAMERA_RAD, root_in_world, turn_of_camera
 from pipeline.estimators.gvhmr.path import Clues, FusedPath, bears_weight, floor_height, fuse, roll_out_steps
 from pipeline.estimators.gvhmr.prediction import Prediction
 from pipeline.estimators.gvhmr.rates import NETWORK_FPS
@@ -79,6 +79,7 @@ def place(
         static_logits=said.static_logits,
         soles=soles,
         from_camera=np.einsum("tij,tj->ti", R_c2w, said.pelvis_c),
+        camera_turns=turn_of_camera(shown.R_w2c) > STILL_CAMERA_RAD,
         sure=usable.astype(float),
     )
     path = _path(clues, config)
