@@ -20,8 +20,8 @@ from robots.exceptions import InvalidArray
 
 Y_UP_TO_Z_UP = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
 """From the original's world (x the camera's left, z its view) to ours (x its right, y its view)."""
-_VIEW_SHARE = 0.6
-"""Share of the gravity view in where the pelvis sees up: its errors are a little smaller than the camera's, and only
+_VIEW_SHARE = 0.4
+"""Share of the gravity view in where the pelvis sees up: its errors are as large as the camera's, and only
 half of them are the same."""
 _UNSEEN = 1e-3
 """Say of a frame in which nobody is seen, in those of others."""
