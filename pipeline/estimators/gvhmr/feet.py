@@ -119,7 +119,7 @@ def reach(
     upper, lower = np.linalg.norm(knee - hip, axis=-1), np.linalg.norm(ankle - knee, axis=-1)
     axis = np.cross(knee - hip, ankle - knee)
     # A straight leg has no plane of its own; the pose's hinge tells it.
-    axis = _unit(axis + 0.02 * (upper * lower)[:, None] * hinge)
+    axis = _unit(axis + 0.005 * (upper * lower)[:, None] * hinge)
     now = np.linalg.norm(ankle - hip, axis=-1)
     longest = np.maximum(now, _REACH * (upper + lower))
     wanted = np.clip(np.linalg.norm(target - hip, axis=-1), np.abs(upper - lower) + 0.05, longest)

@@ -32,9 +32,9 @@ _FLOOR_OUTLIER_M = 0.05
 _CAMERA_SPEED, _CAMERA_FRAMES = 0.5 / 30.0, 45.0
 """Speed of a camera that moves, in each direction [m/frame], and how long it keeps it."""
 _TRIPOD_SPEED = 1e-5
-_MOVES = 1.3
+_MOVES = 1.2
 """How much worse clues fit together before a camera on a tripod than before a free one, until it is said to move."""
-_MOVES_UNTURNED = 2.0
+_MOVES_UNTURNED = 1.5
 """The same for a camera that never turns, as hardly any does that is carried."""
 _NEAREST_M = 0.3
 _UNSEEN = 1e-3
@@ -103,7 +103,8 @@ def fuse(clues: Clues, *, camera_moves: bool | None, with_floor: bool) -> FusedP
 def tell_camera_motion(clues: Clues) -> float:
     """Return how much worse the clues fit together if the camera never leaves its place than if it may.
 
-    The quotient of the two least sums of squares, with the same joints standing: 1 where a tripod explains all. A slow
+    The quotient of the two least sums of squares, with the same joints standing, each as if errors of the usual size
+    came on top, so that clues without any error decide nothing: 1 where a tripod explains all. A slow
     dolly of less than about a third of a metre a second hides in the errors of velocities; a person who glides, or
     stands on something that moves, makes a tripod look as if it moved.
     """
@@ -111,7 +112,8 @@ def tell_camera_motion(clues: Clues) -> float:
     free = _without_floor(clues, standing, _CAMERA_SPEED).solve()[0][:, 0]
     standing = _standing(clues, free)
     costs = [_without_floor(clues, standing, speed).solve()[1] for speed in (_TRIPOD_SPEED, _CAMERA_SPEED)]
-    return costs[0] / max(costs[1], 1e-9)
+    usual = 3.0 * len(clues.step)
+    return (costs[0] + usual) / (costs[1] + usual)
 
 
 def _without_floor(clues: Clues, standing: Float[np.ndarray, "frames 6"], camera_speed: float) -> PathSolver:
