@@ -56,6 +56,8 @@ class Train:
     """Of everything random: the same seed gives the same weights on the same machine."""
     threads: int = 2
     """Processor cores to use."""
+    device: str = "cpu"
+    """Where the network computes, as torch names it: cpu, cuda."""
     share: float = 1.0
     """Share of the clips to learn from, every second, every fourth and so on: for a curve of error against data."""
 
@@ -107,6 +109,7 @@ class Train:
             batch=self.batch,
             learning_rate=self.learning_rate,
             seed=self.seed,
+            device=self.device,
         )
         return Trainer(motions, body, load_detector_model(), landmark_regressor(body), config)
 

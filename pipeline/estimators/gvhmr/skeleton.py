@@ -44,6 +44,10 @@ class Skeleton:
         dirs = torch.from_numpy(np.array(body.joint_shape_dirs[:N_JOINTS], dtype=np.float32))
         return cls(joints, dirs, body=body.name)
 
+    def to(self, device: torch.device) -> Skeleton:
+        """Return the same skeleton on a device."""
+        return Skeleton(self.template_joints.to(device), self.joint_shape_dirs.to(device), body=self.body)
+
     def rest_joints(self, betas: Float[Tensor, "*batch 10"]) -> Float[Tensor, "*batch 22 3"]:
         """Joints in the rest pose [m]."""
         return self.template_joints + torch.einsum("jak,...k->...ja", self.joint_shape_dirs, betas)

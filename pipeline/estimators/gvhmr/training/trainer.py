@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,9 @@ from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.codec import CODE_LENGTH, Codec
 from pipeline.estimators.gvhmr.detail import DETAIL_FEATURES
 from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkInputs, NetworkShape
+from pipeline.estimators.gvhmr.skeleton import Skeleton
 from pipeline.estimators.gvhmr.training.batches import Batch, BatchMaker, SightingConfig
+from pipeline.estimators.gvhmr.training.device import on_device
 from pipeline.estimators.gvhmr.training.exceptions import UnusableTrainingState
 from pipeline.estimators.gvhmr.training.motion_bank import AugmentationConfig, MotionBank
 from pipeline.estimators.gvhmr.training.objective import ObjectiveWeights, errors, objective
@@ -66,6 +68,8 @@ class TrainingConfig:
     """Compute in half precision where that loses nothing that matters."""
     seed: int = 0
     """Of everything random."""
+    device: str = "cpu"
+    """Where the network computes, as torch names it; windows are always made on the processor."""
     shape: NetworkShape = field(default_factory=_own_shape)
     """Sizes of the network."""
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -111,10 +115,12 @@ class Trainer:
         self._maker = BatchMaker(body, detector, landmark_regressor, config.sighting)
         self._generator = torch.Generator().manual_seed(config.seed)
         torch.manual_seed(config.seed)
-        self.network = GvhmrNetwork(config.shape, dropout=config.dropout, gate=_FIRST_GATE)
-        self.averaged = GvhmrNetwork(config.shape)
+        self._device = torch.device(config.device)
+        self.network = GvhmrNetwork(config.shape, dropout=config.dropout, gate=_FIRST_GATE).to(self._device)
+        self.averaged = GvhmrNetwork(config.shape).to(self._device)
+        self._skeleton = Skeleton.of(body).to(self._device)
         self.averaged.load_state_dict(self.network.state_dict())
-        self.codec = self._statistics()
+        self.codec = on_device(self._statistics(), self._device)
         self._optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, betas=(0.9, 0.98)
         )
@@ -131,10 +137,11 @@ class Trainer:
         rate = config.learning_rate * self._rate_share()
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        batch = self._draw()
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
-            out = self.network(self._with_dropped_conditions(batch.inputs))
-        terms = objective(out, batch, self.codec, self._maker.skeleton, config.objective)
+        drawn = self._draw()
+        batch = on_device(replace(drawn, inputs=self._with_dropped_conditions(drawn.inputs)), self._device)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=config.bfloat16):
+            out = self.network(batch.inputs)
+        terms = objective(out, batch, self.codec, self._skeleton, config.objective)
         self._optimizer.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
@@ -207,8 +214,8 @@ class Trainer:
         self.averaged.eval()
         with torch.no_grad():
             drawn = MotionBank(motions).draw(windows, self.config.frames, plain, generator)
-            batch = self._maker.make(drawn, generator, moving_only=True)
-            return errors(self.averaged(batch.inputs), batch, self.codec, self._maker.skeleton)
+            batch = on_device(self._maker.make(drawn, generator, moving_only=True), self._device)
+            return errors(self.averaged(batch.inputs), batch, self.codec, self._skeleton)
 
     def weights(self, *, licence: str, source: str, trained_on: tuple[str, ...]) -> GvhmrWeights:
         """Return the averaged network with all that its numbers mean.
@@ -220,12 +227,12 @@ class Trainer:
         """
         return GvhmrWeights(
             shape=self.config.shape,
-            tensors={name: tensor.detach().clone() for name, tensor in self.averaged.state_dict().items()},
-            codec_mean=self.codec.mean.numpy(),
-            codec_std=self.codec.std.numpy(),
-            cam_mean=self.codec.cam_mean.numpy(),
-            cam_std=self.codec.cam_std.numpy(),
-            body=self._maker.skeleton.body,
+            tensors={name: tensor.detach().cpu().clone() for name, tensor in self.averaged.state_dict().items()},
+            codec_mean=self.codec.mean.cpu().numpy(),
+            codec_std=self.codec.std.cpu().numpy(),
+            cam_mean=self.codec.cam_mean.cpu().numpy(),
+            cam_std=self.codec.cam_std.cpu().numpy(),
+            body=self._skeleton.body,
             licence=licence,
             source=source,
             trained_on=trained_on,
@@ -266,7 +273,7 @@ class Trainer:
             self._optimizer.load_state_dict(state["optimizer"])
             self._generator.set_state(state["generator"])
             torch.set_rng_state(state["torch_generator"])
-            self.codec, self.step = Codec(**state["codec"]), int(state["step"])
+            self.codec, self.step = on_device(Codec(**state["codec"]), self._device), int(state["step"])
         except UnusableTrainingState:
             raise
         except Exception as error:  # torch.load and load_state_dict raise whatever the damage makes them

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pipeline.body import load_body
+from pipeline.estimators.gvhmr.attention import windowed_attention
 from pipeline.estimators.gvhmr.camera import translation_of_weak_camera
 from pipeline.estimators.gvhmr.detail import DETAIL_FEATURES, LAGS, LANDMARKS, detail_features
 from pipeline.estimators.gvhmr.network import NetworkShape
@@ -141,6 +142,17 @@ def test_a_panning_camera_looks_like_a_still_one_to_the_details():
     for flat, turned in zip(motion_of[: len(LAGS)], motion_of[len(LAGS) :], strict=True):
         assert (flat - turned).abs().median() < 0.15 * flat.abs().median() + 1e-6
     assert a.shape[-1] == DETAIL_FEATURES == len(LAGS) * per_lag + 3 * len(LANDMARKS) + 1
+
+
+def test_attention_is_the_same_with_and_without_gradients():
+    """Training computes it by another way, for speed; what is learned must be what is run."""
+    generator = torch.Generator().manual_seed(5)
+    q, k, v = (torch.randn(2, 3, 50, 16, generator=generator, requires_grad=True) for _ in range(3))
+    valid = torch.arange(50) < torch.tensor([50, 31])[:, None]
+    for mask in (None, valid):
+        with torch.no_grad():
+            run = windowed_attention(q, k, v, window=120, valid=mask)
+        torch.testing.assert_close(windowed_attention(q, k, v, window=120, valid=mask), run, atol=1e-6, rtol=1e-5)
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(body, motion, tmp_path):
