@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -31,7 +31,6 @@ from pipeline.kfbench.bench_clips import BenchClip, choose, cut_window, is_seen,
 from pipeline.kfbench.bench_score import METRICS, Tally, score_estimate, summarise
 from pipeline.readers import read_motion
 from pipeline.synthetic import load_detector_model, observe, sample_occlusions
-from retarget.smpl_motion import SmplMotion
 
 FPS = 30.0
 _WINDOW_S = 10.0
@@ -41,7 +40,7 @@ _VIEWS = 4
 
 
 def variants(weights: str) -> dict[str, GvhmrConfig]:
-    """Return all settings that are compared: each differs from the first by one switch, but for the last two."""
+    """Return all settings that are compared: each differs from the first by one switch, but where its name says more."""
     own = GvhmrConfig(weights=weights)
 
     def other(**switches: object) -> GvhmrConfig:
@@ -53,31 +52,31 @@ def variants(weights: str) -> dict[str, GvhmrConfig]:
         "gravity=frame yaw=shipped": other(gravity="frame", yaw_chain="shipped"),
         "tilt=camera": other(tilt="camera"),
         "path=velocity": other(path="velocity"),
+        "gravity=frame path=velocity": other(gravity="frame", path="velocity"),
         "ground=lowest": other(ground="lowest"),
         "smoothing_s=0": other(smoothing_s=0.0),
         "lock_feet=false": other(lock_feet=False),
         "camera=static": other(camera="static"),
         "camera=moving": other(camera="moving"),
-        "told": own,
+        "camera told": own,
         "original": other(world="original"),
     }
 
 
-def views(
-    mocap: Path | None, count: int | None, weights: GvhmrWeights, body: SkinnedBody, seed: int
-) -> Iterator[tuple[str, SmplMotion]]:
-    """Perform each clip once: recordings that the weights do not know, or choreographies."""
+def performed(mocap: Path | None, count: int, weights: GvhmrWeights, body: SkinnedBody, seed: int) -> list[BenchClip]:
+    """Return what is performed: recordings that the weights do not know, or choreographies."""
     if mocap is None:
-        for name, piece in PIECES.items():
-            motion = perform(piece, body)
-            for view in range(_VIEWS):
-                yield f"{name} {view}", cut_window(motion, _WINDOW_S, _chance(seed, name, str(view)))
-        return
-    files = [file for file in list_clips(mocap).files if not is_seen(file.name, weights.trained_on)]
-    for file in choose(files, count, _chance(seed, "clips")):
-        motion = read_motion(file.path, body, fps=FPS).motion
-        if len(motion) >= _SHORTEST_FRAMES:
-            yield file.name, cut_window(motion, _WINDOW_S, _chance(seed, file.name))
+        known = {name: perform(piece, body) for name, piece in PIECES.items() if not is_seen(name, weights.trained_on)}
+        views = {f"{name} {view}": motion for name, motion in known.items() for view in range(_VIEWS)}
+    else:
+        files = [file for file in list_clips(mocap).files if not is_seen(file.name, weights.trained_on)]
+        views = {file.name: read_motion(file.path, body, fps=FPS).motion for file in files}
+    clips = [
+        BenchClip(name=name, motion=cut_window(motion, _WINDOW_S, _chance(seed, name)))
+        for name, motion in views.items()
+        if len(motion) >= _SHORTEST_FRAMES
+    ]
+    return choose(clips, count, _chance(seed, "clips"))
 
 
 def film(clip: BenchClip, kind: str, body: SkinnedBody, seed: int) -> Evidence:
@@ -93,7 +92,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--weights", default="wushu", help="name or file of the weights")
     options.add_argument("--mocap", type=Path, metavar="DIR", help="folder with .bvh or .bvh.gz files")
-    options.add_argument("--clips", type=int, metavar="N", help="at most so many of them")
+    options.add_argument("--clips", type=int, default=0, metavar="N", help="at most so many of them; 0 = all")
     options.add_argument("--seed", type=int, default=0)
     arguments = options.parse_args()
     weights = load_weights(arguments.weights, weights_dir(Home.of_user()))
@@ -102,21 +101,20 @@ def main() -> None:
     tallies: dict[tuple[str, str], list[Mapping[str, Tally]]] = {}
     seconds = dict.fromkeys(estimators, 0.0)
     frames = 0
-    for name, motion in views(arguments.mocap, arguments.clips, weights, body, arguments.seed):
-        clip = BenchClip(name=name, motion=motion)
-        moving = str(_chance(arguments.seed, name, "kind").choice(MOVING_KINDS))
-        frames += 2 * len(motion)
+    for clip in performed(arguments.mocap, arguments.clips, weights, body, arguments.seed):
+        moving = str(_chance(arguments.seed, clip.name, "kind").choice(MOVING_KINDS))
+        frames += 2 * len(clip.motion)
         for group, kind in (("static", STATIC), ("moving", moving)):
             evidence = film(clip, kind, body, arguments.seed)
             for variant, estimator in estimators.items():
-                if variant == "told":
+                if variant == "camera told":
                     still = kind in (STATIC, "pan")
                     told = GvhmrConfig(weights=arguments.weights, camera="static" if still else "moving")
                     estimator.config = told
                 begun = perf_counter()
                 estimate = estimator.estimate(evidence, body)
                 seconds[variant] += perf_counter() - begun
-                tallies.setdefault((group, variant), []).append(score_estimate(estimate, motion))
+                tallies.setdefault((group, variant), []).append(score_estimate(estimate, clip.motion))
     _print(tallies, {name: spent and frames / FPS / spent for name, spent in seconds.items()}, arguments.json)
 
 
@@ -125,7 +123,7 @@ def _print(
 ) -> None:
     columns = [metric for metric in METRICS if metric.key != "accepted_pct"]
     print(f"machine   {machine()}\n")
-    print(f"{'':34}" + "".join(f"{metric.key.removesuffix('_mm')[:11]:>12}" for metric in columns) + "  x real time")
+    print(f"{'':36}" + "".join(f"{metric.key.removesuffix('_mm')[:11]:>12}" for metric in columns) + "  x real time")
     figures: dict[str, float] = {}
     for group in ("static", "moving"):
         for (of_group, variant), clips in tallies.items():
@@ -133,7 +131,7 @@ def _print(
                 continue
             values = summarise(clips, seed=0)
             cells = [f"{values[m.key].mean:12.2f}" if m.key in values else f"{'-':>12}" for m in columns]
-            print(f"{group:8}{variant:26}{''.join(cells)}{x_real_time[variant]:13.0f}")
+            print(f"{group:8}{variant:28}{''.join(cells)}{x_real_time[variant]:13.0f}")
             figures |= {f"{variant}_{group}_{key}": value.mean for key, value in values.items()}
         print()
     if path is not None:
