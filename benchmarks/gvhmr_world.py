@@ -40,7 +40,7 @@ _VIEWS = 4
 
 
 def variants(weights: str) -> dict[str, GvhmrConfig]:
-    """Return all settings that are compared: each differs from the first by one switch, but where its name says more."""
+    """Return all settings that are compared: each differs from the first by what its name says."""
     own = GvhmrConfig(weights=weights)
 
     def other(**switches: object) -> GvhmrConfig:
