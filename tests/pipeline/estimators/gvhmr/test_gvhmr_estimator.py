@@ -184,6 +184,8 @@ def test_weights_are_found_by_path_and_speak_for_themselves(
     path = tmp_path / "some.safetensors"
     stored = save_weights(path, weights(), half=False)
     found = GvhmrEstimator(GvhmrConfig(weights=str(path)))
+    assert found.name == "gvhmr"
+    assert found.config == GvhmrConfig(weights=str(path))
     assert found.trained_on == {"clip_1", "clip_2"}
     assert found.data_sha256 == stored.sha256
     assert found.licences[0].endswith("none")
