@@ -6,12 +6,14 @@ estimates.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.camera import camera_turn
@@ -25,7 +27,7 @@ from pipeline.estimators.gvhmr.sighting import Sighted, sight
 from pipeline.estimators.gvhmr.skeleton import Skeleton
 from pipeline.estimators.gvhmr.weights import GvhmrWeights
 from pipeline.estimators.gvhmr.world import Placed, place
-from pipeline.estimators.landmark.joint_trust import joint_trust
+from pipeline.estimators.joint_trust import joint_trust
 from pipeline.evidence import Evidence
 from retarget.smpl_motion import SmplMotion
 
@@ -46,7 +48,7 @@ class Inference:
             InvalidArray: The intrinsics belong to no camera, or gravity is a zero vector.
         """
         sighted = sight(shown, with_detail=self._shape.detail_features > 0)
-        outputs = self.ask(sighted)
+        outputs = self.ask(sighted, plainly=config.world == "original")
         prediction = prediction_of(outputs, self._codec, Skeleton.of(body), sighted.bbx_xys, sighted.sighting.K)
         prediction = _sized(prediction, body, config.height_m)
         if config.world == "original":
@@ -64,13 +66,18 @@ class Inference:
         )
         return replace(motion, joint_trust=joint_trust(sighted.keypoint_seen, shown.fps))
 
-    def ask(self, sighted: Sighted) -> NetworkOutputs:
-        """Run the network."""
+    def ask(self, sighted: Sighted, *, plainly: bool = False) -> NetworkOutputs:
+        """Run the network.
+
+        Args:
+            sighted: What it is shown.
+            plainly: Round as the original's attention does; its yaw chain makes milliradians of the last digits.
+        """
         inputs = network_inputs(sighted.sighting, sighted.bbx_xys, with_detail=self._shape.detail_features > 0)
         if self._shape.image_features:
             # Without pictures the published network was trained with zeros as their features, not without the branch.
             inputs = replace(inputs, imgseq=torch.zeros(*inputs.obs.shape[:2], self._shape.image_features))
-        with torch.no_grad():
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH) if plainly else nullcontext():
             return self._network(inputs)
 
     def _placed_as_published(

@@ -21,6 +21,8 @@ CONFIDENT = 0.5
 """Confidence and trust above which a keypoint is seen, as in training."""
 _MIN_KEYPOINTS = 6
 """Keypoints that must be seen in a frame that is called usable."""
+_SEEN_WELL = 0.7
+"""Confidence from which on a keypoint counts as seen without reserve."""
 _FOCAL_DIAGONALS = (0.1, 20.0)
 """Focal lengths outside of these, in diagonals of the picture, belong to no camera."""
 
@@ -68,7 +70,8 @@ def sight(evidence: Evidence, *, with_detail: bool) -> Sighted:
         landmarks_seen=torch.from_numpy(present & (seen.sum(axis=1) >= 4))[None],
     )
     boxes = keypoint_box(sighting.keypoints_px, sighting.seen) if with_detail else _tracked_boxes(evidence, present)
-    return Sighted(sighting=sighting, bbx_xys=boxes, usable=usable, keypoint_seen=sure)
+    well = np.minimum(np.clip(pixels[..., 2], 0.0, 1.0) / _SEEN_WELL, 1.0) ** 2 * evidence.kp_trust
+    return Sighted(sighting=sighting, bbx_xys=boxes, usable=usable, keypoint_seen=well * usable[:, None])
 
 
 def _tracked_boxes(evidence: Evidence, present: Bool[np.ndarray, " frames"]) -> torch.Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.body import SkinnedBody
+from pipeline.estimators.joint_trust import joint_trust
 from pipeline.estimators.landmark import so3
 from pipeline.estimators.landmark.body_points import CENTRE_OF_MASS, SOLES, tracked_points
 from pipeline.estimators.landmark.config import LandmarkConfig
@@ -19,7 +20,6 @@ from pipeline.estimators.landmark.fit import WINDOW_FRAMES, Problem, fit
 from pipeline.estimators.landmark.ground import camera_from_support, contact_probability, fit_ground
 from pipeline.estimators.landmark.initial_pose import initial_state
 from pipeline.estimators.landmark.joint_table import JOINT_LOWER, JOINT_UPPER, MOVING_JOINTS
-from pipeline.estimators.landmark.joint_trust import joint_trust
 from pipeline.estimators.landmark.observation import observe
 from pipeline.estimators.landmark.state import ClipState, Placed, Unknowns, camera_axes
 from pipeline.evidence import Evidence

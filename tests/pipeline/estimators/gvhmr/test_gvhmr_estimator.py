@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +21,15 @@ from pipeline.estimators.exceptions import (  # noqa: E402
     UnknownWeights,
     WeightsOfAnotherBody,
 )
+from pipeline.estimators.gvhmr.camera import camera_turn  # noqa: E402
 from pipeline.estimators.gvhmr.config import GvhmrConfig  # noqa: E402
 from pipeline.estimators.gvhmr.detail import DETAIL_FEATURES  # noqa: E402
+from pipeline.estimators.gvhmr.gravity import Y_UP_TO_Z_UP  # noqa: E402
 from pipeline.estimators.gvhmr.gvhmr_estimator import GvhmrEstimator  # noqa: E402
 from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkShape  # noqa: E402
+from pipeline.estimators.gvhmr.original import Sight, predict  # noqa: E402
+from pipeline.estimators.gvhmr.sighting import sight  # noqa: E402
+from pipeline.estimators.gvhmr.skeleton import Skeleton  # noqa: E402
 from pipeline.estimators.gvhmr.weights import GvhmrWeights, save_weights  # noqa: E402
 from pipeline.estimators.gvhmr.weights_statistics import published_statistics  # noqa: E402
 from pipeline.evidence import Evidence, FrameFlag  # noqa: E402
@@ -81,6 +87,31 @@ def test_every_network_and_world_gives_a_whole_motion(
     np.testing.assert_allclose(motion.joints()[0][0, 0, :2], 0.0, atol=1e-6)
     head, pelvis = motion.joints()[0][:, 15, 2], motion.joints()[0][:, 0, 2]
     assert np.median(head - pelvis) > 0.3
+
+
+@pytest.mark.parametrize("pan", [0.0, 20.0])
+def test_the_original_world_is_the_published_programs_to_the_last_digit(
+    body: SkinnedBody, truth: SmplMotion, film: Callable[..., Evidence], pan: float
+) -> None:
+    """Parity that is held to published numbers must be what the switch gives, cameras on tripods and moving ones."""
+    evidence, given = film(truth, pan_deg=pan), weights(PUBLISHED)
+    motion = GvhmrEstimator(GvhmrConfig(world="original"), weights=given).estimate(evidence, body)
+    sighted = sight(evidence, with_detail=False)
+    n = len(evidence)
+    seen = Sight(
+        keypoints=torch.cat([sighted.sighting.keypoints_px, sighted.sighting.seen[..., None].float()], -1)[:, :, :17],
+        boxes=sighted.bbx_xys,
+        K=sighted.sighting.K[:, None].expand(-1, n, -1, -1),
+        camera_turn=camera_turn(sighted.sighting.R_w2c),
+        image_features=torch.zeros(1, n, PUBLISHED.image_features),
+    )
+    skeleton = Skeleton.of(body)
+    found = predict(given.network(), given.codec(), skeleton, seen, static_camera=pan == 0.0, post_process=True).world
+    path, transl = found.transl[0].double().numpy(), motion.transl - motion.transl[0]
+    np.testing.assert_allclose(transl @ Y_UP_TO_Z_UP, path - path[0], atol=1e-6)
+    np.testing.assert_allclose(
+        Rotation.from_rotvec(motion.body_pose[:, 3].copy()).as_matrix(), found.local_rotation[0, :, 4], atol=1e-6
+    )
 
 
 def test_the_same_evidence_gives_the_same_motion(

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d, grey_closing
 
-from pipeline.estimators.landmark.body_points import KEYPOINT_NAMES
+from pipeline.evidence import KEYPOINT_NAMES
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 
 _BRIDGED_S = 0.1
