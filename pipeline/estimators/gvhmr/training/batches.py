@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from scipy import sparse
 from torch import Tensor
+from torch.nn.functional import pad
 
 from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.camera import weak_camera_of_translation
@@ -52,8 +53,8 @@ class SightingConfig:
     """Share of windows whose lens is not chosen so that the person fits into the picture."""
     box_jitter: float = 0.04
     """Spread of the box's centre and size from clip to clip, in boxes."""
-    focal_error: float = 0.03
-    """Spread of the error of the focal length, relative."""
+    focal_error: float = 0.08
+    """Spread of the believed focal length's error, as the logarithm of its ratio to the true one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +68,7 @@ class Batch:
     cam: Float[Tensor, "batch frames 3"]
     """Truth of the weak-perspective camera."""
     joints_c: Float[Tensor, "batch frames 22 3"]
-    """Joints in camera axes [m]."""
+    """Joints in camera axes, the person as far away as the believed focal length makes them [m]."""
     pelvis_w: Float[Tensor, "batch frames 3"]
     """Pelvis in the world [m]."""
     root_w: Float[Tensor, "batch frames 3 3"]
@@ -144,7 +145,10 @@ class BatchMaker:
         joints_w, rotation_w = self.skeleton.pose(windows.local_rotation, betas[:, None], transl)
         cameras = sample_cameras(joints_w, generator, moving_only=moving_only)
         joints_c = cameras.points(joints_w)
-        sighting, K = self._see(cameras, joints_w, rotation_w, joints_c, betas, generator)
+        sighting, lens = self._see(cameras, joints_w, rotation_w, joints_c, betas, generator)
+        K = sighting.K
+        # Who believes a longer lens must believe a person farther away, or picture and place contradict each other.
+        joints_c = joints_c + pad((lens - 1.0)[:, None, None, None] * joints_c[:, :, :1, 2:], (2, 0))
         box = self._box(sighting, generator)
         root_w = rotation_w[:, :, 0]
         root_c = cameras.R_w2c @ root_w
@@ -176,6 +180,7 @@ class BatchMaker:
         betas: Tensor,
         generator: torch.Generator,
     ) -> tuple[Sighting, Tensor]:
+        """Film windows; also return by which factor each focal length is believed to be longer than it is."""
         config, (batch, frames) = self._config, joints_w.shape[:2]
         keypoints_c = cameras.points(self._keypoints.place(joints_w, rotation_w, betas))
         landmarks_c = cameras.points(self._landmarks.place(joints_w, rotation_w, betas))
@@ -198,7 +203,8 @@ class BatchMaker:
         draw = torch.rand(batch, frames, 21, generator=generator)
         seen = (torch.minimum(keypoints[..., 2], trust) > _CONFIDENT) & (draw > config.dropped)
         K = torch.zeros(batch, 3, 3)
-        K[:, 0, 0] = K[:, 1, 1] = focal * (1.0 + config.focal_error * torch.randn(batch, generator=generator))
+        lens = torch.exp(config.focal_error * torch.randn(batch, generator=generator))
+        K[:, 0, 0] = K[:, 1, 1] = focal * lens
         K[:, :2, 2], K[:, 2, 2] = 0.5 * picture, 1.0
         with_landmarks = (torch.rand(batch, 1, generator=generator) > config.no_landmarks) & (
             torch.rand(batch, frames, generator=generator) > config.frame_without_landmarks
@@ -211,7 +217,7 @@ class BatchMaker:
             landmarks=landmarks,
             landmarks_seen=with_landmarks & (seen.sum(dim=-1) >= 4),
         )
-        return sighting, K
+        return sighting, lens
 
     def _box(self, sighting: Sighting, generator: torch.Generator) -> Tensor:
         box = keypoint_box(sighting.keypoints_px, sighting.seen)
