@@ -20,8 +20,10 @@ _BEND_M = 0.008
 """Change of the correction's step from frame to frame [m]."""
 _HOLD_M = 0.001
 """Step of a joint that stands [m]."""
-_SOLE_M = 0.01
+_SOLE_M = 0.02
 """Height of a sole that bears weight over the floor [m]."""
+_SOLE_OUTLIER_M = 0.04
+"""Height from which the path is wrong rather than the leg."""
 _REACH = 0.999
 """Longest that a leg is stretched, in lengths of its bones."""
 
@@ -63,7 +65,8 @@ def held_places(
     solver.add(STEP, np.zeros((frames, 3)), standing / _HOLD_M**2)
     down = np.zeros((frames, 3, 3))
     # A foot below the floor is in the wrong place whether it stands or not.
-    down[:, 2, 2] = np.maximum(bearing, sole_height < 0.0) / _SOLE_M**2
+    wanted = np.maximum(bearing, sole_height < 0.0) / (1.0 + (sole_height / _SOLE_OUTLIER_M) ** 4)
+    down[:, 2, 2] = wanted / _SOLE_M**2
     solver.add(PLACE, place_w - [0.0, 0.0, 1.0] * sole_height[:, None], down)
     return solver.solve()[0][:, 0]
 

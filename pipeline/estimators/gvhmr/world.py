@@ -25,7 +25,7 @@ from pipeline.estimators.landmark.body_points import SOLES, tracked_points
 from pipeline.evidence import Evidence
 from retarget.smpl_skeleton import SMPL_PARENTS, forward_kinematics
 
-_HOLD_SHARPNESS = 3.0
+_HOLD_SHARPNESS = 1.5
 """Factor on the log odds that joints stand, before feet are held: a foot that may as well move had better not be."""
 
 
@@ -92,7 +92,8 @@ def place(
     height = soles + pelvis[:, 2:]
     if config.lock_feet:
         legs = PosedLegs(joints_w=joints + pelvis[:, None], rotation_w=rotation)
-        local = _locals(stand(legs, expit(_HOLD_SHARPNESS * said.static_logits), height, bearing))
+        held = expit(_HOLD_SHARPNESS * said.static_logits) * path.standing
+        local = _locals(stand(legs, held, height, bearing))
     contact = bearing / (1.0 + np.maximum(height / 0.06, 0.0) ** 4)
     return Placed(local_rotation=local, pelvis_w=pelvis, foot_contact=contact)
 
