@@ -48,6 +48,7 @@ def variants(weights: str) -> dict[str, GvhmrConfig]:
 
     return {
         "default": own,
+        "mirrored_too=false": other(mirrored_too=False),
         "gravity=frame": other(gravity="frame"),
         "gravity=frame yaw=shipped": other(gravity="frame", yaw_chain="shipped"),
         "tilt=camera": other(tilt="camera"),

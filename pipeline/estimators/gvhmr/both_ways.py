@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from pipeline.estimators.gvhmr.flip import flip_pose, flip_rotations, mean_rotation
+from pipeline.estimators.gvhmr.flip import flip_boxes, flip_pose, flip_rotations, mean_rotation
 from pipeline.estimators.gvhmr.inputs import Sighting
 from pipeline.estimators.gvhmr.prediction import Prediction
+from pipeline.estimators.gvhmr.sighting import Sighted
 from pipeline.estimators.landmark.body_points import BLAZEPOSE_NAMES
 from pipeline.evidence import KEYPOINT_NAMES
 
@@ -50,6 +51,16 @@ def mirrored_sighting(sighting: Sighting, width: float) -> Sighting:
         K=K,
         R_w2c=flip_rotations(sighting.R_w2c),
         landmarks=landmarks * landmarks.new_tensor(_MIRROR),
+    )
+
+
+def mirrored_sighted(sighted: Sighted, width: float) -> Sighted:
+    """Return the same for what was sighted, boxes included; see :func:`mirrored_sighting`."""
+    return replace(
+        sighted,
+        sighting=mirrored_sighting(sighted.sighting, width),
+        bbx_xys=flip_boxes(sighted.bbx_xys, width),
+        keypoint_seen=sighted.keypoint_seen[:, _SWAPPED_POINTS],
     )
 
 

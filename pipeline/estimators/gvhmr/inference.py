@@ -16,6 +16,7 @@ from scipy.special import expit
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipeline.body import SkinnedBody
+from pipeline.estimators.gvhmr.both_ways import mean_prediction, mirrored_prediction, mirrored_sighted
 from pipeline.estimators.gvhmr.camera import camera_turn
 from pipeline.estimators.gvhmr.config import GvhmrConfig
 from pipeline.estimators.gvhmr.gravity import STILL_CAMERA_RAD, Y_UP_TO_Z_UP, turn_of_camera
@@ -48,12 +49,17 @@ class Inference:
             InvalidArray: The intrinsics belong to no camera, or gravity is a zero vector.
         """
         sighted = sight(shown, with_detail=self._shape.detail_features > 0)
-        outputs = self.ask(sighted, plainly=config.world == "original")
-        prediction = prediction_of(outputs, self._codec, Skeleton.of(body), sighted.bbx_xys, sighted.sighting.K)
-        prediction = _sized(prediction, body, config.height_m)
         if config.world == "original":
+            outputs = self.ask(sighted, plainly=True)
+            prediction = _sized(self._read(outputs, sighted, body), body, config.height_m)
             placed = self._placed_as_published(outputs, sighted, shown, body, config)
         else:
+            prediction = self._read(self.ask(sighted), sighted, body)
+            if config.mirrored_too:
+                mirrored = mirrored_sighted(sighted, shown.image_size[0])
+                said = self._read(self.ask(mirrored), mirrored, body)
+                prediction = mean_prediction(prediction, mirrored_prediction(said))
+            prediction = _sized(prediction, body, config.height_m)
             placed = place(prediction, sighted.usable, shown, body, config)
         pose = Rotation.from_matrix(placed.local_rotation.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 22, 3)
         motion = body.motion(
@@ -79,6 +85,9 @@ class Inference:
             inputs = replace(inputs, imgseq=torch.zeros(*inputs.obs.shape[:2], self._shape.image_features))
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH) if plainly else nullcontext():
             return self._network(inputs)
+
+    def _read(self, outputs: NetworkOutputs, sighted: Sighted, body: SkinnedBody) -> Prediction:
+        return prediction_of(outputs, self._codec, Skeleton.of(body), sighted.bbx_xys, sighted.sighting.K)
 
     def _placed_as_published(
         self, outputs: NetworkOutputs, sighted: Sighted, shown: Evidence, body: SkinnedBody, config: GvhmrConfig
