@@ -36,7 +36,6 @@ from pipeline.kfbench import PIECES, stage_piece
 _FRAMES = 1430
 _LONG_FRAMES = 18_000
 _FPS = 30.0
-_SHORT_PIECE = 300
 
 
 def main() -> None:
@@ -50,7 +49,7 @@ def main() -> None:
     if chosen.long_alone:
         print(_long_peak_mb())
         return
-    figures = [*_network_figures(chosen.repeats), _memory_figure(), _estimator_figure(chosen.weights, chosen.repeats)]
+    figures = [*_network_figures(chosen.repeats), _memory_figure(), *_estimator_figures(chosen.weights, chosen.repeats)]
     report(figures, chosen.json)
 
 
@@ -67,29 +66,35 @@ def _network_figures(repeats: int) -> Iterator[Figure]:
     seconds = _least_seconds(ways, repeats)
     ours = seconds["ours"]
     yield Figure(key="net_1430_s", value=ours, unit="s", meaning="network, 1,430 frames, one core")
-    for peer, bar in (("explicit", "2"), ("sdpa", "1")):
+    for peer, bar in (("explicit", ">= 2"), ("sdpa", ">= 1")):
         yield Figure(key=f"net_1430_x_{peer}", value=seconds[peer] / ours, unit="x", meaning=f"{peer} / ours", bar=bar)
     half = seconds["explicit"] / seconds["bf16"]
-    yield Figure(key="net_1430_bf16_x_explicit", value=half, unit="x", meaning="explicit / ours in bfloat16", bar="3")
+    yield Figure(
+        key="net_1430_bf16_x_explicit", value=half, unit="x", meaning="explicit / ours in bfloat16", bar=">= 3"
+    )
     growth = seconds["long"] / ours
-    yield Figure(key="net_18000_x_1430", value=growth, unit="x", meaning="18,000 frames / 1,430", bar="14")
+    yield Figure(key="net_18000_x_1430", value=growth, unit="x", meaning="18,000 frames / 1,430", bar="<= 14")
 
 
 def _memory_figure() -> Figure:
     command = [sys.executable, "-m", "benchmarks.gvhmr", "--long-alone"]
     peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     meaning = "peak resident set of a process that runs 18,000 frames"
-    return Figure(key="net_18000_peak_mb", value=peak, unit="MB", meaning=meaning, bar="2000")
+    return Figure(key="net_18000_peak_mb", value=peak, unit="MB", meaning=meaning, bar="< 2000")
 
 
-def _estimator_figure(weights: str, repeats: int) -> Figure:
+def _estimator_figures(weights: str, repeats: int) -> Iterator[Figure]:
     body = load_body()
     evidence = long_evidence(perfect_evidence(stage_piece(PIECES["dance"], body), body), _FRAMES)
-    estimator = GvhmrEstimator(GvhmrConfig(weights=weights))
-    estimator.estimate(long_evidence(evidence, _SHORT_PIECE), body)  # imports, weights
-    seconds = _least_seconds({"estimate": lambda: estimator.estimate(evidence, body)}, repeats)["estimate"]
+    single, half = (GvhmrEstimator(GvhmrConfig(weights=weights, precision=p)) for p in ("float32", "bfloat16"))
+    joints = [estimator.estimate(evidence, body).joints()[0] for estimator in (single, half)]
+    pose = [places - places[:, :1] for places in joints]
+    moved = 1000.0 * float(np.linalg.norm(pose[0] - pose[1], axis=-1).mean())
+    meaning = "what bfloat16 moves joints by about the pelvis, our weights"
+    yield Figure(key="net_1430_bf16_mm", value=moved, unit="mm", meaning=meaning)
+    seconds = _least_seconds({"estimate": lambda: single.estimate(evidence, body)}, repeats)["estimate"]
     meaning = f"evidence to SMPL, 1,430 frames in {seconds:.2f} s"
-    return Figure(key="x_realtime_one_core", value=_FRAMES / _FPS / seconds, unit="x", meaning=meaning, bar="50")
+    yield Figure(key="x_realtime_one_core", value=_FRAMES / _FPS / seconds, unit="x", meaning=meaning, bar=">= 50")
 
 
 def random_inputs(frames: int, *, seed: int = 0, image_features: int = 1024) -> NetworkInputs:

@@ -50,14 +50,14 @@ class Inference:
         """
         sighted = sight(shown, with_detail=self._shape.detail_features > 0)
         if config.world == "original":
-            outputs = self.ask(sighted, plainly=True)
+            outputs = self.ask(sighted, config.precision, plainly=True)
             prediction = _sized(self._read(outputs, sighted, body), body, config.height_m)
             placed = self._placed_as_published(outputs, sighted, shown, body, config)
         else:
-            prediction = self._read(self.ask(sighted), sighted, body)
+            prediction = self._read(self.ask(sighted, config.precision), sighted, body)
             if config.mirrored_too:
                 mirrored = mirrored_sighted(sighted, shown.image_size[0])
-                said = self._read(self.ask(mirrored), mirrored, body)
+                said = self._read(self.ask(mirrored, config.precision), mirrored, body)
                 prediction = mean_prediction(prediction, mirrored_prediction(said))
             prediction = _sized(prediction, body, config.height_m)
             placed = place(prediction, sighted.usable, shown, body, config)
@@ -72,18 +72,20 @@ class Inference:
         )
         return replace(motion, joint_trust=joint_trust(sighted.keypoint_seen, shown.fps))
 
-    def ask(self, sighted: Sighted, *, plainly: bool = False) -> NetworkOutputs:
+    def ask(self, sighted: Sighted, precision: str = "float32", *, plainly: bool = False) -> NetworkOutputs:
         """Run the network.
 
         Args:
             sighted: What it is shown.
+            precision: What it computes in, ``float32`` or ``bfloat16``.
             plainly: Round as the original's attention does; its yaw chain makes milliradians of the last digits.
         """
         inputs = network_inputs(sighted.sighting, sighted.bbx_xys, with_detail=self._shape.detail_features > 0)
         if self._shape.image_features:
             # Without pictures the published network was trained with zeros as their features, not without the branch.
             inputs = replace(inputs, imgseq=torch.zeros(*inputs.obs.shape[:2], self._shape.image_features))
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH) if plainly else nullcontext():
+        half = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+        with torch.no_grad(), half, sdpa_kernel(SDPBackend.MATH) if plainly else nullcontext():
             return self._network(inputs)
 
     def _read(self, outputs: NetworkOutputs, sighted: Sighted, body: SkinnedBody) -> Prediction:
