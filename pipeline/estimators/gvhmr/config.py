@@ -30,6 +30,8 @@ class GvhmrConfig:
     """``original``: place people as the published program does, to the last digit; all switches below are ignored."""
     mirrored_too: bool = True
     """Ask of the mirror image too and take the mean: twice the network's time."""
+    refine: bool = True
+    """Draw each frame's pose towards the keypoints that were seen."""
     gravity: Literal["clip", "frame"] = "clip"
     """One direction of gravity for the clip, as the camera's rotation is known, or one for each frame by itself."""
     tilt: Literal["both", "camera"] = "both"

@@ -24,6 +24,7 @@ from pipeline.estimators.gvhmr.inputs import network_inputs
 from pipeline.estimators.gvhmr.network import NetworkOutputs
 from pipeline.estimators.gvhmr.original import correct, recover
 from pipeline.estimators.gvhmr.prediction import Prediction, prediction_of
+from pipeline.estimators.gvhmr.refinement import refined
 from pipeline.estimators.gvhmr.sighting import Sighted, sight
 from pipeline.estimators.gvhmr.skeleton import Skeleton
 from pipeline.estimators.gvhmr.weights import GvhmrWeights
@@ -60,6 +61,8 @@ class Inference:
                 said = self._read(self.ask(mirrored, config.precision), mirrored, body)
                 prediction = mean_prediction(prediction, mirrored_prediction(said))
             prediction = _sized(prediction, body, config.height_m)
+            if config.refine:
+                prediction = refined(prediction, sighted, body)
             placed = place(prediction, sighted.usable, shown, body, config)
         pose = Rotation.from_matrix(placed.local_rotation.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 22, 3)
         motion = body.motion(
