@@ -27,8 +27,8 @@ _SPREAD_RAD = {
     "right_ankle": 0.15, "left_collar": 0.04, "right_collar": 0.04, "left_shoulder": 0.25, "right_shoulder": 0.25,
     "left_elbow": 0.30, "right_elbow": 0.30,
 }  # fmt: skip
-"""How far the network is off at each joint that may turn [rad]. These and the sizes below are the best of thirteen sets on
-14 takes that the network learned from; the errors there hardly change between half and twice of them."""
+"""How far the network is off at each joint that may turn [rad]. These and the sizes below are the best of thirteen
+sets on 14 takes that the network learned from; errors there hardly change between half and twice of them."""
 _SPREAD_ACROSS_M = 0.06
 """How far it is off with the pelvis across the view [m]."""
 _SPREAD_ALONG_M = 0.15
@@ -36,6 +36,8 @@ _SPREAD_ALONG_M = 0.15
 _KEYPOINT_M = 0.045
 """How far usual keypoints are off, at the person's distance [m]."""
 _ITERATIONS = 2
+_CHUNK_FRAMES = 256
+"""Frames at a time: derivatives of a long clip would not fit into memory."""
 _NEAREST_M = 0.2
 _JOINTS = tuple(SMPL_JOINT_NAMES.index(name) for name in _SPREAD_RAD)
 _BODY_JOINTS = 22
@@ -60,16 +62,9 @@ def refined(prediction: Prediction, sighted: Sighted, body: SkinnedBody) -> Pred
     local = np.tile(np.eye(3), (len(prediction), 24, 1, 1))
     local[:, 0], local[:, 1:_BODY_JOINTS] = prediction.root_camera, prediction.body_rotation
     pelvis = prediction.pelvis_c.copy()
-    turned = np.zeros((len(prediction), len(_JOINTS), 3))
-    for _ in range(_ITERATIONS):
-        position, rotation = forward_kinematics(local, rest, pelvis - rest[0])
-        error, jacobian = _residuals(points, position, rotation, rays)
-        weight = seen / (_KEYPOINT_M**2 + (error**2).sum(axis=-1))
-        done = np.concatenate([turned.reshape(len(turned), -1), pelvis - prediction.pelvis_c], axis=1)
-        step = _step(error, jacobian, weight, prior, done)
-        turn, shift = step[:, :-3].reshape(turned.shape), step[:, -3:]
-        local[:, _JOINTS] = local[:, _JOINTS] @ _exp(turn)
-        turned, pelvis = turned + turn, pelvis + shift
+    for start in range(0, len(prediction), _CHUNK_FRAMES):
+        part = slice(start, start + _CHUNK_FRAMES)
+        local[part], pelvis[part] = _drawn(points, rest, local[part], pelvis[part], rays[part], seen[part], prior)
     root_turn = np.swapaxes(prediction.root_camera, 1, 2) @ local[:, 0]
     return replace(
         prediction,
@@ -79,6 +74,27 @@ def refined(prediction: Prediction, sighted: Sighted, body: SkinnedBody) -> Pred
         velocity=np.einsum("tba,tb->ta", root_turn, prediction.velocity),
         pelvis_c=pelvis,
     )
+
+
+def _drawn(
+    points: TrackedPoints,
+    rest: Float[np.ndarray, "24 3"],
+    local: Float[np.ndarray, "frames 24 3 3"],
+    pelvis: Float[np.ndarray, "frames 3"],
+    rays: Float[np.ndarray, "frames 21 2"],
+    seen: Float[np.ndarray, "frames 21"],
+    prior: Float[np.ndarray, " unknowns"],
+) -> tuple[Float[np.ndarray, "frames 24 3 3"], Float[np.ndarray, "frames 3"]]:
+    """Draw some frames towards their keypoints; return their local rotations and pelvis."""
+    local, done = local.copy(), np.zeros((len(local), len(prior)))
+    for _ in range(_ITERATIONS):
+        position, rotation = forward_kinematics(local, rest, pelvis + done[:, -3:] - rest[0])
+        error, jacobian = _residuals(points, position, rotation, rays)
+        weight = seen / (_KEYPOINT_M**2 + (error**2).sum(axis=-1))
+        step = _step(error, jacobian, weight, prior, done)
+        local[:, _JOINTS] = local[:, _JOINTS] @ _exp(step[:, :-3].reshape(len(local), -1, 3))
+        done = done + step
+    return local, pelvis + done[:, -3:]
 
 
 def _rays(sighted: Sighted) -> tuple[Float[np.ndarray, "frames 21 2"], Float[np.ndarray, "frames 21"]]:
