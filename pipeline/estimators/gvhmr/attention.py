@@ -69,9 +69,10 @@ def windowed_attention(
         if torch.is_grad_enabled() and query.device.type == "cpu" and not dropout:
             return _explicit(query, key, value, mask)
         return scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-    starts = torch.arange(0, length, BLOCK, device=query.device).clamp(max=max(length - BLOCK, 0))
+    block = min(BLOCK, length)
+    starts = torch.arange(0, length, block, device=query.device).clamp(max=length - block)
     parts = [
-        _attend_blocks(query, key, value, starts[i : i + _CHUNK_BLOCKS], window, valid, dropout)
+        _attend_blocks(query, key, value, starts[i : i + _CHUNK_BLOCKS], block, window, valid, dropout)
         for i in range(0, len(starts), _CHUNK_BLOCKS)
     ]
     return _join(torch.cat(parts, dim=2), starts, length)
@@ -86,13 +87,20 @@ def _explicit(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) ->
 
 
 def _attend_blocks(
-    query: Tensor, key: Tensor, value: Tensor, starts: Tensor, window: int, valid: Tensor | None, dropout: float
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    starts: Tensor,
+    block: int,
+    window: int,
+    valid: Tensor | None,
+    dropout: float,
 ) -> Tensor:
-    """Attend for some blocks of queries, each with the keys around it: (batch, heads, blocks, BLOCK, dim)."""
+    """Attend for some blocks of queries, each with the keys around it: (batch, heads, blocks, block, dim)."""
     batch, _, length, _ = query.shape
-    span = min(BLOCK + window, length)
+    span = min(block + window, length)
     first = (starts - window // 2).clamp(min=0, max=length - span)
-    q_at = starts[:, None] + torch.arange(BLOCK, device=query.device)
+    q_at = starts[:, None] + torch.arange(block, device=query.device)
     k_at = first[:, None] + torch.arange(span, device=query.device)
     low, high = _limits(q_at, length, window)
     allowed = (k_at[:, None] >= low[..., None]) & (k_at[:, None] < high[..., None])
