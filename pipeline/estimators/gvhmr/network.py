@@ -159,8 +159,8 @@ class GvhmrNetwork(nn.Module):
         self.learned_pos_params = nn.Parameter(torch.randn(N_KEYPOINTS, POINT_WIDTH))
         self.learned_pos_linear = nn.Linear(2, POINT_WIDTH)
         self.embed_noisyobs = Mlp(N_KEYPOINTS * POINT_WIDTH, shape.embed, width)
-        self.cliffcam_embedder = _condition(3, width)
-        self.cam_angvel_embedder = _condition(6, width)
+        self.cliffcam_embedder = _condition(3, width, dropout)
+        self.cam_angvel_embedder = _condition(6, width, dropout)
         if shape.image_features:
             self.imgseq_embedder = nn.Sequential(
                 nn.LayerNorm(shape.image_features), _zeroed(nn.Linear(shape.image_features, width))
@@ -209,8 +209,8 @@ class GvhmrNetwork(nn.Module):
         return x
 
 
-def _condition(width: int, latent: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, latent), nn.SiLU(), nn.Dropout(0.1), _zeroed(nn.Linear(latent, latent)))
+def _condition(width: int, latent: int, p: float) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, latent), nn.SiLU(), nn.Dropout(p), _zeroed(nn.Linear(latent, latent)))
 
 
 def _zeroed(layer: nn.Linear) -> nn.Linear:

@@ -19,20 +19,15 @@ from pipeline.estimators.gvhmr.inputs import Sighting, keypoint_box, network_inp
 from pipeline.estimators.gvhmr.network import NetworkInputs
 from pipeline.estimators.gvhmr.rollout import local_velocity
 from pipeline.estimators.gvhmr.skeleton import N_JOINTS, Skeleton
+from pipeline.estimators.gvhmr.static_joints import STATIC_JOINTS, static_labels
 from pipeline.estimators.gvhmr.training.cameras import Cameras, sample_cameras
 from pipeline.estimators.gvhmr.training.motion_bank import Windows
 from pipeline.synthetic import DetectorModel
 
 FPS = 30.0
 """Rate that the network works at [1/s]."""
-STATIC_JOINTS = (7, 10, 8, 11, 20, 21)
-"""Joints whose standing still is told."""
-STATIC_SPEED = 0.15
-"""A joint slower than this stands [m/s]."""
 GRAVITY_W = (0.0, -1.0, 0.0)
 """Down in the y-up world."""
-_FRAME_S = 0.033
-"""Length of a frame in the published label of standing still [s]."""
 _CONFIDENT = 0.5
 _HAND_OF_WRIST = {22: 20, 23: 21}
 
@@ -166,7 +161,7 @@ class BatchMaker:
             joints_c=joints_c,
             pelvis_w=pelvis,
             root_w=root_w,
-            standing=_standing(joints_w),
+            standing=static_labels(joints_w[:, :, STATIC_JOINTS]).float(),
             bbx_xys=box,
             K=K,
         )
@@ -248,12 +243,6 @@ def _hidden(batch: int, frames: int, share: float, rng: np.random.Generator) -> 
         start = rng.integers(0, frames)
         hidden[clip, start : start + rng.integers(9, 61), points] = True
     return hidden
-
-
-def _standing(joints_w: Tensor) -> Tensor:
-    places = joints_w[:, :, STATIC_JOINTS]
-    speed = (places[:, 1:] - places[:, :-1]).norm(dim=-1) / _FRAME_S
-    return (torch.cat([speed, speed[:, -1:]], dim=1) < STATIC_SPEED).float()
 
 
 def _leg(rest_joints: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad
 
 from pipeline.estimators.gvhmr.rotations import matrix_from_rotvec, rotvec_from_matrix
+from pipeline.estimators.gvhmr.training.dice import Dice
 
 KINDS = ("static", "random", "track", "orbit", "push", "pull")
 _SHARES = (0.40, 0.25, 0.15, 0.10, 0.05, 0.05)
@@ -47,14 +48,14 @@ def sample_cameras(
     joints_w: Float[Tensor, "batch frames joints 3"], generator: torch.Generator, *, moving_only: bool = False
 ) -> Cameras:
     """Draw a camera for each clip; joint 0 is the pelvis, and all joints stay before the camera."""
-    dice = _Dice(len(joints_w), joints_w.shape[1], generator)
+    dice = Dice(len(joints_w), generator)
     pelvis = joints_w[:, :, 0]
     shares = torch.tensor(_SHARES)
     shares[0] = 0.0 if moving_only else shares[0]
     kind = torch.multinomial(shares, dice.batch, replacement=True, generator=generator)
     first = _first_rotation(dice)
     subject = _first_place(dice)
-    rotation, share = _rotations(dice, first, kind)
+    rotation, share = _rotations(dice, first, kind, pelvis.shape[1])
     centre = _centres(dice, kind, rotation, share, subject, pelvis)
     rotation, centre = _disturbed(dice, kind, rotation, centre)
     shift = -(rotation @ centre[..., None]).squeeze(-1)
@@ -66,7 +67,7 @@ def sample_cameras(
     return Cameras(R_w2c=rotation, t_w2c=shift, kind=kind)
 
 
-def _first_rotation(dice: _Dice) -> Tensor:
+def _first_rotation(dice: Dice) -> Tensor:
     """Any heading, a little up or down, little roll."""
     yaw = 2.0 * math.pi * dice.uniform()
     pitch = (math.pi / 36 + dice.normal() * math.pi / 8).clamp(-math.pi / 2, math.pi / 2)
@@ -74,7 +75,7 @@ def _first_rotation(dice: _Dice) -> Tensor:
     return _about(2, roll) @ _about(0, pitch) @ _about(1, yaw) @ torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
 
 
-def _first_place(dice: _Dice) -> Tensor:
+def _first_place(dice: Dice) -> Tensor:
     """Where the person stands in camera axes at first: near or far."""
     near = dice.uniform() < 0.4
     depth = torch.where(near, 1.0 + 5.0 * dice.uniform(), 4.0 + 8.0 * dice.uniform())
@@ -85,7 +86,7 @@ def _first_place(dice: _Dice) -> Tensor:
     return torch.stack([torch.where(near, x_near, x_far), torch.where(near, y_near, y_far), depth], dim=-1)
 
 
-def _rotations(dice: _Dice, first: Tensor, kind: Tensor) -> tuple[Tensor, Tensor]:
+def _rotations(dice: Dice, first: Tensor, kind: Tensor, frames: int) -> tuple[Tensor, Tensor]:
     """Rotations over the clip, and the share of the way that is done at each frame."""
     span = (2.0 * dice.uniform(3) - 1.0) * torch.tensor([math.pi / 6, math.pi / 3, math.pi / 6])
     span = torch.where((kind >= 2)[:, None], 0.5 * span, span)
@@ -93,18 +94,19 @@ def _rotations(dice: _Dice, first: Tensor, kind: Tensor) -> tuple[Tensor, Tensor
     # An orbit turns about the world's vertical, seen from the camera; the others turn about the camera's own axes.
     about_world = rotvec_from_matrix(first @ matrix_from_rotvec(orbit) @ first.mT)
     turn = torch.where((kind == 3)[:, None], about_world, span) * (kind > 0)[:, None]
-    share = dice.course()
+    share = _course(dice, frames)
     return matrix_from_rotvec(turn[:, None] * share[..., None]) @ first[:, None], share
 
 
-def _centres(dice: _Dice, kind: Tensor, rotation: Tensor, share: Tensor, subject: Tensor, pelvis: Tensor) -> Tensor:
+def _centres(dice: Dice, kind: Tensor, rotation: Tensor, share: Tensor, subject: Tensor, pelvis: Tensor) -> Tensor:
     """Optical centres in the world (batch, frames, 3)."""
     first, last = rotation[:, 0], rotation[:, -1]
     end_subject = subject + dice.normal(3) * torch.tensor([1.0, 0.25, 1.0])
     start = pelvis[:, 0] - (first.mT @ subject[..., None]).squeeze(-1)
     end = pelvis[:, 0] - (last.mT @ end_subject[..., None]).squeeze(-1)
-    way = dice.course()[..., None]
-    drifting = torch.lerp(start[:, None].expand(-1, dice.frames, -1), end[:, None].expand(-1, dice.frames, -1), way)
+    frames = pelvis.shape[1]
+    way = _course(dice, frames)[..., None]
+    drifting = torch.lerp(start[:, None].expand(-1, frames, -1), end[:, None].expand(-1, frames, -1), way)
     followed = torch.where((dice.uniform() < 0.5)[:, None, None], _calm(pelvis), pelvis)
     factor = (1.0 + 0.1 * dice.normal()).clamp(0.67, 1.5) * subject[:, 2]
     depth_change = torch.where(kind == 4, -0.5 * factor, torch.where(kind == 5, factor, torch.zeros_like(factor)))
@@ -119,17 +121,25 @@ def _centres(dice: _Dice, kind: Tensor, rotation: Tensor, share: Tensor, subject
     return torch.where(which == 0, start[:, None], centre)
 
 
-def _disturbed(dice: _Dice, kind: Tensor, rotation: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
+def _disturbed(dice: Dice, kind: Tensor, rotation: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
     """Jolt some moving cameras for a moment, and let all of them tremble."""
+    frames = centre.shape[1]
     moving = (kind > 0).float()[:, None, None]
     which = dice.uniform()
     shoved = ((which < 0.2) | ((which > 0.4) & (which < 0.5))).float()[:, None, None]
     turned = ((which >= 0.2) & (which < 0.5)).float()[:, None, None]
-    middle = 10.0 + dice.uniform() * max(dice.frames - 20, 1)
-    bump = (1.0 - (torch.arange(dice.frames) - middle[:, None]).abs() / 10.0).clamp(min=0.0)[..., None]
-    centre = centre + moving * (bump * shoved * dice.normal(1, 3) * 0.15 + dice.normal(dice.frames, 3) * _TREMOR_M)
+    middle = 10.0 + dice.uniform() * max(frames - 20, 1)
+    bump = (1.0 - (torch.arange(frames) - middle[:, None]).abs() / 10.0).clamp(min=0.0)[..., None]
+    centre = centre + moving * (bump * shoved * dice.normal(1, 3) * 0.15 + dice.normal(frames, 3) * _TREMOR_M)
     jolt = matrix_from_rotvec(bump * turned * moving * dice.normal(1, 3) * math.pi / 36)
     return jolt @ rotation, centre
+
+
+def _course(dice: Dice, frames: int) -> Tensor:
+    """From 0 to 1 over the clip, a little unevenly (batch, frames)."""
+    step = 1.0 + _PATH_JITTER * (2.0 * dice.uniform(frames) - 1.0)
+    way = step.cumsum(dim=1) - step[:, :1]
+    return way / way[:, -1:].clamp(min=1e-6)
 
 
 def _calm(path: Tensor) -> Tensor:
@@ -141,22 +151,3 @@ def _about(axis: int, angle: Tensor) -> Tensor:
     vector = torch.zeros(len(angle), 3)
     vector[:, axis] = angle
     return matrix_from_rotvec(vector)
-
-
-class _Dice:
-    """Random numbers of a batch."""
-
-    def __init__(self, batch: int, frames: int, generator: torch.Generator) -> None:
-        self.batch, self.frames, self._generator = batch, frames, generator
-
-    def uniform(self, *shape: int) -> Tensor:
-        return torch.rand(self.batch, *shape, generator=self._generator)
-
-    def normal(self, *shape: int) -> Tensor:
-        return torch.randn(self.batch, *shape, generator=self._generator)
-
-    def course(self) -> Tensor:
-        """From 0 to 1 over the clip, a little unevenly."""
-        step = 1.0 + _PATH_JITTER * (2.0 * self.uniform(self.frames) - 1.0)
-        way = step.cumsum(dim=1) - step[:, :1]
-        return way / way[:, -1:].clamp(min=1e-6)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from pipeline.estimators.gvhmr.rotations import matrix_from_6d, matrix_from_rotvec, sixd_from_matrix
+from pipeline.estimators.gvhmr.training.dice import Dice
 from retarget.smpl_motion import SmplMotion
 from robots.exceptions import InvalidArray
 
@@ -30,7 +31,7 @@ _POSE_NOISE = (
 _IMPOSSIBLE = {7: 1.4, 8: 1.4, 15: 1.8, 20: 1.8, 21: 1.8}
 """Joints that converted motion capture sometimes twists, ankles, head and wrists, and the angle from which it is no
 body's [rad]; such a frame's joint stands straight instead."""
-_SHORTEST = 40
+SHORTEST = 40
 """Frames below which a clip is not used."""
 
 
@@ -75,9 +76,9 @@ class MotionBank:
         Raises:
             InvalidArray: None of them is long enough.
         """
-        kept = [_as_tensors(motion) for motion in motions if len(motion) >= _SHORTEST]
+        kept = [_as_tensors(motion) for motion in motions if len(motion) >= SHORTEST]
         if not kept:
-            raise InvalidArray("motions", problem=f"hold no clip of {_SHORTEST} frames or more")
+            raise InvalidArray("motions", problem=f"hold no clip of {SHORTEST} frames or more")
         self._sixd = torch.cat([rotation for rotation, _ in kept])
         self._pelvis = torch.cat([pelvis for _, pelvis in kept])
         self._length = torch.tensor([len(pelvis) for _, pelvis in kept])
@@ -91,24 +92,24 @@ class MotionBank:
 
     def draw(self, batch: int, frames: int, config: AugmentationConfig, generator: torch.Generator) -> Windows:
         """Draw windows, each changed in its own way."""
-        draw = _Dice(batch, generator)
+        dice = Dice(batch, generator)
         sixd, pelvis = self._cut(batch, frames, config, generator)
         other, _ = self._cut(batch, frames, config, generator)
         mixed = sixd.clone()
         mixed[:, :, _UPPER_BODY] = other[:, :, _UPPER_BODY]
-        sixd = draw.choose(config.recombine, mixed, sixd)
+        sixd = dice.choose(config.recombine, mixed, sixd)
         mirrored = sixd[:, :, _MIRROR_JOINTS] * sixd.new_tensor(_MIRROR_6D)
-        flips = draw.happens(config.mirror)
+        flips = dice.happens(config.mirror)
         sixd = torch.where(flips[:, None, None, None], mirrored, sixd)
         pelvis = torch.where(flips[:, None, None], pelvis * pelvis.new_tensor([-1.0, 1.0, 1.0]), pelvis)
-        rotation = matrix_from_6d(sixd) @ matrix_from_rotvec(_deformation(draw, frames, config))
+        rotation = matrix_from_6d(sixd) @ matrix_from_rotvec(_deformation(dice, frames, config))
         yaw = torch.zeros(batch, 3)
-        yaw[:, 1] = 2.0 * torch.pi * draw.uniform(batch)
+        yaw[:, 1] = 2.0 * torch.pi * dice.uniform()
         turn = matrix_from_rotvec(yaw)[:, None]
         rotation = torch.cat([(turn @ rotation[:, :, 0])[:, :, None], rotation[:, :, 1:]], dim=2)
         pelvis = ((pelvis - pelvis[:, :1] * pelvis.new_tensor([1.0, 0.0, 1.0]))[..., None, :] @ turn.mT).squeeze(-2)
         sigma = torch.tensor([config.stature_sigma] + [config.shape_sigma] * 9)
-        return Windows(local_rotation=rotation, pelvis_w=pelvis, betas=draw.normal(batch, 10) * sigma)
+        return Windows(local_rotation=rotation, pelvis_w=pelvis, betas=dice.normal(10) * sigma)
 
     def _cut(
         self, batch: int, frames: int, config: AugmentationConfig, generator: torch.Generator
@@ -140,30 +141,11 @@ def _as_tensors(motion: SmplMotion) -> tuple[Tensor, Tensor]:
     return sixd_from_matrix(rotation).float(), torch.from_numpy(pelvis).float()
 
 
-def _deformation(draw: _Dice, frames: int, config: AugmentationConfig) -> Tensor:
+def _deformation(dice: Dice, frames: int, config: AugmentationConfig) -> Tensor:
     """Small rotations of all joints: one for the window, and a slow sway (batch, frames, 22, 3) [rad]."""
     sigma = torch.tensor(_POSE_NOISE)[:, None]
-    constant = draw.normal(draw.batch, 1, 22, 3) * draw.happens(config.deform)[:, None, None, None]
-    phase = 2.0 * torch.pi * (draw.uniform(draw.batch, 1, 22, 3) + torch.linspace(0, 1, frames)[:, None, None]
-                              * (0.5 + 2.0 * draw.uniform(draw.batch, 1, 1, 1)))  # fmt: skip
-    sway = torch.sin(phase) * draw.happens(config.sway)[:, None, None, None]
+    constant = dice.normal(1, 22, 3) * dice.happens(config.deform)[:, None, None, None]
+    phase = 2.0 * torch.pi * (dice.uniform(1, 22, 3) + torch.linspace(0, 1, frames)[:, None, None]
+                              * (0.5 + 2.0 * dice.uniform(1, 1, 1)))  # fmt: skip
+    sway = torch.sin(phase) * dice.happens(config.sway)[:, None, None, None]
     return (constant + sway) * sigma
-
-
-class _Dice:
-    """Random numbers of a batch."""
-
-    def __init__(self, batch: int, generator: torch.Generator) -> None:
-        self.batch, self._generator = batch, generator
-
-    def uniform(self, *shape: int) -> Tensor:
-        return torch.rand(*shape, generator=self._generator)
-
-    def normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self._generator)
-
-    def happens(self, share: float) -> Tensor:
-        return self.uniform(self.batch) < share
-
-    def choose(self, share: float, a: Tensor, b: Tensor) -> Tensor:
-        return torch.where(self.happens(share).reshape(-1, *[1] * (a.ndim - 1)), a, b)

@@ -12,7 +12,7 @@ from pipeline.body import load_body
 from pipeline.estimators.gvhmr.attention import windowed_attention
 from pipeline.estimators.gvhmr.camera import translation_of_weak_camera
 from pipeline.estimators.gvhmr.detail import DETAIL_FEATURES, LAGS, LANDMARKS, detail_features
-from pipeline.estimators.gvhmr.network import NetworkShape
+from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkInputs, NetworkShape
 from pipeline.estimators.gvhmr.rollout import roll_out
 from pipeline.estimators.gvhmr.rotations import matrix_from_rotvec
 from pipeline.estimators.gvhmr.skeleton import Skeleton
@@ -153,6 +153,27 @@ def test_attention_is_the_same_with_and_without_gradients():
         with torch.no_grad():
             run = windowed_attention(q, k, v, window=120, valid=mask)
         torch.testing.assert_close(windowed_attention(q, k, v, window=120, valid=mask), run, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_what_is_dropped_is_what_the_network_was_told_to_drop(share):
+    """Conditions have a dropout layer of their own; a training without dropout must not have it there either."""
+    torch.manual_seed(0)
+    network = GvhmrNetwork(small_config().shape, dropout=share, gate=0.5).train()
+    generator = torch.Generator().manual_seed(6)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(0.2 * torch.randn(parameter.shape, generator=generator))
+    detail = torch.zeros(1, 12, DETAIL_FEATURES)
+    inputs = NetworkInputs(
+        obs=torch.ones(1, 12, 17, 3), cliffcam=torch.ones(1, 12, 3), cam_angvel=torch.ones(1, 12, 6), detail=detail
+    )
+    for embedder, given in (
+        (network.cliffcam_embedder, inputs.cliffcam),
+        (network.cam_angvel_embedder, inputs.cam_angvel),
+    ):
+        assert torch.equal(embedder(given), embedder(given)) == (share == 0.0)
+    assert torch.equal(network(inputs).pred_x, network(inputs).pred_x) == (share == 0.0)
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(body, motion, tmp_path):
