@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,15 +13,13 @@ from rich.table import Table
 from flows.console import console, show_warning
 from flows.exceptions import CannotWrite
 from pipeline.body import body_names
-from pipeline.estimators.exceptions import ExtraNotInstalled, UnusableWeights
+from pipeline.estimators.exceptions import UnusableWeights
+from pipeline.estimators.gvhmr.packages import require_packages
 from pipeline.estimators.gvhmr.weights_card import IMPORT, OFFICIAL, SUFFIX, find_weights, weights_dir, weights_files
 from pipeline.home import Home
 
 if TYPE_CHECKING:
     from pipeline.estimators.gvhmr.weights import GvhmrWeights
-
-PACKAGES = ("torch", "safetensors")
-"""What the network needs beyond the usual installation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,16 +133,6 @@ class Weights:
         """
         require_packages()
         return self.job()
-
-
-def require_packages() -> None:
-    """Check that what runs the network is installed.
-
-    Raises:
-        ExtraNotInstalled: It is not.
-    """
-    if any(find_spec(name) is None for name in PACKAGES):
-        raise ExtraNotInstalled("the estimator gvhmr", packages=PACKAGES, extra="gvhmr")
 
 
 def _facts(path: Path, weights: GvhmrWeights) -> dict[str, str]:

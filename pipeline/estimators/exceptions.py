@@ -54,8 +54,7 @@ class WeightsOfAnotherBody(PipelineError):
 class ExtraNotInstalled(PipelineError):
     """Something was asked for that needs packages which are installed on request only."""
 
-    def __init__(self, what: str, *, packages: Iterable[str], extra: str) -> None:
+    def __init__(self, what: str, *, packages: Iterable[str], extra: str, otherwise: str = "") -> None:
         self.packages = tuple(packages)
-        super().__init__(
-            f"{what} needs {' and '.join(self.packages)}, not installed here. Run `pip install 'wushu[{extra}]'`."
-        )
+        remedies = [f"Run `pip install 'wushu[{extra}]'`", *([otherwise] if otherwise else [])]
+        super().__init__(f"{what} needs {' and '.join(self.packages)}, not installed here. {', or '.join(remedies)}.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.config import GvhmrConfig
+from pipeline.estimators.gvhmr.packages import require_packages
 from pipeline.estimators.gvhmr.rates import at_network_rate, at_rate_of
 from pipeline.estimators.gvhmr.weights_card import find_weights, read_card, require_body, weights_dir
 from pipeline.evidence import Evidence
@@ -38,9 +39,11 @@ class GvhmrEstimator:
             weights: To be used instead of those that the settings name.
 
         Raises:
+            ExtraNotInstalled: The packages that run the network are not here.
             UnknownWeights: The settings name none that are on this machine.
             UnusableWeights: Their file is missing, cut short or of another format.
         """
+        require_packages(otherwise="estimate without it: `--estimator landmark`")
         self.config = GvhmrConfig() if config is None else config
         self._given = weights
         if weights is None:
@@ -62,6 +65,14 @@ class GvhmrEstimator:
         """What the weights, and motions made with them, may be used for."""
         return (f"weights '{self.config.weights}': {self._card.licence}",)
 
+    def require_body(self, body: SkinnedBody) -> None:
+        """Check that the weights' betas are betas of this body.
+
+        Raises:
+            WeightsOfAnotherBody: They are another's.
+        """
+        require_body(self._card, body)
+
     def estimate(self, evidence: Evidence, body: SkinnedBody, progress: Progress = silent) -> SmplMotion:
         """Return the motion of the person in the evidence; ``z = 0`` is the floor.
 
@@ -74,7 +85,7 @@ class GvhmrEstimator:
             UnusableWeights: The weights' file is damaged.
             WeightsOfAnotherBody: The weights speak of another body.
         """
-        require_body(self._card, body)
+        self.require_body(body)
         progress(0, 1)
         motion = at_rate_of(evidence, self._inference.motion(at_network_rate(evidence), body, self.config))
         progress(1, 1)
