@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,16 +22,39 @@ from pipeline.settings import Settings
 from pipeline.stage import Stage, StageContext
 from pipeline.video import Recording, VideoConfig, evidence_of, find_models, watch_video
 from retarget.smpl_motion import SmplMotion
-from robots.exceptions import UnknownName
+from robots.exceptions import UnknownName, WushuError
+
+EstimatorMaker = Callable[[float | None], Estimator]
+"""Gives the estimator for a person of this height [m], if it is known; raises where it cannot work on this machine."""
+
+
+@runtime_checkable
+class OfOneBody(Protocol):
+    """An estimator that learned from one body and makes motions of no other."""
+
+    def require_body(self, body: SkinnedBody) -> None:
+        """Raise if it can make no motions of this body."""
+        ...
 
 
 def video_stages(settings: Settings, body: SkinnedBody, home: Home) -> tuple[Stage, ...]:
     """Return recording, evidence and motion.
 
+    An estimator that cannot work here, as packages or weights are missing or the weights are of another body, is no
+    reason to fail yet, as sources may all hold motion already. A video is refused for it in its first stage, before
+    anything is decoded.
+
     Raises:
         UnknownName: The settings name an estimator that does not exist.
     """
-    return _recording_stage(settings, home), _evidence_stage(settings), _motion_stage(settings, body)
+    if settings.estimator not in ESTIMATORS:
+        raise UnknownName("estimator", settings.estimator, ESTIMATORS)
+    estimator_of = _estimator_maker(settings, body)
+    return (
+        _recording_stage(settings, home, estimator_of),
+        _evidence_stage(settings),
+        _motion_stage(settings, body, estimator_of),
+    )
 
 
 def motion_file_stages(settings: Settings, body: SkinnedBody) -> tuple[Stage, ...]:
@@ -36,8 +62,23 @@ def motion_file_stages(settings: Settings, body: SkinnedBody) -> tuple[Stage, ..
     return _reading_stage(settings, body), _part_stage()
 
 
-def _recording_stage(settings: Settings, home: Home) -> Stage:
+def _estimator_maker(settings: Settings, body: SkinnedBody) -> EstimatorMaker:
+    _, make = ESTIMATORS[settings.estimator]
+    config = getattr(settings, settings.estimator)
+
+    @lru_cache(maxsize=2)  # networks are read once, and not one for every person of a large dataset
+    def estimator_of(height_m: float | None) -> Estimator:
+        estimator = make(config if height_m is None else replace(config, height_m=height_m))
+        if isinstance(estimator, OfOneBody):
+            estimator.require_body(body)
+        return estimator
+
+    return estimator_of
+
+
+def _recording_stage(settings: Settings, home: Home, estimator_of: EstimatorMaker) -> Stage:
     def run(context: StageContext) -> Recording:
+        estimator_of(context.clip.source.facts.height_m)  # nobody waits for a film that nothing can be made of
         config = _with_facts(settings.video, context.clip)
         models = find_models(home.models_dir)
         return watch_video(Path(context.clip.source.path), config, models, context.progress)
@@ -80,32 +121,37 @@ def _evidence_stage(settings: Settings) -> Stage:
     )
 
 
-def _motion_stage(settings: Settings, body: SkinnedBody) -> Stage:
-    if settings.estimator not in ESTIMATORS:
-        raise UnknownName("estimator", settings.estimator, ESTIMATORS)
-    _, make = ESTIMATORS[settings.estimator]
-    config = getattr(settings, settings.estimator)
-    estimator = make(config)
-    learned = [estimator.data_sha256] if estimator.data_sha256 else []
-
-    def of_clip(clip: Clip) -> Estimator:
-        height = clip.source.facts.height_m
-        return estimator if height is None else make(replace(config, height_m=height))
-
+def _motion_stage(settings: Settings, body: SkinnedBody, estimator_of: EstimatorMaker) -> Stage:
     def run(context: StageContext, evidence: Evidence) -> SmplMotion:
-        return of_clip(context.clip).estimate(evidence, body, context.progress)
+        return estimator_of(context.clip.source.facts.height_m).estimate(evidence, body, context.progress)
 
+    decides, licences = _told_of_estimator(settings, body, estimator_of)
     return Stage(
         name="motion",
         version=2,
-        # What was learned comes last and only where there is any: results of other estimators keep their names.
-        config=[settings.estimator, estimator.version, plain(config), body.name, _body_digest(body), *learned],
+        config=decides,
         facts=_height,
         reads=("evidence",),
         result=SmplMotion,
         run=run,
-        licences=(f"body '{body.name}': {body.licence}", *estimator.licences),
+        licences=(f"body '{body.name}': {body.licence}", *licences),
     )
+
+
+def _told_of_estimator(
+    settings: Settings, body: SkinnedBody, estimator_of: EstimatorMaker
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Return what decides a motion, as JSON types, and the licences of what was learned."""
+    config = plain(getattr(settings, settings.estimator))
+    try:
+        estimator = estimator_of(None)
+    except WushuError as error:
+        # The name of a result that cannot come to be: whoever asks for it gets the same error.
+        return [settings.estimator, config, body.name, str(error)], ()
+    # What was learned comes last and only where there is any: results of other estimators keep their names.
+    learned = [estimator.data_sha256] if estimator.data_sha256 else []
+    decides = [settings.estimator, estimator.version, config, body.name, _body_digest(body), *learned]
+    return decides, estimator.licences
 
 
 def _reading_stage(settings: Settings, body: SkinnedBody) -> Stage:

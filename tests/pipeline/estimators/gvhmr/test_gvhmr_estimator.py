@@ -235,13 +235,13 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object], says:
         GvhmrConfig(**wrong)  # type: ignore[arg-type]
 
 
-def test_settings_know_the_estimator_and_keep_their_default(tmp_path: Path) -> None:
-    """``landmark`` stays what runs if nothing is said."""
+def test_settings_know_the_estimator_and_run_it_if_nothing_is_said(tmp_path: Path) -> None:
+    """A preset names its fields; ``landmark`` runs where it is asked for."""
     file = tmp_path / "wushu.toml"
     file.write_text('estimator = "gvhmr"\n[gvhmr]\nsmoothing_s = 0.03\nheight_m = 1.7\ngravity = "frame"\n')
     settings = load_settings(file)
     assert settings.gvhmr == GvhmrConfig(smoothing_s=0.03, height_m=1.7, gravity="frame")
-    assert Settings().estimator == "landmark"
+    assert Settings().estimator == "gvhmr"
     assert ESTIMATORS["gvhmr"] == (GvhmrConfig, GvhmrEstimator)
     made = [make for _, make in ESTIMATORS.values()]
     assert ESTIMATORS["landmark"][1](ESTIMATORS["landmark"][0]()).trained_on == frozenset()
