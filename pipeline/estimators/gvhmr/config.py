@@ -33,7 +33,11 @@ class GvhmrConfig:
     refine: bool = True
     """Draw each frame's pose towards the keypoints that were seen."""
     gravity: Literal["clip", "frame"] = "clip"
-    """One direction of gravity for the clip, as the camera's rotation is known, or one for each frame by itself."""
+    """One direction of gravity for the clip, as the camera's rotation is known, or one for each frame by itself.
+
+    Where the evidence brings a direction of gravity (``gravity_c0``), ``clip`` takes it as it is; ``frame`` turns no
+    pelvis by it, as the original does not.
+    """
     tilt: Literal["both", "camera"] = "both"
     """With one gravity for the clip: where a pelvis leans, ask camera and gravity view, or the camera alone."""
     yaw_chain: Literal["right", "shipped"] = "right"
