@@ -18,9 +18,10 @@ from pipeline.camera import CameraPath, default_intrinsics
 from robots.exceptions import UnknownName
 
 STATIC = "static"
-MOVING_KINDS = ("pan", "orbit", "handheld", "track")
-"""Turning on the spot after the person, going round the person, held in two hands, and walking along."""
+MOVING_KINDS = ("pan", "orbit", "handheld", "track", "dolly")
+"""Turning on the spot after the person, going round, held in two hands, walking along, and rolling without a turn."""
 CAMERA_KINDS = (STATIC, *MOVING_KINDS)
+_UNTURNED = (STATIC, "dolly")
 
 IMAGE_SIZE = (1280, 720)
 """Width and height of the picture [px]; the lens is the one that everybody assumes of an unknown camera."""
@@ -30,6 +31,9 @@ _NEAREST_M = 1.2  # any joint, in any frame
 _HEIGHT_M = (0.5, 2.5)
 _ROLL_DEG, _MAX_ROLL_DEG = 2.0, 6.0
 _AIM_OFF = (0.25, 0.15)  # how far off the person's middle the camera aims, across and up [m], one sigma
+_DOLLY_M_S = (0.2, 0.8)
+_DOLLY_WAY = (0.2, 0.5)  # in distances to the person: more would leave the person behind
+_DOLLY_STARTS_S = 0.3  # Gaussian; a start from rest takes three times as long
 _SEEN = 0.97  # share of the joints that should be in the picture
 _TRIES = 24
 
@@ -123,9 +127,13 @@ def _draw(kind: str, joints_w: np.ndarray, fps: float, rng: np.random.Generator,
     across = np.array([-shot.away[1], shot.away[0], 0.0])
     offset = rng.normal(0.0, _AIM_OFF[0]) * across + [0.0, 0.0, rng.normal(0.0, _AIM_OFF[1])]
     roll = np.radians(np.clip(rng.normal(0.0, _ROLL_DEG), -_MAX_ROLL_DEG, _MAX_ROLL_DEG))
-    tremble = np.zeros((len(subject), 3)) if kind == STATIC else _tremble(kind, len(subject), fps, rng)
+    line = aim + offset - position
+    if kind in _UNTURNED:  # to the last bit: the detector reports as still what does not turn
+        line, tremble = np.tile(line[0], (len(line), 1)), np.zeros_like(line)
+    else:
+        tremble = _tremble(kind, len(subject), fps, rng)
     turn = Rotation.from_rotvec(tremble + np.array([0.0, 0.0, roll])).as_matrix()
-    rotation = turn @ looking_along(aim + offset - position)
+    rotation = turn @ looking_along(line)
     return CameraPath(K=default_intrinsics(*size), R_w2c=rotation, pos_w=position)
 
 
@@ -175,12 +183,29 @@ def _track(shot: _Shot, rng: np.random.Generator) -> _Path:
     return position + drift, shot.subject_w
 
 
+def _dolly(shot: _Shot, rng: np.random.Generator) -> _Path:
+    """Roll sideways, nearer or away at 0.2 to 0.8 m/s for a while, from rest to rest where the clip is long enough."""
+    seconds = np.arange(len(shot.subject_w)) / shot.fps
+    along = np.array([[-shot.away[1], shot.away[0]], shot.away])[rng.integers(2)]
+    speed = rng.choice([-1.0, 1.0]) * rng.uniform(*_DOLLY_M_S)
+    lasts = rng.uniform(*_DOLLY_WAY) * shot.distance / abs(speed)
+    begins = rng.uniform(0.0, max(seconds[-1] - lasts, 0.0))
+    rolls = ((seconds >= begins) & (seconds < begins + lasts)).astype(float)
+    way = np.cumsum(speed / shot.fps * gaussian_filter1d(rolls, _DOLLY_STARTS_S * shot.fps, mode="nearest"))
+    way -= 0.5 * (way.min() + way.max())
+    place = shot.place(shot.centre_w, shot.away)
+    position = np.tile(place, (len(seconds), 1))
+    position[:, :2] += way[:, None] * along
+    return position, position + (shot.centre_w - place)
+
+
 _PATHS: dict[str, Callable[[_Shot, np.random.Generator], _Path]] = {
     STATIC: _static,
     "pan": _pan,
     "orbit": _orbit,
     "handheld": _handheld,
     "track": _track,
+    "dolly": _dolly,
 }
 
 

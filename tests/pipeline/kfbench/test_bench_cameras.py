@@ -50,14 +50,30 @@ def test_the_person_is_in_the_picture(kind, joints):
 
 
 def test_a_kind_moves_as_it_is_called(joints):
-    """Static does nothing, a pan turns on the spot, an orbit and a walk change place."""
+    """Static does nothing, a pan turns on the spot, an orbit and a walk change place, a dolly never turns."""
     cameras = {kind: sample_camera(kind, joints, FPS, np.random.default_rng(2)) for kind in CAMERA_KINDS}
     travel = {kind: np.ptp(camera.pos_w[:, :2], axis=0).max() for kind, camera in cameras.items()}
     turned = {kind: np.abs(camera.R_w2c - camera.R_w2c[0]).max() for kind, camera in cameras.items()}
-    assert travel["static"] == turned["static"] == 0.0
-    assert travel["pan"] == 0.0 and all(turned[kind] > 0.01 for kind in MOVING_KINDS)
+    assert travel["static"] == turned["static"] == turned["dolly"] == 0.0
+    assert travel["pan"] == 0.0 and all(turned[kind] > 0.01 for kind in MOVING_KINDS if kind != "dolly")
     assert 0.02 < travel["handheld"] < 0.6
     assert travel["orbit"] > 1.0
+
+
+def test_a_dolly_rolls_on_the_level_as_fast_as_a_person_walks_slowly(joints):
+    """Sideways, nearer or away, in one straight line, and it takes its time to start and to stop."""
+    ways = set()
+    for seed in range(48):
+        camera = sample_camera("dolly", joints, FPS, np.random.default_rng(seed))
+        velocity_c = np.diff(camera.pos_w, axis=0) * FPS @ camera.R_w2c[0].T
+        speed = np.linalg.norm(velocity_c, axis=-1)
+        assert 0.19 < speed.max() < 0.81
+        assert np.ptp(camera.pos_w[:, 2]) == 0.0
+        way = velocity_c[speed.argmax()] / speed.max()
+        np.testing.assert_allclose(velocity_c, speed[:, None] * way, atol=1e-9)
+        assert np.abs(np.diff(speed)).max() * FPS < 1.1 * 0.8 / (np.sqrt(2 * np.pi) * 0.3)  # [m/s^2]
+        ways.add((abs(way[0]) > 0.9, bool(way[0] > 0) if abs(way[0]) > 0.9 else bool(way[2] > 0)))
+    assert len(ways) == 4
 
 
 def test_hands_tremble_as_much_at_any_rate(joints):
@@ -72,5 +88,5 @@ def test_hands_tremble_as_much_at_any_rate(joints):
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones(joints):
-    with pytest.raises(UnknownName, match=r"unknown camera 'drone'.*static, pan, orbit, handheld, track"):
+    with pytest.raises(UnknownName, match=r"unknown camera 'drone'.*static, pan, orbit, handheld, track, dolly"):
         sample_camera("drone", joints, FPS, np.random.default_rng(0))
