@@ -92,8 +92,9 @@ StepListener = Callable[[str], Progress]
 
 @dataclass(slots=True, kw_only=True)
 class _Sheet:
-    """What is written down while the bench runs."""
+    """What is written down while the bench runs, and who is told."""
 
+    on_view: Callable[[str], None]
     tallies: dict[tuple[str, str], dict[str, dict[str, Tally]]] = field(default_factory=dict)
     """By estimator and group, then by clip, then by metric."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -118,11 +119,38 @@ def bench_estimators(config: BenchConfig, home: Home, on_step: StepListener = la
         NoClips: There is nothing to run on.
         WushuError: An estimator that was named cannot be made, e.g. for want of its weights.
     """
-    body = load_body(search_dir=home.bodies_dir)
     estimators, notes = _make(config)
-    sheet = _Sheet()
+    return bench_these(estimators, config, home, on_step, notes=notes)
+
+
+def bench_these(
+    estimators: Mapping[str, Estimator],
+    config: BenchConfig,
+    home: Home,
+    on_step: StepListener = lambda step: silent,
+    *,
+    on_view: Callable[[str], None] = lambda kind: None,
+    notes: Sequence[str] = (),
+) -> BenchResult:
+    """Run the bench on estimators that were made elsewhere, as variants of one are that differ in a switch.
+
+    Clips, cameras and noise are those of :func:`bench_estimators` for the same settings and the same clips known.
+
+    Args:
+        estimators: By the names that they have in the result; ``config.estimators`` is not asked.
+        config: What is run.
+        home: Where bodies are.
+        on_step: Told of each step.
+        on_view: Told the kind of camera before each view is estimated.
+        notes: What a reader should know of the estimators.
+
+    Raises:
+        NoClips: There is nothing to run on.
+    """
+    body = load_body(search_dir=home.bodies_dir)
+    sheet = _Sheet(on_view=on_view)
     clips, told = _clips(config, body, estimators, sheet, on_step("reading clips"))
-    notes += told
+    notes = [*notes, *told]
     order = np.random.default_rng([config.seed, 2]).permutation(len(clips))
     sample = [clips[i] for i in sorted(order[: config.robot_clips])] if config.robot else []
     notes += _film(config, clips, sample, estimators, body, sheet, on_step("estimating"))
@@ -309,6 +337,7 @@ def _estimated(
     who = "detector"
     try:
         evidence = _seen(clip, kind, body, detector, seed)
+        sheet.on_view(kind)
         for who, estimator in estimators.items():
             begun = perf_counter()
             estimate = estimator.estimate(evidence, body)

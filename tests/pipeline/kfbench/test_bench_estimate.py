@@ -2,13 +2,14 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from pipeline import bench_estimate
-from pipeline.bench_estimate import BenchConfig, bench_estimators
+from pipeline.bench_estimate import BenchConfig, bench_estimators, bench_these
 from pipeline.body import load_body
 from pipeline.exceptions import PipelineError
 from pipeline.home import Home
@@ -143,6 +144,34 @@ def test_every_estimator_gets_the_same_evidence(offer):
     assert {key.split("_")[1] for key in figures} == {"all", "dance", "kungfu", "static"}
     assert all(np.isfinite(value) for value in figures.values())
     assert figures["one_all_mpjpe_mm_lo"] <= figures["one_all_mpjpe_mm"] <= figures["one_all_mpjpe_mm_hi"]
+
+
+def test_estimators_made_elsewhere_stand_on_the_same_views(offer):
+    """What a switch gains is a difference of two columns of the bench, not of two benches."""
+    named, variant = Still(), Still()
+    offer(named=named)
+    expected = run(views=2, longest_s=1.0)
+    kinds = []
+    config = BenchConfig(robot=False, views=2, longest_s=1.0)
+    made: dict[str, Any] = {"switch=off": variant}
+    found = bench_these(made, config, Home.of_user(), on_view=kinds.append, notes=("one",))
+    for a, b in zip(named.seen, variant.seen, strict=True):
+        np.testing.assert_array_equal(a.kp2d, b.kp2d)
+        np.testing.assert_array_equal(a.R_w2c, b.R_w2c)
+    assert found.values["switch=off", "all"] == expected.values["named", "all"]
+    assert kinds[::2] == ["static"] * 4 and "static" not in kinds[1::2]
+    assert found.notes == ("one", *expected.notes)
+
+
+def test_evidence_does_not_tell_a_dolly_from_a_tripod(offer, monkeypatch):
+    """Both are reported as cameras that never turn, to the last bit: an estimator has to see the difference."""
+    still = Still()
+    offer(still=still)
+    monkeypatch.setattr(bench_estimate, "MOVING_KINDS", ("dolly",))
+    run(views=1, longest_s=1.0)
+    assert len(still.seen) == 4
+    for evidence in still.seen:
+        np.testing.assert_array_equal(evidence.R_w2c, np.broadcast_to(np.eye(3), evidence.R_w2c.shape))
 
 
 def test_a_clip_keeps_its_camera_whatever_else_is_in_the_folder(offer):
