@@ -180,6 +180,20 @@ def test_a_dolly_is_told_from_a_tripod_that_pans(body: SkinnedBody) -> None:
     assert told[3.0] > 1.3
 
 
+@pytest.mark.parametrize("turns", [False, True])
+def test_a_dolly_is_no_tripod_though_it_never_turns(body: SkinnedBody, truth: SmplMotion, turns: bool) -> None:
+    """Whether a camera turns says little of whether it rolls; the person's path through the picture says more."""
+    n = len(truth)
+    for metres in (0.0, 0.5 * n / FPS, -0.5 * n / FPS):
+        path = camera(n, dolly=metres)
+        said = perfect(body, truth, path)
+        # An error as a network makes it, or a tripod would fit nearly as badly as anything.
+        step = said.velocity + np.random.default_rng(4).normal(0.0, 0.009, said.velocity.shape)
+        clues = replace(_clues(replace(said, velocity=step), truth, path), camera_turns=turns)
+        found = fuse(clues, camera_moves=None, with_floor=True)
+        assert found.camera_moves == (metres != 0.0)
+
+
 def _clues(said: Prediction, motion: SmplMotion, path: CameraPath) -> Clues:
     joints, rotation = motion.joints()
     return Clues(
