@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from scipy import sparse
@@ -18,13 +20,14 @@ from pipeline.estimators.gvhmr.network import GvhmrNetwork, NetworkInputs, Netwo
 from pipeline.estimators.gvhmr.skeleton import Skeleton
 from pipeline.estimators.gvhmr.training.batches import Batch, BatchMaker, SightingConfig
 from pipeline.estimators.gvhmr.training.device import on_device
-from pipeline.estimators.gvhmr.training.exceptions import UnusableTrainingState
-from pipeline.estimators.gvhmr.training.motion_bank import AugmentationConfig, MotionBank
+from pipeline.estimators.gvhmr.training.exceptions import TrainingDiverged, UnusableTrainingState
+from pipeline.estimators.gvhmr.training.motion_bank import SHORTEST, AugmentationConfig, MotionBank
 from pipeline.estimators.gvhmr.training.objective import ObjectiveWeights, errors, objective
 from pipeline.estimators.gvhmr.weights import GvhmrWeights
 from pipeline.store import atomic_path
 from pipeline.synthetic import DetectorModel
 from retarget.smpl_motion import SmplMotion
+from robots.exceptions import InvalidArray
 
 _STATE_FORMAT = 1
 _STATISTICS_BATCHES = 8
@@ -32,6 +35,11 @@ _SMALLEST_STD = 0.03
 _FIRST_GATE = 0.2
 """The published network opens its blocks from zero; from here a short training gets farther."""
 _VELOCITY = slice(148, 151)
+_MAY_CHANGE = frozenset({"steps", "cooldown_steps", "learning_rate", "device"})
+"""Fields of :class:`TrainingConfig` that a run may be taken up again with other values of."""
+_MOST_SKIPPED = 100
+"""Steps in a row without a finite gradient that end a training."""
+_LISTED = 5
 
 
 def _own_shape() -> NetworkShape:
@@ -42,9 +50,9 @@ def _own_shape() -> NetworkShape:
 class TrainingConfig:
     """How the network is trained."""
 
-    steps: int = 40_000
+    steps: int = 21_000
     """Steps in all."""
-    cooldown_steps: int = 6_000
+    cooldown_steps: int = 14_800
     """Last steps, over which the learning rate falls to zero; it stays the same before."""
     warmup_steps: int = 200
     """First steps, over which it rises."""
@@ -89,7 +97,7 @@ class StepLog:
     learning_rate: float
     """Of this step."""
     gradient_norm: float
-    """Before it is clipped."""
+    """Before it is clipped; where it is not finite, nothing was learned in this step."""
     terms: dict[str, float]
     """Terms of the objective."""
 
@@ -104,13 +112,35 @@ class Trainer:
         detector: DetectorModel,
         landmark_regressor: sparse.csr_array,
         config: TrainingConfig,
+        *,
+        names: Sequence[str] | None = None,
     ) -> None:
         """Begin at step 0.
 
+        Args:
+            motions: What is learned from; those that are too short are left out.
+            body: Whose motions they are.
+            detector: Who sees them.
+            landmark_regressor: Weights (points, verts) of its 3-D landmarks.
+            config: How it is learned.
+            names: Of the motions, each its own; they are kept with the training's state and named by its weights.
+
         Raises:
-            InvalidArray: No motion is long enough.
+            InvalidArray: No motion is long enough, or names are missing or not each its own.
         """
+        if names is not None and not len(names) == len(set(names)) == len(motions):
+            raise InvalidArray("names", problem=f"are not one of its own for each of {len(motions)} motions")
         self.config = config
+        kept = [number for number, motion in enumerate(motions) if len(motion) >= SHORTEST]
+        self.clips: dict[str, int] | None = (
+            None if names is None else {names[number]: len(motions[number]) for number in kept}
+        )
+        """Frames of each clip that is learned from, by name; None where names are not known."""
+        self.past_is_known = True
+        """Whether all that was ever learned from is among ``clips``."""
+        self.between_steps = True
+        """Whether the last step is whole; nothing is saved while one is half done."""
+        self._skipped = 0
         self._bank = MotionBank(motions)
         self._maker = BatchMaker(body, detector, landmark_regressor, config.sighting)
         self._generator = torch.Generator().manual_seed(config.seed)
@@ -127,10 +157,20 @@ class Trainer:
         self.step = 0
 
     def run(self, until: int) -> Iterator[StepLog]:
-        """Take steps until so many are done, and tell of each."""
+        """Take steps until so many are done, and tell of each.
+
+        Raises:
+            TrainingDiverged: No gradient was finite for 100 steps in a row.
+        """
         self.network.train()
         while self.step < until:
-            yield self._take_step()
+            self.between_steps = False
+            told = self._take_step()
+            self.between_steps = True
+            yield told
+            self._skipped = 0 if math.isfinite(told.gradient_norm) else self._skipped + 1
+            if self._skipped >= _MOST_SKIPPED:
+                raise TrainingDiverged(step=self.step, skipped=self._skipped)
 
     def _take_step(self) -> StepLog:
         config = self.config
@@ -223,7 +263,7 @@ class Trainer:
         Args:
             licence: What the data, and so the weights, may be used for.
             source: How they were made.
-            trained_on: Names of the clips.
+            trained_on: Names of the clips; those that the training itself remembers are added.
         """
         return GvhmrWeights(
             shape=self.config.shape,
@@ -235,7 +275,7 @@ class Trainer:
             body=self._skeleton.body,
             licence=licence,
             source=source,
-            trained_on=trained_on,
+            trained_on=tuple(dict.fromkeys((*trained_on, *(self.clips or ())))),
         )
 
     def save(self, path: Path) -> None:
@@ -243,7 +283,10 @@ class Trainer:
 
         Raises:
             OutputNotWritable: The folder cannot be written.
+            UnusableTrainingState: A step was broken off, so that what there is belongs to no step.
         """
+        if not self.between_steps:
+            raise UnusableTrainingState(path, problem=f"step {self.step + 1} was broken off, and half a step is none")
         state = {
             "format": _STATE_FORMAT,
             "config": json.dumps(asdict(self.config)),
@@ -254,27 +297,69 @@ class Trainer:
             "generator": self._generator.get_state(),
             "torch_generator": torch.get_rng_state(),
             "codec": asdict(self.codec),
+            "clips": self.clips,
+            "past_is_known": self.past_is_known,
         }
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
 
     def resume(self, path: Path) -> None:
-        """Go on where another run stopped; steps and learning rates may differ from its own.
+        """Go on where another run stopped; steps, learning rate and device may differ from its own.
+
+        A state that does not say which clips it was made of is gone on with, and ``past_is_known`` is False from then.
 
         Raises:
-            UnusableTrainingState: The file is damaged, of another format, or of a network of other sizes.
+            UnusableTrainingState: The file is damaged, of another format, or of a run that learned from other clips
+                or in another way.
         """
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             if state["format"] != _STATE_FORMAT:
                 raise UnusableTrainingState(path, problem=f"is of format {state['format']}, not {_STATE_FORMAT}")
+            self._refuse_another_run(path, state)
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
             self._optimizer.load_state_dict(state["optimizer"])
             self._generator.set_state(state["generator"])
             torch.set_rng_state(state["torch_generator"])
             self.codec, self.step = on_device(Codec(**state["codec"]), self._device), int(state["step"])
+            self.past_is_known = bool(state.get("past_is_known", True)) and None not in (state.get("clips"), self.clips)
+            self.clips = self.clips if self.clips is not None else state.get("clips")
+            self.between_steps, self._skipped = True, 0
         except UnusableTrainingState:
             raise
         except Exception as error:  # torch.load and load_state_dict raise whatever the damage makes them
             raise UnusableTrainingState(path, problem=f"cannot be used ({error})".splitlines()[0]) from error
+
+    def _refuse_another_run(self, path: Path, state: dict[str, Any]) -> None:
+        """Refuse to go on with a run of other clips or of another configuration."""
+        own, other = json.loads(json.dumps(asdict(self.config))), json.loads(state["config"])
+        for name in sorted((own.keys() & other.keys()) - _MAY_CHANGE):
+            if own[name] != other[name]:
+                raise UnusableTrainingState(path, problem=f"was made with {_difference(name, other[name], own[name])}")
+        clips = state.get("clips")
+        if clips is None or self.clips is None or clips == self.clips:
+            return
+        differences = {
+            "it learned from {}, which would no longer be learned from": sorted(clips.keys() - self.clips.keys()),
+            "it did not learn from {}, which would be learned from now": sorted(self.clips.keys() - clips.keys()),
+            "it learned from another length of {}": sorted(
+                name for name in clips.keys() & self.clips.keys() if clips[name] != self.clips[name]
+            ),
+        }
+        told = [sentence.format(_some(names)) for sentence, names in differences.items() if names]
+        raise UnusableTrainingState(path, problem=f"was made of other clips: {'; '.join(told)}")
+
+
+def _difference(name: str, other: object, own: object) -> str:
+    """Say in which field two configurations differ."""
+    if isinstance(other, dict) and isinstance(own, dict):
+        parts = [key for key in sorted(other.keys() | own.keys()) if other.get(key) != own.get(key)]
+        return ", ".join(f"{name}.{key} {other.get(key)}, not {own.get(key)}" for key in parts)
+    return f"{name} {other}, not {own}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """List names, the first of them where there are many."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -17,8 +17,10 @@ from pipeline.estimators.gvhmr.rollout import roll_out
 from pipeline.estimators.gvhmr.rotations import matrix_from_rotvec
 from pipeline.estimators.gvhmr.skeleton import Skeleton
 from pipeline.estimators.gvhmr.training import Trainer, TrainingConfig, UnusableTrainingState
+from pipeline.estimators.gvhmr.training import trainer as trainer_module
 from pipeline.estimators.gvhmr.training.batches import BatchMaker, BodyPoints, SightingConfig
 from pipeline.estimators.gvhmr.training.cameras import KINDS, sample_cameras
+from pipeline.estimators.gvhmr.training.exceptions import TrainingDiverged
 from pipeline.estimators.gvhmr.training.motion_bank import AugmentationConfig, MotionBank
 from pipeline.kfbench import PIECES, stage_piece
 from pipeline.synthetic import landmark_regressor, load_detector_model
@@ -52,6 +54,12 @@ def small_config(**changes):
     return replace(
         TrainingConfig(steps=8, cooldown_steps=2, batch=2, frames=24, shape=shape, bfloat16=False), **changes
     )
+
+
+def named(body, clips, **changes):
+    config = small_config(**changes)
+    detector, regressor = load_detector_model(), landmark_regressor(body)
+    return Trainer(list(clips.values()), body, detector, regressor, config, names=list(clips))
 
 
 def trainer(body, motion, **changes):
@@ -183,7 +191,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(body, motion, tmp_
     first = trainer(body, motion)
     list(first.run(3))
     first.save(tmp_path / "state.pt")
-    second = trainer(body, motion, seed=7)
+    second = trainer(body, motion, device="cpu", learning_rate=first.config.learning_rate)
     second.resume(tmp_path / "state.pt")
     list(second.run(6))
     for name, tensor in whole.averaged.state_dict().items():
@@ -221,3 +229,106 @@ def test_weights_of_a_training_say_what_they_learned_from(body, motion):
     assert (weights.body, weights.trained_on, weights.licence) == (body.name, ("dance",), "free")
     held_out = run.try_on([motion], windows=2)
     assert set(held_out) == {"mpjpe_mm", "tilt_deg", "way_mm"} and np.isfinite(list(held_out.values())).all()
+
+
+@pytest.fixture
+def clips(motion):
+    return {"094_01": motion.frames(0, 100), "094_02": motion.frames(100, 220), "short": motion.frames(0, 20)}
+
+
+def test_a_state_remembers_what_it_learned_from(body, clips, tmp_path):
+    """Weights that went on learning name all they have ever seen, also when asked to name less; a clip too short to
+    be learned from is not named."""
+    run = named(body, clips)
+    run.save(tmp_path / "state.pt")
+    again = named(body, clips, steps=20, cooldown_steps=3, learning_rate=1e-4)
+    again.resume(tmp_path / "state.pt")
+    assert again.past_is_known and again.clips == {name: len(clips[name]) for name in ("094_01", "094_02")}
+    assert again.weights(licence="", source="", trained_on=()).trained_on == ("094_01", "094_02")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda clips: {"094_01": clips["094_01"]}, "learned from 094_02, which would no longer"),
+        (lambda clips: clips | {"new": clips["094_01"]}, "did not learn from new, which would"),
+        (lambda clips: clips | {"094_01": clips["094_02"]}, "another length of 094_01"),
+    ],
+)
+def test_a_run_of_other_clips_is_not_gone_on_with(body, clips, tmp_path, change, said):
+    """A clip held out only from now on has been learned from: errors on it would be those of a clip known by heart."""
+    named(body, clips).save(tmp_path / "state.pt")
+    with pytest.raises(UnusableTrainingState, match=said):
+        named(body, change(clips)).resume(tmp_path / "state.pt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 1}, "seed 0, not 1"),
+        ({"batch": 3}, "batch 2, not 3"),
+        ({"augmentation": PLAIN}, r"augmentation\.deform 0\.5, not 0"),
+        ({"shape": replace(small_config().shape, layers=2)}, r"shape\.layers 1, not 2"),
+    ],
+)
+def test_a_run_of_another_kind_is_not_gone_on_with(body, motion, tmp_path, changes, said):
+    """Half of one training and half of another is neither, and no command would tell how it was made; a run that is
+    refused is left as it was."""
+    trainer(body, motion).save(tmp_path / "state.pt")
+    other = trainer(body, motion, **changes)
+    list(other.run(1))
+    with pytest.raises(UnusableTrainingState, match=said):
+        other.resume(tmp_path / "state.pt")
+    assert other.step == 1
+
+
+def test_a_state_without_names_is_gone_on_with_and_its_past_stays_unknown(body, clips, tmp_path):
+    """States from before names were kept can be used, but nobody may take their clips for known later."""
+    path = tmp_path / "state.pt"
+    named(body, clips).save(path)
+    state = torch.load(path, weights_only=True)
+    torch.save({name: value for name, value in state.items() if name not in ("clips", "past_is_known")}, path)
+    for _ in range(2):
+        again = named(body, clips)
+        again.resume(path)
+        assert not again.past_is_known and set(again.clips or ()) == {"094_01", "094_02"}
+        again.save(path)
+
+
+def test_names_must_be_each_its_own(body, motion):
+    """Two clips of one name would be one clip to whoever holds it out."""
+    with pytest.raises(InvalidArray, match="one of its own"):
+        Trainer([motion] * 2, body, load_detector_model(), landmark_regressor(body), small_config(), names=["a", "a"])
+
+
+def test_half_a_step_is_not_saved(body, motion, tmp_path, monkeypatch):
+    """Dice thrown, but nothing learned: gone on with, such a state gives other weights than a run in one piece."""
+    run = trainer(body, motion)
+    list(run.run(1))
+    run.save(tmp_path / "state.pt")
+    kept = (tmp_path / "state.pt").read_bytes()
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer_module, "objective", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        list(run.run(2))
+    assert not run.between_steps
+    with pytest.raises(UnusableTrainingState, match="step 2 was broken off"):
+        run.save(tmp_path / "state.pt")
+    assert (tmp_path / "state.pt").read_bytes() == kept
+
+
+def test_a_training_that_learns_nothing_any_more_stops(body, motion, monkeypatch):
+    """A hundred steps without a finite gradient are no bad luck; what was learned before stays as it was."""
+    run = trainer(body, motion, steps=200)
+    list(run.run(1))
+    before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    monkeypatch.setattr(trainer_module, "objective", lambda out, *_: {"code": out.pred_x.sum() * float("nan")})
+    batch = run._draw()
+    monkeypatch.setattr(run, "_draw", lambda: batch)
+    with pytest.raises(TrainingDiverged, match=r"at step 101 .* 100 steps: .*lower learning rate"):
+        list(run.run(200))
+    for name, tensor in run.network.state_dict().items():
+        assert torch.equal(tensor, before[name])
