@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -127,15 +130,62 @@ def clip_name(path: Path) -> str:
     return path.stem
 
 
-def is_seen(name: str, trained_on: Iterable[str]) -> bool:
-    """Whether a clip is among those that weights were trained on.
+def clip_names(files: Sequence[tuple[Path, Path]]) -> list[str]:
+    """Name the clips of files so that each has a name of its own.
 
-    A name counts within longer ones too (``007_05`` in ``cmu_007_05_other_rig``): another copy of the same recording
-    is as seen as the file itself.
+    Args:
+        files: Each with the folder that it was found below, or its own path where it was named itself.
+
+    Returns:
+        A file's name without endings where no other file has it, else its path below the folder, else its whole path.
     """
-    return any(
-        re.search(rf"(?<![0-9A-Za-z]){re.escape(trained)}(?![0-9A-Za-z])", name) is not None for trained in trained_on
-    )
+    short = [clip_name(file) for _, file in files]
+    below = [file.name if file == folder else file.relative_to(folder).as_posix() for folder, file in files]
+    shorts, belows = (Counter(name.casefold() for name in names) for names in (short, below))
+    return [
+        name if shorts[name.casefold()] == 1 else path if belows[path.casefold()] == 1 else file.as_posix()
+        for name, path, (_, file) in zip(short, below, files, strict=True)
+    ]
+
+
+class ClipMatcher:
+    """Tells whether a clip is one of those listed, under whatever longer or shorter name.
+
+    Names are compared token by token, what is between letters and digits left aside and case too. A name counts
+    within longer ones (``007_05`` in ``cmu_007_05_iclone``, whichever of them is the listed one): another copy of a
+    recording is as seen as the file itself. Part of a token is nothing: ``8`` is not in ``094_08``.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Take the listed names apart, once for all clips."""
+        tokens = [_tokens(name) for name in names]
+        self._whole = frozenset(tokens) - {()}
+        self._parts = frozenset(part for name in tokens for part in _parts(name))
+
+    def __contains__(self, name: str) -> bool:
+        """Whether this clip is listed."""
+        tokens = _tokens(name)
+        return tokens in self._parts or any(part in self._whole for part in _parts(tokens))
+
+
+def is_seen(name: str, trained_on: Iterable[str]) -> bool:
+    """Whether a clip is among those that weights were trained on, as :class:`ClipMatcher` tells it."""
+    return name in _matcher(frozenset(trained_on))
+
+
+@lru_cache(maxsize=4)
+def _matcher(names: frozenset[str]) -> ClipMatcher:
+    return ClipMatcher(names)
+
+
+def _tokens(name: str) -> tuple[str, ...]:
+    """Runs of letters and digits, of any script."""
+    return tuple(re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name).casefold()))
+
+
+def _parts(tokens: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """All runs of neighbouring tokens."""
+    return (tokens[i:j] for i in range(len(tokens)) for j in range(i + 1, len(tokens) + 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from pipeline.kfbench import PIECES, perform
 from pipeline.kfbench.bench_clips import (
     BenchClip,
     ClipFile,
+    ClipMatcher,
     NoClips,
     choose,
     clip_name,
+    clip_names,
     cut_window,
     is_airborne,
     is_seen,
@@ -106,6 +109,46 @@ def test_a_clip_is_seen_under_any_name_that_holds_its_own():
     assert not is_seen("094_041", trained) and not is_seen("1094_04", trained) and not is_seen("094_05", trained)
     assert not is_seen("094_04", frozenset())
     assert clip_name(Path("x/094_04.bvh.gz")) == clip_name(Path("094_04.bvh")) == "094_04"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("094_08", "094_08_mirrored", True),
+        ("Form_A", "wushu-form a.take2", True),
+        ("094_08", "cmu/094_08.bvh", True),
+        ("太极拳", "2024 太极拳", True),
+        ("cafe\u0301", "CAFÉ_1", True),
+        ("8", "094_08", False),
+        ("4_08", "094_08", False),
+        ("094_08", "094_x_08", False),
+        ("08_094", "094_08", False),
+        ("", "094_08", False),
+        ("__", "094__08", False),
+        ("", "", False),
+    ],
+)
+def test_who_holds_whose_name_makes_no_difference(one, other, same):
+    """A copy may be called longer or shorter than what is listed; but a digit within a number is nobody's name."""
+    assert (other in ClipMatcher([one])) is same and (one in ClipMatcher([other])) is same
+
+
+def test_thousands_of_names_are_taken_apart_once():
+    """A benchmark asks of each of its files whether it was among all that weights have learned from."""
+    listed = frozenset(f"{subject:03d}_{take:02d}" for subject in range(150) for take in range(20))
+    start = process_time()
+    assert sum(is_seen(f"cmu_{subject:03d}_07_rig", listed) for subject in range(1000)) == 150
+    assert process_time() - start < 1.0
+
+
+def test_each_clip_has_a_name_of_its_own():
+    """Files of one name in two folders are two clips; only they need the long name."""
+    a, b = Path("a"), Path("b")
+    files = [(a, a / "x.bvh"), (a, a / "y/01.bvh"), (a, a / "z/01.bvh.gz"), (a, a / "p.bvh"), (b, b / "P.npz")]
+    assert clip_names(files) == ["x", "y/01.bvh", "z/01.bvh.gz", "p.bvh", "P.npz"]
+    twice = [(a, a / "1.bvh"), (b, b / "1.bvh"), (b / "c/1.bvh", b / "c/1.bvh")]
+    assert clip_names(twice) == ["a/1.bvh", "b/1.bvh", "b/c/1.bvh"]
+    assert clip_names([]) == []
 
 
 def test_a_hop_is_airborne_and_a_step_is_not(motion):
