@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,8 @@ from rich.table import Table
 
 from flows.console import console
 from pipeline.body import load_body
+from pipeline.estimators.gvhmr import packages as network
+from pipeline.estimators.gvhmr.weights_card import IMPORT, weights_dir, weights_files
 from pipeline.home import Home
 from pipeline.render import RENDERER_PACKAGES, available_renderer
 from pipeline.video import find_models
@@ -71,7 +73,12 @@ def examine(home: Home) -> list[Finding]:
     return [
         Finding(what="system", found=f"{platform.platform()}, {os.cpu_count()} CPUs", needed=True),
         Finding(what="Python", found=_python(), needed=True, remedy="use Python 3.11 or 3.12"),
-        Finding(what="packages", found=_packages(), needed=True, remedy="pip install -c constraints.txt -e '.[flows]'"),
+        Finding(
+            what="packages",
+            found=_packages(_SHOWN_PACKAGES),
+            needed=True,
+            remedy="pip install -c constraints.txt -e '.[flows]'",
+        ),
         Finding(
             what="headless rendering",
             found=renderer,
@@ -83,6 +90,18 @@ def examine(home: Home) -> list[Finding]:
             found=_try(lambda: str(find_models(home.models_dir).detector.parent)),
             needed=True,
             remedy="wushu models fetch",
+        ),
+        Finding(
+            what="packages of the estimator gvhmr",
+            found=_packages(network.PACKAGES),
+            needed=False,
+            remedy="pip install 'wushu[gvhmr]'; until then videos run with --estimator landmark",
+        ),
+        Finding(
+            what="weights of the estimator gvhmr",
+            found=", ".join(weights_files(weights_dir(home))) or None,
+            needed=False,
+            remedy=f"install again, or {IMPORT}; until then videos run with --estimator landmark",
         ),
         Finding(what="open body", found=_try(lambda: load_body("open").name), needed=True, remedy="install again"),
         Finding(
@@ -118,9 +137,9 @@ def _python() -> str | None:
     return platform.python_version() if (3, 11) <= sys.version_info[:2] < (3, 13) else None
 
 
-def _packages() -> str | None:
+def _packages(names: Sequence[str]) -> str | None:
     try:
-        return ", ".join(f"{name} {version(name)}" for name in _SHOWN_PACKAGES)
+        return ", ".join(f"{name} {version(name)}" for name in names)
     except PackageNotFoundError:
         return None
 

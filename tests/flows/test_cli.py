@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks.bad_inputs import write_good_motion
 from flows.cli import main
+from flows.commands.doctor import examine
+from pipeline.home import Home
 from pipeline.manifest import Outcome, read_rows
 from pipeline.process_clip import process_source
 from pipeline.settings import Settings, load_settings
@@ -210,6 +214,24 @@ def test_the_doctor_names_what_is_missing_and_its_remedy(tmp_path, monkeypatch, 
     code, printed = run(["doctor"], capsys)
     assert code == 1
     assert "wushu models fetch" in printed
+
+
+def test_the_doctor_knows_what_the_network_needs_here(tmp_path, monkeypatch):
+    """Packages by version and weights by name; without them videos still run, so it is told and not demanded."""
+    monkeypatch.setattr(PACKAGES, ("numpy",))
+    home = replace(Home.of_user(), bodies_dir=tmp_path / "bodies")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "official.safetensors").touch()
+    found = {finding.what: finding for finding in examine(home)}
+    assert found["packages of the estimator gvhmr"].found == f"numpy {np.__version__}"
+    assert "official" in (found["weights of the estimator gvhmr"].found or "").split(", ")
+    monkeypatch.setattr(PACKAGES, ("torch_that_is_not_here",))
+    monkeypatch.setattr("flows.commands.doctor.weights_files", lambda folder: {})
+    found = {finding.what: finding for finding in examine(home)}
+    for what, command in (("packages", "pip install 'wushu[gvhmr]'"), ("weights", "wushu weights import gvhmr FILE")):
+        missing = found[f"{what} of the estimator gvhmr"]
+        assert (missing.found, missing.needed) == (None, False)
+        assert command in missing.remedy and "--estimator landmark" in missing.remedy
 
 
 def test_neither_run_nor_help_imports_prefect():
