@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from robots.exceptions import WushuError
@@ -44,4 +44,24 @@ class NothingToLearn(FlowsError):
         super().__init__(
             f"{places}: no motion file to learn from is left. Name files or folders with .bvh, .bvh.gz or .npz in "
             "them, and hold fewer of them out."
+        )
+
+
+class OptionOutOfRange(FlowsError):
+    """An option has a value that nothing can be done with."""
+
+    def __init__(self, option: str, value: object, *, allowed: str) -> None:
+        self.option = option
+        self.value = value
+        super().__init__(f"--{option} is {value}. Name {allowed}.")
+
+
+class UnknownHoldOut(FlowsError):
+    """Clips are to be held out that are not among those given."""
+
+    def __init__(self, near: Mapping[str, Sequence[str]]) -> None:
+        self.near = {name: tuple(others) for name, others in near.items()}
+        told = [f"{name} (near: {', '.join(others)})" if others else name for name, others in self.near.items()]
+        super().__init__(
+            f"--hold-out: no clip is called {', '.join(told)}. Name clips that are there, or leave it out."
         )
