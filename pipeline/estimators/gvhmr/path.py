@@ -111,9 +111,9 @@ def tell_camera_motion(clues: Clues) -> float:
     """Return how much worse the clues fit together if the camera never leaves its place than if it may.
 
     The quotient of the two least sums of squares, with the same joints standing, each as if errors of the usual size
-    came on top, so that clues without any error decide nothing: 1 where a tripod explains all. A slow or short dolly
-    hides in the errors of velocities (one in four at 0.2 to 0.8 m/s); a person who glides, or stands on something that
-    moves, makes a tripod look as if it moved.
+    came on top, so that clues without any error decide nothing: 1 where a tripod explains all. A dolly of less
+    than a metre a second can hide in the errors of velocities (one in four did, at 0.2 to 0.8 m/s); a person who
+    glides, or stands on something that moves, makes a tripod look as if it moved.
     """
     standing = expit(clues.static_logits)
     free = _without_floor(clues, standing, _CAMERA_SPEED).solve()[0][:, 0]
