@@ -16,7 +16,7 @@ help:
 # A stamp for each set of extras: a changed pyproject or constraints file installs again.
 $(VENV)/.run-stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) -e ".[flows]"
+	$(PIP) -e ".[flows,gvhmr]"
 	touch $@
 
 $(VENV)/.dev-stamp: pyproject.toml constraints.txt

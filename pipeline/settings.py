@@ -34,8 +34,8 @@ class Settings:
     """How a video is cut into clips, and at what rate they are given."""
     body: str = "open"
     """Body model: ``open``, or the name under which ``wushu body import`` stored a licensed one."""
-    estimator: str = "landmark"
-    """Which estimator turns evidence into human motion."""
+    estimator: str = "gvhmr"
+    """Which estimator turns evidence into human motion: ``gvhmr``, a network, or ``landmark``, a fit without one."""
     landmark: LandmarkConfig = field(default_factory=LandmarkConfig)
     """The estimator ``landmark``; the height of the person is set here."""
     gvhmr: GvhmrConfig = field(default_factory=GvhmrConfig)
