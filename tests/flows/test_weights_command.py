@@ -110,7 +110,9 @@ def test_a_damaged_file_does_not_hide_the_others(home, capsys):
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(home, monkeypatch, capsys):
-    monkeypatch.setattr("pipeline.estimators.gvhmr.packages.PACKAGES", ("torch_that_is_not_here", "safetensors_neither"))
+    monkeypatch.setattr(
+        "pipeline.estimators.gvhmr.packages.PACKAGES", ("torch_that_is_not_here", "safetensors_neither")
+    )
     code, said = run(["list"], capsys)
     assert code == 1
     assert "needs torch_that_is_not_here and safetensors_neither, not installed here" in said
