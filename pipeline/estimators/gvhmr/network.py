@@ -25,6 +25,8 @@ POINT_WIDTH = 32
 VISIBLE = 0.5
 """Confidence above which a keypoint is seen."""
 _BETAS = slice(126, 136)
+_CHUNK_FRAMES = 1024
+"""Frames that go through a wide layer at a time: what is in between stays near the processor, however long the clip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,11 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor, p: float = 0.0) -> Tensor:
         """Apply both, dropping a share ``p`` after each while training."""
+        if torch.is_grad_enabled() or x.shape[1] <= _CHUNK_FRAMES:
+            return self._apply_both(x, p)
+        return torch.cat([self._apply_both(part, p) for part in x.split(_CHUNK_FRAMES, dim=1)], dim=1)
+
+    def _apply_both(self, x: Tensor, p: float) -> Tensor:
         hidden = dropout(gelu(self.fc1(x), approximate=self._approximate), p, self.training)
         return dropout(self.fc2(hidden), p, self.training)
 
