@@ -35,7 +35,7 @@ STAGE_COSTS = {
     "recording": StageCost(seconds=0.6, megabytes=0.02),
     "reading": StageCost(seconds=0.01, megabytes=0.02),
     "evidence": StageCost(seconds=0.005, megabytes=0.03),
-    "motion": StageCost(seconds=0.65, megabytes=0.02),
+    "motion": StageCost(seconds=0.03, megabytes=0.02),
     "plausibility": StageCost(seconds=0.04, megabytes=0.008),
     "retarget": StageCost(seconds=0.1, megabytes=0.02),
     "validation": StageCost(seconds=0.025, megabytes=0.025),
@@ -53,7 +53,7 @@ STAGE_COSTS = {
 """Costs of 720p video at 30 frames/s on two quiet cores (AMD EPYC), 2026-11-21.
 
 Seconds: recording and playback from the rates of ``benchmarks.front_end`` and ``benchmarks.pipeline`` in quiet runs (50
-and 28 frames/s), motion the slower of that benchmark's 48 frames/s and its processor time on the dance clip, the others
+and 28 frames/s), motion twice what ``benchmarks.gvhmr`` measured (``landmark`` takes twenty times as long), the others
 their processor time there and on three mocap files, rounded up. Disk: the results of the demo's clips and of 17 s of a
 real video. A clip of a few seconds costs up to half a second more, and a first run some ten seconds of compilation.
 """
