@@ -19,7 +19,7 @@ from pipeline.store import Dataset
 @pytest.mark.render
 @pytest.mark.timeout(900)
 def test_the_demo_can_be_used_and_is_near_its_truth(keypoint_models, tmp_path):
-    """Both clips pass, as they are or after a repair; bounds leave a fifth of what was measured for other processors."""
+    """Both clips pass, as they are or after a repair; bounds leave a fifth of what was measured for rounding."""
     wushu = Path(sys.executable).parent / "wushu"
     done = subprocess.run([wushu, "demo", "--out", tmp_path], capture_output=True, text=True, check=False, timeout=800)
     assert done.returncode == 0, done.stdout + done.stderr
