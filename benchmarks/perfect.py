@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.body import SkinnedBody
-from pipeline.estimators.landmark.body_points import BLAZEPOSE_NAMES, KEYPOINT_NAMES
-from pipeline.evidence import COCO17_NAMES, Evidence
+from pipeline.evidence import COCO17_NAMES, KEYPOINT_NAMES, LANDMARK_NAMES, Evidence
 from pipeline.kfbench import Truth
 from retarget.smpl_motion import SmplMotion
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
@@ -49,5 +48,5 @@ def _landmarks(motion: SmplMotion, keypoints_w: Float[np.ndarray, "frames 21 3"]
         # At rest the palm faces down, so the index finger's side is in front: z of SMPL's joints.
         across = _HALF_HAND_M * rot_w[:, SMPL_JOINT_NAMES.index(f"{side}_wrist"), :, 2]
         places |= {f"{side}_index": knuckles + across, f"{side}_pinky": knuckles - across}
-    points = np.stack([places.get(name, places["nose"]) for name in BLAZEPOSE_NAMES], axis=1)
+    points = np.stack([places.get(name, places["nose"]) for name in LANDMARK_NAMES], axis=1)
     return _LANDMARK_SCALE * (points - 0.5 * (places["left_hip"] + places["right_hip"])[:, None])

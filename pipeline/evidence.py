@@ -27,6 +27,15 @@ FOOT_POINT_NAMES = ("left_heel", "left_toe", "right_heel", "right_toe")
 KEYPOINT_NAMES = COCO17_NAMES + FOOT_POINT_NAMES
 """Order of ``Evidence.kp_trust``."""
 
+LANDMARK_NAMES = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index",
+    "left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    "left_heel", "right_heel", "left_toe", "right_toe",
+)  # fmt: skip
+"""Order of ``Evidence.landmarks_w``; BlazePose calls the toe "foot index"."""
+
 
 class FrameFlag(IntFlag):
     """What is doubtful about a frame; later stages weigh it down instead of trusting it blindly."""

@@ -5,10 +5,10 @@ from pipeline.synthetic.disturbance import Disturbance
 from pipeline.synthetic.exceptions import InvalidDetectorTables, SyntheticError
 from pipeline.synthetic.observe import observe
 from pipeline.synthetic.occlusion import HIDEABLE, Occlusion, hidden_keypoints, sample_occlusions
-from pipeline.synthetic.point_sets import KEYPOINT_LANDMARKS, LANDMARK_NAMES, landmark_regressor
+from pipeline.synthetic.point_sets import KEYPOINT_LANDMARKS, landmark_regressor
 
 __all__ = [
-    "HIDEABLE", "KEYPOINT_LANDMARKS", "LANDMARK_NAMES", "DetectorModel", "Disturbance", "InvalidDetectorTables",
+    "HIDEABLE", "KEYPOINT_LANDMARKS", "DetectorModel", "Disturbance", "InvalidDetectorTables",
     "Occlusion", "Seen", "SyntheticError", "hidden_keypoints", "landmark_regressor", "load_detector_model", "observe",
     "sample_occlusions",
 ]  # fmt: skip

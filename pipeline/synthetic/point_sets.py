@@ -9,17 +9,8 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from pipeline.body import SkinnedBody
-from pipeline.evidence import KEYPOINT_NAMES
+from pipeline.evidence import KEYPOINT_NAMES, LANDMARK_NAMES
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
-
-LANDMARK_NAMES = (
-    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index",
-    "left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
-    "left_heel", "right_heel", "left_toe", "right_toe",
-)  # fmt: skip
-"""Order of ``Evidence.landmarks_w``; BlazePose calls the toe "foot index"."""
 
 KEYPOINT_LANDMARKS = tuple(LANDMARK_NAMES.index(name) for name in KEYPOINT_NAMES)
 """Which landmark each of the 21 keypoints is."""

@@ -18,8 +18,7 @@ from pipeline.estimators.gvhmr.flip import flip_boxes, flip_pose, flip_rotations
 from pipeline.estimators.gvhmr.inputs import Sighting
 from pipeline.estimators.gvhmr.prediction import Prediction
 from pipeline.estimators.gvhmr.sighting import Sighted
-from pipeline.estimators.landmark.body_points import BLAZEPOSE_NAMES
-from pipeline.evidence import KEYPOINT_NAMES
+from pipeline.evidence import KEYPOINT_NAMES, LANDMARK_NAMES
 
 
 def _swapped(names: Sequence[str]) -> list[int]:
@@ -29,7 +28,7 @@ def _swapped(names: Sequence[str]) -> list[int]:
 
 
 _SWAPPED_POINTS = _swapped(KEYPOINT_NAMES)
-_SWAPPED_LANDMARKS = _swapped(BLAZEPOSE_NAMES)
+_SWAPPED_LANDMARKS = _swapped(LANDMARK_NAMES)
 _SWAPPED_STATIC = [2, 3, 0, 1, 5, 4]
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 

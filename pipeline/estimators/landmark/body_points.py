@@ -9,11 +9,9 @@ from jaxtyping import Float
 
 from pipeline.body import SkinnedBody
 from pipeline.estimators.landmark.tracked_points import TrackedPoints
-from pipeline.evidence import COCO17_NAMES, FOOT_POINT_NAMES
+from pipeline.evidence import KEYPOINT_NAMES, LANDMARK_NAMES
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES
 
-KEYPOINT_NAMES = COCO17_NAMES + FOOT_POINT_NAMES
-"""Points seen in 2D, first in every list of points."""
 _HAND_POINTS = ("left_knuckles", "left_index_side", "right_knuckles", "right_index_side")
 _SOLE_CORNERS = ("heel", "toe", "inner", "outer")
 SOLE_NAMES = tuple(f"{side}_sole_{corner}" for side in ("left", "right") for corner in _SOLE_CORNERS)
@@ -21,15 +19,6 @@ SOLE_NAMES = tuple(f"{side}_sole_{corner}" for side in ("left", "right") for cor
 POINT_NAMES = KEYPOINT_NAMES + _HAND_POINTS + SOLE_NAMES
 KEYPOINTS = slice(0, len(KEYPOINT_NAMES))
 SOLES = slice(len(KEYPOINT_NAMES) + len(_HAND_POINTS), len(POINT_NAMES))
-
-BLAZEPOSE_NAMES = (
-    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-    "left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index",
-    "left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
-    "left_heel", "right_heel", "left_toe", "right_toe",
-)  # fmt: skip
-"""Order of ``Evidence.landmarks_w``; BlazePose calls the toe "foot index"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +73,7 @@ def _difference(start: tuple[str, ...], end: tuple[str, ...], names: tuple[str, 
 BODY_DIFFERENCE = np.stack([_difference(d.start, d.end, POINT_NAMES) for d in DIRECTIONS])
 """Takes body points to the vectors of ``DIRECTIONS``."""
 LANDMARK_DIFFERENCE = np.stack(
-    [_difference(d.landmark_start or d.start, d.landmark_end or d.end, BLAZEPOSE_NAMES) for d in DIRECTIONS]
+    [_difference(d.landmark_start or d.start, d.landmark_end or d.end, LANDMARK_NAMES) for d in DIRECTIONS]
 )
 """Takes BlazePose's landmarks to the same vectors."""
 DIRECTION_TRUST = np.array([d.trust for d in DIRECTIONS])

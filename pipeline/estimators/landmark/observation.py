@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float
 
 from pipeline.estimators.exceptions import TooLittleEvidence
 from pipeline.estimators.landmark.body_points import (
-    BLAZEPOSE_NAMES,
     DIRECTION_TRUST,
     DIRECTIONS,
     KEYPOINT_NAMES,
@@ -171,6 +170,3 @@ def _far_end_trust(length_trust: Float[np.ndarray, "frames directions"]) -> Floa
             keypoint = KEYPOINT_NAMES.index(direction.end[0])
             trust[:, keypoint] = np.minimum(trust[:, keypoint], length_trust[:, index])
     return trust
-
-
-assert len(BLAZEPOSE_NAMES) == 33

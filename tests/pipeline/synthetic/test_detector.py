@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline.body import SkinnedBody, load_body
+from pipeline.evidence import LANDMARK_NAMES
 from pipeline.synthetic import (
     KEYPOINT_LANDMARKS,
-    LANDMARK_NAMES,
     DetectorModel,
     InvalidDetectorTables,
     landmark_regressor,
