@@ -21,7 +21,16 @@ from pipeline.evidence import Evidence
 from pipeline.home import Home
 from pipeline.kfbench import PIECES, perform
 from pipeline.kfbench.bench_cameras import IMAGE_SIZE, MOVING_KINDS, STATIC, sample_camera
-from pipeline.kfbench.bench_clips import BenchClip, ClipFile, NoClips, choose, cut_window, is_seen, list_clips
+from pipeline.kfbench.bench_clips import (
+    BenchClip,
+    ClipFile,
+    NoClips,
+    choose,
+    clip_names,
+    cut_window,
+    is_seen,
+    list_clips,
+)
 from pipeline.kfbench.bench_result import GROUPS, TRUTH, BenchResult
 from pipeline.kfbench.bench_score import Tally, score_estimate, summarise
 from pipeline.limits import find_limits
@@ -243,10 +252,9 @@ def _read(
     """Read the files; one that is broken is written down, and the rest goes on."""
     clips: list[BenchClip] = []
     short = 0
-    names = Counter(file.name for file in files)
-    for done, file in enumerate(files):
+    names = clip_names([(config.mocap or Path(), file.path) for file in files])
+    for done, (file, name) in enumerate(zip(files, names, strict=True)):
         progress(done, len(files))
-        name = file.name if names[file.name] == 1 else file.path.relative_to(config.mocap or ".").as_posix()
         try:
             motion = read_motion(file.path, body, fps=FPS).motion
         except WushuError as error:

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from pipeline.body.exceptions import StaleRestJoints, WrongBody
 from pipeline.body.skinning import blend, corrective_shift, skin_matrix
-from pipeline.evidence import COCO17_NAMES, FOOT_POINT_NAMES
+from pipeline.evidence import KEYPOINT_NAMES
 from retarget.smpl_motion import SmplMotion
 from retarget.smpl_skeleton import local_rotations
 from robots.arrays import checked_array, freeze_fields
@@ -26,9 +26,6 @@ N_BETAS = 10
 
 N_POSE_FEATURES = 23 * 9
 """Entries of R - I of all joints but the pelvis, which pose correctives are linear in."""
-
-KEYPOINT_NAMES = (*COCO17_NAMES, *FOOT_POINT_NAMES)
-"""Order of :meth:`SkinnedBody.keypoints`."""
 
 MATERIAL_NAMES = ("skin", "shirt", "pants", "shoes", "hair", "eye")
 """What a face of the open body may be made of."""

@@ -17,7 +17,7 @@ from pipeline.estimators.gvhmr.camera import (
 )
 from pipeline.estimators.gvhmr.detail import detail_features
 from pipeline.estimators.gvhmr.network import N_KEYPOINTS, NetworkInputs
-from pipeline.estimators.gvhmr.smoothing import smooth_boxes
+from pipeline.estimators.gvhmr.smoothing import across_gaps, smooth_boxes
 
 _FEWEST_POINTS = 4
 """Keypoints below which a frame's box is that of its neighbours."""
@@ -81,21 +81,5 @@ def keypoint_box(
     high = torch.where(seen[..., None], keypoints_px, -far).amax(dim=2)
     known = seen.sum(dim=-1) >= _FEWEST_POINTS
     corners = torch.where(known[..., None], torch.cat([low, high], dim=-1), 0.0)
-    return smooth_boxes(_filled(boxes_of_corners(corners), known))
-
-
-def _filled(values: Float[Tensor, "batch frames n"], known: Bool[Tensor, "batch frames"]) -> Tensor:
-    """Interpolate linearly between known frames; ends are held. Where nothing is known all stays zero but the side."""
-    frames = values.shape[1]
-    at = torch.arange(frames, device=values.device).expand(len(values), -1)
-    before = torch.where(known, at, -1).cummax(dim=1).values
-    after = torch.where(known, at, frames).flip(1).cummin(dim=1).values.flip(1)
-    low = torch.where(before >= 0, before, after.clamp(max=frames - 1))
-    high = torch.where(after < frames, after, low)
-    share = ((at - low) / (high - low).clamp(min=1)).clamp(0.0, 1.0).to(values.dtype)[..., None]
-
-    def pick(index: Tensor) -> Tensor:
-        return values.gather(1, index[..., None].expand_as(values))
-
-    out = torch.lerp(pick(low), pick(high), share)
-    return torch.cat([out[..., :2], out[..., 2:].clamp(min=_SMALLEST_PX)], dim=-1)
+    box = across_gaps(boxes_of_corners(corners), known)
+    return smooth_boxes(torch.cat([box[..., :2], box[..., 2:].clamp(min=_SMALLEST_PX)], dim=-1))

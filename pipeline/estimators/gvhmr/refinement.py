@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
 from pipeline.body import SkinnedBody
 from pipeline.estimators.gvhmr.prediction import Prediction
 from pipeline.estimators.gvhmr.sighting import Sighted
+from pipeline.estimators.landmark import so3
 from pipeline.estimators.landmark.body_points import KEYPOINTS, tracked_points
 from pipeline.estimators.landmark.tracked_points import TrackedPoints
 from retarget.smpl_skeleton import SMPL_JOINT_NAMES, forward_kinematics
@@ -92,7 +92,7 @@ def _drawn(
         error, jacobian = _residuals(points, position, rotation, rays)
         weight = seen / (_KEYPOINT_M**2 + (error**2).sum(axis=-1))
         step = _step(error, jacobian, weight, prior, done)
-        local[:, _JOINTS] = local[:, _JOINTS] @ _exp(step[:, :-3].reshape(len(local), -1, 3))
+        local[:, _JOINTS] = local[:, _JOINTS] @ so3.exp(step[:, :-3].reshape(len(local), -1, 3))
         done = done + step
     return local, pelvis + done[:, -3:]
 
@@ -138,7 +138,3 @@ def _step(
     matrix = np.swapaxes(rows, 1, 2) @ rows + np.diag(prior)
     side = np.einsum("tru,tr->tu", rows, wrong) + prior * done
     return -np.linalg.solve(matrix, side[..., None])[..., 0]
-
-
-def _exp(rotvec: Float[np.ndarray, "frames joints 3"]) -> Float[np.ndarray, "frames joints 3 3"]:
-    return Rotation.from_rotvec(rotvec.reshape(-1, 3)).as_matrix().reshape(*rotvec.shape, 3)

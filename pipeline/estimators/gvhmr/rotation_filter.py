@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import correlate1d
+from scipy.spatial.transform import Rotation
 
 
 def kernel(sigma: float) -> Float[np.ndarray, " taps"]:
@@ -55,32 +56,12 @@ def continuous_quats(rotation: Float[np.ndarray, "frames *joints 3 3"]) -> Float
 
 
 def quats_of_matrices(rotation: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 4"]:
-    """Return unit quaternions (wxyz) from whichever of their entries is largest."""
-    m = rotation
-    d0, d1, d2 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    a, b, c = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
-    d, e, f = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
-    squares = np.stack([1 + d0 + d1 + d2, 1 + d0 - d1 - d2, 1 - d0 + d1 - d2, 1 - d0 - d1 + d2], axis=-1)
-    rows = np.stack(
-        [
-            np.stack([squares[..., 0], a, b, c], axis=-1),
-            np.stack([a, squares[..., 1], d, e], axis=-1),
-            np.stack([b, d, squares[..., 2], f], axis=-1),
-            np.stack([c, e, f, squares[..., 3]], axis=-1),
-        ],
-        axis=-2,
-    )
-    best = squares.argmax(axis=-1)[..., None, None]
-    quat = np.take_along_axis(rows, best, axis=-2)[..., 0, :]
-    return quat / np.linalg.norm(quat, axis=-1, keepdims=True)
+    """Return unit quaternions (wxyz)."""
+    quat = Rotation.from_matrix(rotation.reshape(-1, 3, 3)).as_quat(scalar_first=True)
+    return quat.reshape(*rotation.shape[:-2], 4)
 
 
 def matrices_of_quats(quat_wxyz: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 3 3"]:
     """Return the rotations of quaternions of any length but zero."""
-    w, x, y, z = np.moveaxis(quat_wxyz / np.linalg.norm(quat_wxyz, axis=-1, keepdims=True), -1, 0)
-    rows = [
-        1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
-        2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
-        2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
-    ]  # fmt: skip
-    return np.stack(rows, axis=-1).reshape(*w.shape, 3, 3)
+    matrix = Rotation.from_quat(quat_wxyz.reshape(-1, 4), scalar_first=True).as_matrix()
+    return matrix.reshape(*quat_wxyz.shape[:-1], 3, 3)

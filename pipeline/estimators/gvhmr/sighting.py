@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from pipeline.estimators.exceptions import TooLittleEvidence
 from pipeline.estimators.gvhmr.camera import boxes_of_corners
 from pipeline.estimators.gvhmr.inputs import Sighting, keypoint_box
-from pipeline.estimators.gvhmr.smoothing import smooth_boxes
+from pipeline.estimators.gvhmr.smoothing import fill_gaps, smooth_boxes
 from pipeline.evidence import Evidence, FrameFlag
 from robots.exceptions import InvalidArray
 
@@ -76,10 +76,8 @@ def sight(evidence: Evidence, *, with_detail: bool) -> Sighted:
 
 def _tracked_boxes(evidence: Evidence, present: Bool[np.ndarray, " frames"]) -> torch.Tensor:
     """Fill, square and calm a tracker's boxes as the published program does (spec, section 8)."""
-    known = np.flatnonzero(present)
-    frames = np.arange(len(evidence))
-    corners = np.stack([np.interp(frames, known, evidence.boxes[known, i]) for i in range(4)], axis=-1)
-    boxes = boxes_of_corners(smooth_boxes(_batch(corners)))
+    corners = fill_gaps(torch.from_numpy(evidence.boxes.copy()), torch.from_numpy(present))
+    boxes = boxes_of_corners(smooth_boxes(_batch(corners.numpy())))
     return torch.cat([boxes[..., :2], boxes[..., 2:].clamp(min=2.0)], dim=-1)
 
 

@@ -30,15 +30,27 @@ def fill_gaps(boxes: Float[Tensor, "frames values"], seen: Bool[Tensor, " frames
     Raises:
         ValueError: No frame was seen.
     """
-    known = torch.nonzero(seen).flatten()
-    if len(known) == 0:
+    if not seen.any():
         raise ValueError("no frame has a box, so there is nothing to fill the others from; give at least one.")
-    frames = torch.arange(len(boxes), device=boxes.device)
-    after = torch.searchsorted(known, frames).clamp(max=len(known) - 1)
-    before = (torch.searchsorted(known, frames, right=True) - 1).clamp(min=0)
-    left, right = known[before], known[after]
-    share = ((frames - left) / (right - left).clamp(min=1)).clamp(0, 1).to(boxes.dtype)
-    return torch.lerp(boxes[left], boxes[right], share[:, None])
+    return across_gaps(boxes[None], seen[None])[0]
+
+
+def across_gaps(
+    values: Float[Tensor, "batch frames values"], known: Bool[Tensor, "batch frames"]
+) -> Float[Tensor, "batch frames values"]:
+    """Return values with straight lines between known frames and ends held; a clip without any takes its last frame."""
+    frames = values.shape[1]
+    at = torch.arange(frames, device=values.device).expand(len(values), -1)
+    before = torch.where(known, at, -1).cummax(dim=1).values
+    after = torch.where(known, at, frames).flip(1).cummin(dim=1).values.flip(1)
+    low = torch.where(before >= 0, before, after.clamp(max=frames - 1))
+    high = torch.where(after < frames, after, low)
+    share = ((at - low) / (high - low).clamp(min=1)).clamp(0.0, 1.0).to(values.dtype)[..., None]
+
+    def pick(index: Tensor) -> Tensor:
+        return values.gather(1, index[..., None].expand_as(values))
+
+    return torch.lerp(pick(low), pick(high), share)
 
 
 def smooth_boxes(boxes: Float[Tensor, "*batch frames values"]) -> Float[Tensor, "*batch frames values"]:
