@@ -12,6 +12,10 @@ class PipelineError(WushuError):
     """Base of the errors of ``pipeline``."""
 
 
+class MachineFault(PipelineError):
+    """The machine lacks what a step needs: no fault of the clip, whose outcome stays open."""
+
+
 class InvalidLimits(PipelineError):
     """A limits file cannot be used."""
 
@@ -53,7 +57,7 @@ class NoPersonFound(PipelineError):
         )
 
 
-class MissingModelFile(PipelineError):
+class MissingModelFile(MachineFault):
     """A file that must be fetched once is not on this machine."""
 
     def __init__(self, path: Path, *, what: str, command: str) -> None:
@@ -70,6 +74,14 @@ class NotADataset(PipelineError):
         super().__init__(f"{path}: {problem}. Name a dataset of `wushu run`, or a new folder.")
 
 
+class InUse(PipelineError):
+    """A dataset is in work, and what was asked for would take files from under those who work on it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path}: a build is running on it. Wait until it is done, or stop it, and try again.")
+
+
 class CorruptArtefact(PipelineError):
     """A file of a dataset is missing, damaged or of another kind."""
 
@@ -79,7 +91,7 @@ class CorruptArtefact(PipelineError):
         super().__init__(f"{path}: {problem}. Delete the file and run again; it will be made anew.")
 
 
-class OutputNotWritable(PipelineError):
+class OutputNotWritable(MachineFault):
     """A result could not be written."""
 
     def __init__(self, path: Path, *, problem: str) -> None:

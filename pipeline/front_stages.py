@@ -77,6 +77,10 @@ def _estimator_maker(settings: Settings, body: SkinnedBody) -> EstimatorMaker:
 
 
 def _recording_stage(settings: Settings, home: Home, estimator_of: EstimatorMaker) -> Stage:
+    def require() -> None:
+        find_models(home.models_dir)
+        estimator_of(None)
+
     def run(context: StageContext) -> Recording:
         estimator_of(context.clip.source.facts.height_m)  # nobody waits for a film that nothing can be made of
         config = _with_facts(settings.video, context.clip)
@@ -97,6 +101,7 @@ def _recording_stage(settings: Settings, home: Home, estimator_of: EstimatorMake
         run=run,
         licences=("BlazePose: Apache-2.0",),
         of_whole=True,
+        require=require,
     )
 
 
@@ -135,6 +140,7 @@ def _motion_stage(settings: Settings, body: SkinnedBody, estimator_of: Estimator
         result=SmplMotion,
         run=run,
         licences=(f"body '{body.name}': {body.licence}", *licences),
+        resource="gpu" if settings.estimator == "gvhmr" and settings.gvhmr.device == "cuda" else "cpu",
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import overload
 
 from pipeline.clip import Clip
+from pipeline.exceptions import CorruptArtefact
 from pipeline.measurement import Span
 from pipeline.record_codec import plain
 from pipeline.store import Dataset, read_record, remove_file, write_json
@@ -83,6 +86,8 @@ class ManifestRow:
     """What is accepted, in the order of time; the whole clip if it was accepted as it stood."""
     attempts: tuple[Attempt, ...] = ()
     """Repairs that were carried out, and how they were judged."""
+    settings: str | None = None
+    """Digest of the settings it comes from, a file in the dataset's folder ``settings``."""
     broken_stage: str | None = None
     """Stage that could not go on."""
     error: str | None = None
@@ -131,9 +136,37 @@ def read_row(dataset: Dataset, clip_id: str) -> ManifestRow:
     return read_record(dataset.clip_dir(clip_id) / ROW_FILE, ManifestRow)
 
 
-def read_rows(dataset: Dataset) -> list[ManifestRow]:
-    """Read the outcomes of all clips that have one."""
-    return [read_row(dataset, i) for i in dataset.clip_ids() if (dataset.clip_dir(i) / ROW_FILE).exists()]
+@dataclass(frozen=True, slots=True)
+class Rows(Sequence[ManifestRow]):
+    """Outcomes of a dataset's clips, in the order of their ids."""
+
+    rows: tuple[ManifestRow, ...]
+    damaged: tuple[CorruptArtefact, ...] = ()
+    """One for each outcome that cannot be read."""
+
+    @overload
+    def __getitem__(self, index: int) -> ManifestRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ManifestRow, ...]: ...
+    def __getitem__(self, index: int | slice) -> ManifestRow | tuple[ManifestRow, ...]:
+        """Return one row, or some."""
+        return self.rows[index]
+
+    def __len__(self) -> int:
+        """Count the rows that can be read."""
+        return len(self.rows)
+
+
+def read_rows(dataset: Dataset) -> Rows:
+    """Read the outcomes of all clips that have one; those that are damaged are told apart."""
+    rows, damaged = [], []
+    for clip_id in dataset.clip_ids():
+        if (dataset.clip_dir(clip_id) / ROW_FILE).exists():
+            try:
+                rows.append(read_row(dataset, clip_id))
+            except CorruptArtefact as error:
+                damaged.append(error)
+    return Rows(tuple(rows), tuple(damaged))
 
 
 def find_row(dataset: Dataset, clip: str) -> ManifestRow:

@@ -1,20 +1,20 @@
 """The whole story on one source: watch it, cut it into clips, take each through the stages, write down the outcomes.
 
-Start reading here. ``wushu run`` calls :func:`process_source`; the Prefect flow ``build_dataset`` calls
-:func:`run_stage` for the same stages, one task each, with :func:`cut_source` after the first and :func:`conclude`
-at the end.
+Start reading here. ``wushu run`` calls :func:`process_source`; the Prefect flow ``build_dataset`` makes tasks of its
+steps, :func:`cut_source` and :func:`process_clip`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 from pipeline.clip import Clip, Source
 from pipeline.evidence import Evidence
-from pipeline.exceptions import CorruptArtefact
+from pipeline.exceptions import CorruptArtefact, MachineFault
 from pipeline.manifest import ManifestRow, withdraw_row, write_row
 from pipeline.measurement import Measurements
 from pipeline.readers import MotionFile
@@ -51,21 +51,68 @@ class StageReport:
     """Why the clip cannot go on, one sentence."""
 
 
+ReportListener = Callable[[StageReport], None]
+"""Called with every stage that is done, reused or broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What became of a source whose first stage was run."""
+
+    clips: tuple[Clip, ...]
+    """Its clips, whose other stages are still to be run; none if it gives none."""
+    row: ManifestRow | None = None
+    """The outcome of the source as a whole, where it gives no clip."""
+
+
+def unheard(report: StageReport) -> None:
+    """Tell nobody."""
+
+
 def fingerprints(clip: Clip, stages: Sequence[Stage]) -> dict[str, str]:
     """Name every stage's result by what decides it: clip, config, version, and the results it reads."""
     known: dict[str, str] = {}
     for stage in stages:
-        known[stage.name] = stage.fingerprint(clip, tuple(known[name] for name in stage.reads))
+        known[stage.name] = stage.fingerprint(clip, {name: known[name] for name in stage.reads})
     return known
 
 
 def run_stage(
-    stage: Stage, clip: Clip, stages: Sequence[Stage], dataset: Dataset, progress: Progress = silent
+    stage: Stage,
+    clip: Clip,
+    stages: Sequence[Stage],
+    dataset: Dataset,
+    progress: Progress = silent,
+    on_report: ReportListener = unheard,
 ) -> StageReport:
-    """Make sure that one stage's result is in the dataset, given that the results it reads are there.
+    """Make sure that one stage's result is in the dataset; results that it reads are made again if they are harmed.
 
-    A clip that cannot be used is an outcome, not an exception: its sentence is in the report.
+    A clip that cannot be used is an outcome, not an exception: its sentence is in the report. The caller holds the
+    clip's lock.
+
+    Raises:
+        MachineFault: The machine lacks something, which is no fault of the clip's.
     """
+    with _lock_of_owner(stage, clip, dataset):
+        report = _ensure(stage, clip, stages, dataset, progress, on_report)
+    on_report(report)
+    return report
+
+
+def _lock_of_owner(stage: Stage, clip: Clip, dataset: Dataset) -> AbstractContextManager[None]:
+    """A result that all clips of a source share lies in another folder, of which each clip's task holds no lock."""
+    owner = stage.owner(clip)
+    return nullcontext() if owner.id == clip.id else dataset.clip_lock(owner.id)
+
+
+def _ensure(
+    stage: Stage,
+    clip: Clip,
+    stages: Sequence[Stage],
+    dataset: Dataset,
+    progress: Progress,
+    on_report: ReportListener,
+) -> StageReport:
     known = fingerprints(clip, stages)
     fingerprint = known[stage.name]
     if _is_done(stage, clip, fingerprint, dataset):
@@ -73,10 +120,23 @@ def run_stage(
     by_name = {other.name: other for other in stages}
     started = perf_counter()
     try:
-        inputs = [_load(by_name[name], clip, known[name], dataset) for name in stage.reads]
+        inputs = []
+        for name in stage.reads:
+            try:
+                inputs.append(_load(by_name[name], clip, known[name], dataset))
+            except CorruptArtefact:
+                again = run_stage(by_name[name], clip, stages, dataset, progress, on_report)
+                if again.error is not None:
+                    return replace(again, stage=stage.name, fingerprint=fingerprint)
+                inputs.append(_load(by_name[name], clip, known[name], dataset))
         owner = stage.owner(clip)
         context = StageContext(clip=owner, clip_dir=dataset.clip_dir(owner.id), progress=progress)
-        dataset.save(owner.id, stage.name, fingerprint, stage.run(context, *inputs))
+        result = stage.run(context, *inputs)
+        dataset.add_recipe(stage.recipe)
+        origin = stage.origin(clip, {name: known[name] for name in stage.reads})
+        dataset.save(owner.id, stage.name, fingerprint, result, origin)
+    except MachineFault:
+        raise
     except WushuError as error:
         return StageReport(stage=stage.name, fingerprint=fingerprint, error=str(error))
     return StageReport(stage=stage.name, fingerprint=fingerprint, seconds=perf_counter() - started)
@@ -88,37 +148,54 @@ def process_source(
     dataset: Dataset,
     progress: Progress = silent,
     on_clip: ClipListener = lambda clip: lambda name: silent,
+    listener_of: Callable[[Clip], ReportListener] = lambda clip: unheard,
 ) -> list[ManifestRow]:
-    """Watch or read a source (which reports its progress), cut it into clips, and take each through the stages."""
+    """Watch or read a source (which reports its progress), cut it into clips, and take each through the stages.
+
+    Raises:
+        MachineFault: The machine lacks something; rows stay as they were.
+    """
     whole = Clip.of(source)
-    dataset.add_clip(whole)
-    chain = stages.of(whole)
-    first = run_stage(chain[0], whole, chain, dataset, progress)
-    clips, reports = cut_source(whole, stages, dataset, first)
-    if not clips:
-        return [conclude(whole, chain, dataset, reports)]
-    return [process_clip(clip, chain, dataset, on_clip(clip))[0] for clip in clips]
+    cut = cut_source(whole, stages, dataset, progress, listener_of(whole))
+    rows = [] if cut.row is None else [cut.row]
+    settings = dataset.add_settings(stages.settings)
+    for clip in cut.clips:
+        row, _ = process_clip(clip, stages.of(clip), dataset, on_clip(clip), listener_of(clip), settings)
+        rows.append(row)
+    return rows
 
 
 def cut_source(
-    whole: Clip, stages: Stages, dataset: Dataset, first: StageReport
-) -> tuple[list[Clip], list[StageReport]]:
-    """Return the clips of a source whose first stage is done; none, and why, if it gives none.
+    whole: Clip,
+    stages: Stages,
+    dataset: Dataset,
+    progress: Progress = silent,
+    on_report: ReportListener = unheard,
+) -> Cut:
+    """Run the first stage of a source, register its clips, and take back those that it was cut into before.
 
-    Clips that the source was cut into before, with other settings, are taken back.
+    Raises:
+        MachineFault: The machine lacks something.
     """
-    chain, reports = stages.of(whole), [first]
+    chain = stages.of(whole)
     clips: list[Clip] = []
-    if first.error is None:
-        try:
-            clips = stages.cut(whole, _load(chain[0], whole, first.fingerprint, dataset))
-        except WushuError as error:
-            reports.append(StageReport(stage=chain[1].name, fingerprint="", error=str(error)))
-    for clip in clips:
-        dataset.add_clip(clip)
-    for gone in dataset.record_clips(whole, clips or [whole]):
-        withdraw_row(dataset, gone)
-    return clips, reports
+    row = None
+    with dataset.clip_lock(whole.id):
+        dataset.add_clip(whole)
+        reports = [run_stage(chain[0], whole, chain, dataset, progress, on_report)]
+        if reports[0].error is None:
+            try:
+                clips = stages.cut(whole, _load(chain[0], whole, reports[0].fingerprint, dataset))
+            except WushuError as error:
+                reports.append(StageReport(stage=chain[1].name, fingerprint="", error=str(error)))
+                on_report(reports[-1])
+        gone = dataset.record_clips(whole, clips or [whole])
+        if not clips:
+            row = conclude(whole, chain, dataset, reports, dataset.add_settings(stages.settings))
+    for clip_id in gone:
+        with dataset.clip_lock(clip_id):
+            withdraw_row(dataset, clip_id)
+    return Cut(clips=tuple(clips), row=row)
 
 
 def process_clip(
@@ -126,20 +203,73 @@ def process_clip(
     stages: Sequence[Stage],
     dataset: Dataset,
     on_stage: StageListener = lambda name: silent,
+    on_report: ReportListener = unheard,
+    settings: str | None = None,
 ) -> tuple[ManifestRow, list[StageReport]]:
-    """Run all stages on a clip and write its row; a broken stage ends the clip, not the run."""
-    dataset.add_clip(clip)
+    """Run all stages on a clip and write its row; a broken stage ends the clip, not the run.
+
+    Args:
+        clip: One that its source was cut into.
+        stages: All of its stages.
+        dataset: Where results are, and are kept.
+        on_stage: Hears of stages as they begin.
+        on_report: Hears of stages as they end.
+        settings: Digest of the settings that the stages were made from.
+
+    Raises:
+        MachineFault: The machine lacks something; the row stays as it was.
+    """
+    with dataset.clip_lock(clip.id):
+        dataset.add_clip(clip)
+        reports = _run_all(clip, stages, stages, dataset, on_stage, on_report)
+        return conclude(clip, stages, dataset, reports, settings), reports
+
+
+def prepare_clip(
+    clip: Clip,
+    stages: Sequence[Stage],
+    dataset: Dataset,
+    upto: str,
+    on_stage: StageListener = lambda name: silent,
+    on_report: ReportListener = unheard,
+    settings: str | None = None,
+) -> ManifestRow | None:
+    """Run the first stages of a clip, as far as ``upto``, for another program to go on; a row only if the clip broke.
+
+    Raises:
+        MachineFault: The machine lacks something; the row stays as it was.
+    """
+    last = [stage.name for stage in stages].index(upto)
+    with dataset.clip_lock(clip.id):
+        dataset.add_clip(clip)
+        reports = _run_all(clip, stages[: last + 1], stages, dataset, on_stage, on_report)
+        return None if reports[-1].error is None else conclude(clip, stages, dataset, reports, settings)
+
+
+def _run_all(
+    clip: Clip,
+    wanted: Sequence[Stage],
+    stages: Sequence[Stage],
+    dataset: Dataset,
+    on_stage: StageListener,
+    on_report: ReportListener,
+) -> list[StageReport]:
     reports: list[StageReport] = []
-    for stage in stages:
-        report = run_stage(stage, clip, stages, dataset, on_stage(stage.name))
-        reports.append(report)
-        if report.error is not None:
+    for stage in wanted:
+        reports.append(run_stage(stage, clip, stages, dataset, on_stage(stage.name), on_report))
+        if reports[-1].error is not None:
             break
-    return conclude(clip, stages, dataset, reports), reports
+    return reports
 
 
-def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Sequence[StageReport]) -> ManifestRow:
-    """Gather a clip's outcome from its results and write it into its folder."""
+def conclude(
+    clip: Clip,
+    stages: Sequence[Stage],
+    dataset: Dataset,
+    reports: Sequence[StageReport],
+    settings: str | None = None,
+) -> ManifestRow:
+    """Gather a clip's outcome from its results and write it into its folder, whose lock the caller holds."""
     done = {report.stage: report.fingerprint for report in reports if report.error is None}
     broken = next((report for report in reports if report.error is not None), None)
     metrics: dict[str, float] = {}
@@ -182,6 +312,7 @@ def conclude(clip: Clip, stages: Sequence[Stage], dataset: Dataset, reports: Seq
         broken_stage=broken.stage if broken else None,
         error=broken.error if broken else None,
         remarks=tuple(remarks),
+        settings=settings,
     )
     write_row(dataset, row)
     return row

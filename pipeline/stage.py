@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.clip import Clip, file_sha256
-from pipeline.record_codec import digest
+from pipeline.record_codec import digest, plain
+from pipeline.store import Origin, Recipe
 from retarget.progress import Progress
+
+Resource = Literal["cpu", "gpu"]
+"""What of a machine only so many stages can have at once."""
+
+
+def nothing_special() -> None:
+    """Need nothing that an installation does not have."""
 
 
 def no_facts(clip: Clip) -> None:
@@ -77,10 +85,24 @@ class Stage:
     facts: Callable[[Clip], Any] = no_facts
     """What the user said of the clip's source that decides the result, as JSON types."""
 
+    resource: Resource = "cpu"
+    """What it occupies while it runs."""
+    require: Callable[[], None] = nothing_special
+    """Called before anything runs, where the stage will be needed; raises what its lack on this machine is called."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What decides its results, whatever the clip."""
+        return Recipe(name=self.name, version=self.version, config=self.config)
+
     def owner(self, clip: Clip) -> Clip:
         """Return the clip in whose folder the result lies."""
         return clip.whole if self.of_whole else clip
 
-    def fingerprint(self, clip: Clip, inputs: tuple[str, ...]) -> str:
+    def origin(self, clip: Clip, inputs: Mapping[str, str]) -> Origin:
+        """Return all that decides the result besides the clip, given the fingerprints of the results it reads."""
+        return Origin(recipe=self.recipe.digest, facts=self.facts(clip), inputs=dict(inputs))
+
+    def fingerprint(self, clip: Clip, inputs: Mapping[str, str]) -> str:
         """Name the result by all that decides it."""
-        return digest([self.owner(clip).id, self.name, self.version, self.config, self.facts(clip), inputs])
+        return digest([self.owner(clip).id, plain(self.origin(clip, inputs))])

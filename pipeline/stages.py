@@ -9,7 +9,7 @@ the robot without these joints (``pipeline.variants``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.body import SkinnedBody, load_body
-from pipeline.clip import Clip
+from pipeline.clip import Clip, Source
 from pipeline.evidence import Evidence
 from pipeline.front_stages import array_digest, motion_file_stages, video_stages
 from pipeline.handoff_stage import handoff_stage
@@ -60,6 +60,19 @@ class Stages:
     motion_file: tuple[Stage, ...]
     cutting: ClipConfig
     """How a source is cut into clips once its first stage is done."""
+    settings: Any
+    """What they were all made from, as JSON types."""
+
+    def require(self, sources: Iterable[Source]) -> None:
+        """Find out, before anything runs, whether this machine has what the sources need.
+
+        Raises:
+            WushuError: It lacks a package, a model file or weights; the sentence says how to get them.
+        """
+        chains = {id(chain): chain for chain in (self.of(Clip.of(source)) for source in sources)}
+        for chain in chains.values():
+            for stage in chain:
+                stage.require()
 
     def of(self, clip: Clip) -> tuple[Stage, ...]:
         """Return the stages of a clip, in order; the first is one result for its source as a whole."""
@@ -102,6 +115,7 @@ def build_stages(settings: Settings, home: Home) -> Stages:
         video=(*video_stages(settings, body, home), *later, *((watch,) if drawn else ())),
         motion_file=(*motion_file_stages(settings, body), *later, *((read,) if drawn else ())),
         cutting=settings.clips,
+        settings=plain(settings),
     )
 
 

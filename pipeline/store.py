@@ -1,25 +1,30 @@
 """A dataset directory: one folder a clip, stage results found by fingerprint, nothing half-written.
 
     DATASET/dataset.json                     layout version
+    DATASET/settings/<digest>.json           all settings of a build
+    DATASET/recipes/<digest>.json            name, version and config of a stage that results were made by
     DATASET/clips/<clip id>/clip.json        what the clip is
-    DATASET/clips/<clip id>/<stage>-<fingerprint>.json + .npz    what a stage made of it
+    DATASET/clips/<clip id>/<stage>-<fingerprint>.json + .npz    what a stage made of it, and from what
     DATASET/clips/<clip id>/clips.json       which clips a source was cut into, in the folder of the source as a whole
     DATASET/clips/<clip id>/row.json         outcome: verdict, fingerprints, licences
     DATASET/clips/<clip id>/{playback.mp4,handoff/}              what people and trainers take
 
-The ``.json`` of a result is written last and names the sha256 of its ``.npz``: without it the result does not exist.
+Every ``.json`` is sealed (``pipeline.sealed``). That of a result is written last and names the sha256 of its ``.npz``:
+without it the result does not exist. Files and folders whose names begin with a dot are no part of the dataset: locks,
+and what is being written.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,12 +32,49 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.clip import Clip
-from pipeline.exceptions import CorruptArtefact, NotADataset, OutputNotWritable
-from pipeline.record_codec import decode, encode, from_plain, plain
+from pipeline.exceptions import CorruptArtefact, InUse, NotADataset, OutputNotWritable
+from pipeline.locks import locked
+from pipeline.record_codec import decode, digest, encode, from_plain, plain
+from pipeline.sealed import read_sealed, sealed_bytes
+from robots.exceptions import WushuError
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
+
+PART_FILES = ".part-*"
+"""What files that are being written are called."""
+
+_STORAGE_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a stage does, as far as it decides the results, whatever the clip."""
+
+    name: str
+    """The stage."""
+    version: int
+    """Raised with every change of its code that changes results."""
+    config: Any
+    """Settings and learned or given data that decide it, as JSON types."""
+
+    @property
+    def digest(self) -> str:
+        """Name it by its content."""
+        return digest([self.name, self.version, self.config])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a result was made from: with the clip it decides the fingerprint."""
+
+    recipe: str
+    """Digest of the :class:`Recipe`."""
+    facts: Any
+    """What the user said of the source that decides it, as JSON types."""
+    inputs: dict[str, str]
+    """Stage -> fingerprint of the results it read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +107,89 @@ class Dataset:
             NotADataset: It is none, or one of another layout.
         """
         try:
-            layout = json.loads((root / "dataset.json").read_text(encoding="utf-8"))["layout"]
+            layout = json.loads((root / "dataset.json").read_text(encoding="utf-8"))["layout"]  # of whatever program
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise NotADataset(root, problem="holds no readable dataset.json") from error
         if layout != LAYOUT_VERSION:
-            raise NotADataset(root, problem=f"has layout {layout}, this program writes layout {LAYOUT_VERSION}")
+            problem = f"has layout {layout}, this program reads and writes layout {LAYOUT_VERSION}"
+            raise NotADataset(root, problem=f"{problem}; nothing in it was touched")
         return cls(root)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the dataset from being tidied while the block runs; any number of programs may use it at once."""
+        with locked(self.root / ".locks" / "dataset", shared=True):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have the dataset for oneself while the block runs.
+
+        Raises:
+            InUse: A build is running on it.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.root / ".locks" / "dataset", wait=False))
+            except BlockingIOError as error:
+                raise InUse(self.root) from error
+            yield
+
+    @contextmanager
+    def index_lock(self) -> Iterator[None]:
+        """Be the only one who writes what is made from all clips together: index, card, page."""
+        with locked(self.root / ".locks" / "index"):
+            yield
+
+    @contextmanager
+    def clip_lock(self, clip_id: str) -> Iterator[None]:
+        """Be the only one who writes in a clip's folder; what a killed program left half-written there is removed."""
+        folder = self.clip_dir(clip_id)
+        with locked(folder / ".lock"):
+            for left in (*folder.glob(PART_FILES), *folder.glob(f"*/{PART_FILES}")):
+                left.unlink(missing_ok=True)
+            yield
 
     def record_clips(self, whole: Clip, clips: Sequence[Clip]) -> list[str]:
         """Note which clips a source is cut into now; return the ids of those it was cut into before, and no more."""
         path = self.clip_dir(whole.id) / "clips.json"
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            before = [str(i) for i in read_sealed(path)["clips"]]
+        except (CorruptArtefact, KeyError, TypeError):
             before = []
         ids = [clip.id for clip in clips]
-        write_json(path, ids)
-        return [str(i) for i in before if i not in ids] if isinstance(before, list) else []
+        write_json(path, {"clips": ids})
+        return [i for i in before if i not in ids]
+
+    def add_settings(self, settings: Any) -> str:
+        """Keep the settings of a build, as JSON types; return the digest under which they are found."""
+        name = digest(settings)
+        path = self.root / "settings" / f"{name}.json"
+        if not path.exists():
+            write_json(path, {"settings": settings})
+        return name
+
+    def settings(self, name: str) -> Any:
+        """Read the settings of a build back, as JSON types.
+
+        Raises:
+            CorruptArtefact: They are missing or damaged.
+        """
+        return read_sealed(self.root / "settings" / f"{name}.json").get("settings")
+
+    def add_recipe(self, recipe: Recipe) -> None:
+        """Keep what a result is made by."""
+        path = self.root / "recipes" / f"{recipe.digest}.json"
+        if not path.exists():
+            write_json(path, plain(recipe))
+
+    def recipe(self, name: str) -> Recipe:
+        """Read a recipe back.
+
+        Raises:
+            CorruptArtefact: It is missing or damaged.
+        """
+        return read_record(self.root / "recipes" / f"{name}.json", Recipe)
 
     def clip_dir(self, clip_id: str) -> Path:
         """Return the folder of a clip."""
@@ -107,14 +215,19 @@ class Dataset:
         """Tell whether a stage's result is there, complete."""
         return self._artefact(clip_id, stage, fingerprint).exists()
 
-    def save(self, clip_id: str, stage: str, fingerprint: str, record: object) -> None:
-        """Write a stage's result; readers see all of it or nothing."""
+    def save(self, clip_id: str, stage: str, fingerprint: str, record: object, origin: Origin | None = None) -> None:
+        """Write a stage's result, and what it was made from; readers see all of it or nothing.
+
+        Raises:
+            OutputNotWritable: The folder cannot be written, or the disk is full.
+        """
         path = self._artefact(clip_id, stage, fingerprint)
         document, arrays = encode(record)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         write_bytes(path.with_suffix(".npz"), buffer.getvalue())
-        write_json(path, {"npz_sha256": hashlib.sha256(buffer.getvalue()).hexdigest(), "record": document})
+        npz_sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
+        write_json(path, {"npz_sha256": npz_sha256, "record": document, "origin": plain(origin) if origin else None})
 
     def load(self, clip_id: str, stage: str, fingerprint: str, cls: type[Record]) -> Record:
         """Read a stage's result back.
@@ -123,13 +236,11 @@ class Dataset:
             CorruptArtefact: A file is missing, altered or cut off.
         """
         path = self._artefact(clip_id, stage, fingerprint)
+        document = read_sealed(path)
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
             content = path.with_suffix(".npz").read_bytes()
-        except (OSError, ValueError) as error:
-            raise CorruptArtefact(path, problem=str(error)) from error
-        if not isinstance(document, dict):
-            raise CorruptArtefact(path, problem=f"does not hold a {cls.__name__}")
+        except OSError as error:
+            raise CorruptArtefact(path.with_suffix(".npz"), problem=(error.strerror or str(error)).lower()) from error
         if hashlib.sha256(content).hexdigest() != document.get("npz_sha256"):
             raise CorruptArtefact(path.with_suffix(".npz"), problem="its content has changed since it was written")
         try:
@@ -137,6 +248,19 @@ class Dataset:
                 return decode(cls, document["record"], dict(npz))
         except (zipfile.BadZipFile, KeyError, ValueError, ExceptionGroup) as error:
             raise CorruptArtefact(path, problem=f"does not hold a {cls.__name__}") from error
+
+    def origin(self, clip_id: str, stage: str, fingerprint: str) -> Origin | None:
+        """Read what a stage's result was made from; None if whoever saved it did not say.
+
+        Raises:
+            CorruptArtefact: The result is missing or damaged.
+        """
+        path = self._artefact(clip_id, stage, fingerprint)
+        document = read_sealed(path).get("origin")
+        try:
+            return None if document is None else from_plain(Origin, document)
+        except (ValueError, KeyError, ExceptionGroup) as error:
+            raise CorruptArtefact(path, problem="does not say what it was made from") from error
 
     def _artefact(self, clip_id: str, stage: str, fingerprint: str) -> Path:
         return self.clip_dir(clip_id) / f"{stage}-{fingerprint}.json"
@@ -148,20 +272,25 @@ def is_dataset(folder: Path) -> bool:
 
 
 def read_record(path: Path, cls: type[Record]) -> Record:
-    """Read a record without arrays from JSON.
+    """Read a record without arrays from sealed JSON.
 
     Raises:
-        CorruptArtefact: The file is missing or does not hold one.
+        CorruptArtefact: The file is missing, was changed, or does not hold one.
     """
+    document = read_sealed(path)
     try:
-        return from_plain(cls, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, ExceptionGroup) as error:
+        return from_plain(cls, document)
+    except (ValueError, KeyError, WushuError, ExceptionGroup) as error:
         raise CorruptArtefact(path, problem=f"does not hold a {cls.__name__}") from error
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write JSON atomically, with sorted keys so that equal content gives equal bytes."""
-    write_bytes(path, (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write sealed JSON atomically.
+
+    Raises:
+        OutputNotWritable: The folder cannot be written, or the disk is full.
+    """
+    write_bytes(path, sealed_bytes(document))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -180,12 +309,10 @@ def remove_file(path: Path) -> None:
     Raises:
         OutputNotWritable: It may not be removed.
     """
-    try:
+    with _told_as_not_writable(path):
         path.unlink(missing_ok=True)
         if path.parent.is_dir() and not any(path.parent.iterdir()):
             path.parent.rmdir()
-    except OSError as error:
-        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
 
 
 @contextmanager
@@ -193,20 +320,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder, with the same ending, that takes the place of ``path`` on success.
 
     Raises:
-        OutputNotWritable: The folder cannot be written, or the disk is full.
+        OutputNotWritable: The folder cannot be written, or the disk is full; other errors of the block stay themselves.
     """
-    try:
+    with _told_as_not_writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
+        handle, name = tempfile.mkstemp(prefix=PART_FILES[:-1], suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
+        with _told_as_not_writable(path, only=_STORAGE_FAULTS):
+            yield temporary
+        with _told_as_not_writable(path):
+            temporary.chmod(0o644)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_as_not_writable(path: Path, only: frozenset[int] | None = None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if only is not None and error.errno not in only:
+            raise
+        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.exceptions import PipelineError
+from pipeline.exceptions import MachineFault, PipelineError
 
 
 class TooLittleEvidence(PipelineError):
@@ -51,10 +51,21 @@ class WeightsOfAnotherBody(PipelineError):
         )
 
 
-class ExtraNotInstalled(PipelineError):
+class ExtraNotInstalled(MachineFault):
     """Something was asked for that needs packages which are installed on request only."""
 
     def __init__(self, what: str, *, packages: Iterable[str], extra: str, otherwise: str = "") -> None:
         self.packages = tuple(packages)
         remedies = [f"Run `pip install 'wushu[{extra}]'`", *([otherwise] if otherwise else [])]
         super().__init__(f"{what} needs {' and '.join(self.packages)}, not installed here. {', or '.join(remedies)}.")
+
+
+class DeviceMissing(MachineFault):
+    """The network is to run where this machine has nothing for it to run on."""
+
+    def __init__(self, device: str, *, torch_version: str) -> None:
+        self.device = device
+        super().__init__(
+            f"the network is to run on '{device}', which torch {torch_version} does not find here. Set "
+            "`--gvhmr.device cpu`, or install torch's build for the graphics card and its driver."
+        )

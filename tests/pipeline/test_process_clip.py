@@ -197,7 +197,7 @@ def watching(ran, recording, people="main") -> Stages:
 
     first = Stage(name="recording", version=1, config=None, reads=(), result=Recording, run=watch, of_whole=True)
     second = Stage(name="plausibility", version=1, config=None, reads=("recording",), result=Measurements, run=measure)
-    return Stages(video=(first, second), motion_file=(), cutting=ClipConfig(people=people))
+    return Stages(video=(first, second), motion_file=(), cutting=ClipConfig(people=people), settings={})
 
 
 def test_a_source_is_watched_once_and_each_of_its_shots_becomes_a_clip(clip, dataset):

@@ -26,6 +26,8 @@ class GvhmrConfig:
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the network computes in; bfloat16 is faster on processors that have it, and moves joints by millimetres."""
 
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the network runs; ``cuda`` needs torch's build for the graphics card."""
     world: Literal["own", "original"] = "own"
     """``original``: place people as the published program does, to the last digit; all switches below are ignored."""
     mirrored_too: bool = True

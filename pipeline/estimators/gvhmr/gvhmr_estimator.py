@@ -84,6 +84,7 @@ class GvhmrEstimator:
             InvalidArray: The intrinsics belong to no camera, or gravity is a zero vector.
             UnusableWeights: The weights' file is damaged.
             WeightsOfAnotherBody: The weights speak of another body.
+            DeviceMissing: The network is to run on a graphics card that is not there.
         """
         self.require_body(body)
         progress(0, 1)
@@ -97,4 +98,4 @@ class GvhmrEstimator:
         from pipeline.estimators.gvhmr.inference import Inference
         from pipeline.estimators.gvhmr.weights import read_weights
 
-        return Inference(self._given or read_weights(self._path))
+        return Inference(self._given or read_weights(self._path), self.config.device)

@@ -7,7 +7,8 @@ estimates.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,12 +17,13 @@ from scipy.special import expit
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pipeline.body import SkinnedBody
+from pipeline.estimators.exceptions import DeviceMissing
 from pipeline.estimators.gvhmr.both_ways import mean_prediction, mirrored_prediction, mirrored_sighted
 from pipeline.estimators.gvhmr.camera import camera_turn
 from pipeline.estimators.gvhmr.config import GvhmrConfig
 from pipeline.estimators.gvhmr.gravity import STILL_CAMERA_RAD, Y_UP_TO_Z_UP, turn_of_camera
 from pipeline.estimators.gvhmr.inputs import network_inputs
-from pipeline.estimators.gvhmr.network import NetworkOutputs
+from pipeline.estimators.gvhmr.network import NetworkInputs, NetworkOutputs
 from pipeline.estimators.gvhmr.original import correct, recover
 from pipeline.estimators.gvhmr.prediction import Prediction, prediction_of
 from pipeline.estimators.gvhmr.refinement import refined
@@ -33,14 +35,23 @@ from pipeline.estimators.joint_trust import joint_trust
 from pipeline.evidence import Evidence
 from retarget.smpl_motion import SmplMotion
 
+Moved = TypeVar("Moved", NetworkInputs, NetworkOutputs)
+
 
 class Inference:
     """The network, ready to be asked."""
 
-    def __init__(self, weights: GvhmrWeights) -> None:
-        """Make the network."""
+    def __init__(self, weights: GvhmrWeights, device: str = "cpu") -> None:
+        """Make the network and put it where it runs; all else is done on the processor.
+
+        Raises:
+            DeviceMissing: There is no such device.
+        """
+        if device == "cuda" and not torch.cuda.is_available():
+            raise DeviceMissing(device, torch_version=torch.__version__)
         self._shape = weights.shape
-        self._network, self._codec = weights.network(), weights.codec()
+        self._device = torch.device(device)
+        self._network, self._codec = weights.network().to(self._device), weights.codec()
 
     def motion(self, shown: Evidence, body: SkinnedBody, config: GvhmrConfig) -> SmplMotion:
         """Return the motion in evidence of the network's rate.
@@ -87,9 +98,9 @@ class Inference:
         if self._shape.image_features:
             # Without pictures the published network was trained with zeros as their features, not without the branch.
             inputs = replace(inputs, imgseq=torch.zeros(*inputs.obs.shape[:2], self._shape.image_features))
-        half = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+        half = torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bfloat16")
         with torch.no_grad(), half, sdpa_kernel(SDPBackend.MATH) if plainly else nullcontext():
-            return self._network(inputs)
+            return moved(self._network(moved(inputs, self._device)), torch.device("cpu"))
 
     def _read(self, outputs: NetworkOutputs, sighted: Sighted, body: SkinnedBody) -> Prediction:
         return prediction_of(outputs, self._codec, Skeleton.of(body), sighted.bbx_xys, sighted.sighting.K)
@@ -112,6 +123,12 @@ class Inference:
         stands = expit(outputs.static_logits[0].double().numpy())
         contact = np.stack([stands[:, :2].max(axis=1), stands[:, 2:4].max(axis=1)], axis=1)
         return Placed(local_rotation=local, pelvis_w=pelvis, foot_contact=contact)
+
+
+def moved(record: Moved, device: torch.device) -> Moved:
+    """Return a record whose tensors are on a device."""
+    tensors = {f.name: getattr(record, f.name) for f in fields(record)}
+    return replace(record, **{n: value.to(device) for n, value in tensors.items() if isinstance(value, torch.Tensor)})
 
 
 def _sized(prediction: Prediction, body: SkinnedBody, height_m: float | None) -> Prediction:

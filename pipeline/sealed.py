@@ -1,0 +1,59 @@
+"""Turns JSON types into bytes that tell when one of them was changed, and back.
+
+A sealed document is an object that holds, beside its own keys, the hash of all of them. It is written in one way only
+(sorted keys, fixed spacing), so that equal content gives equal bytes and a file that says the same in another way is
+not taken for the one that was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.exceptions import CorruptArtefact
+
+SEAL = "sha256"
+"""Key of the hash over all other keys."""
+
+
+def sealed_bytes(document: Mapping[str, Any]) -> bytes:
+    """Return the only bytes under which a document is stored.
+
+    Raises:
+        ValueError: A number in it is not finite, or it has a key of the seal's name.
+    """
+    if SEAL in document:
+        raise ValueError(f"'{SEAL}' is the name of the seal")
+    return _dumped({**document, SEAL: hashlib.sha256(_dumped(document)).hexdigest()})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read a sealed document, without its seal.
+
+    Raises:
+        CorruptArtefact: The file is missing, is no sealed document, or is not as it was written.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorruptArtefact(path, problem=(error.strerror or str(error)).lower()) from error
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise CorruptArtefact(path, problem="is damaged or cut off") from error
+    if not isinstance(document, dict) or document.pop(SEAL, None) is None:
+        raise CorruptArtefact(path, problem="holds nothing that this program wrote")
+    try:
+        unchanged = sealed_bytes(document) == content
+    except ValueError:
+        unchanged = False
+    if not unchanged:
+        raise CorruptArtefact(path, problem="its content has changed since it was written")
+    return document
+
+
+def _dumped(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
