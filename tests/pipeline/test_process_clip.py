@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pipeline.clip import Clip, Source, SourceFacts
-from pipeline.exceptions import PipelineError
+from pipeline.exceptions import OutputNotWritable, PipelineError
 from pipeline.manifest import Outcome, find_row, read_row, read_rows
 from pipeline.measurement import Measurement, Measurements
-from pipeline.process_clip import fingerprints, process_clip, process_source
+from pipeline.process_clip import fingerprints, prepare_clip, process_clip, process_source, run_stage
 from pipeline.stage import Stage, WrittenFiles
 from pipeline.stages import Stages
-from pipeline.store import Dataset, write_bytes
+from pipeline.store import Dataset, Recipe, write_bytes
 from pipeline.verdict import Verdict
 from pipeline.video import ClipConfig, PersonTrack, Recording, Shot
 from robots.exceptions import UnknownName
@@ -128,6 +128,66 @@ def test_a_broken_clip_is_an_outcome_with_its_sentence(counted, clip, dataset):
     assert counted.ran == ["first"]
     assert len(reports) == 1
     assert read_row(dataset, clip.id) == row
+
+
+def test_a_harmed_result_that_is_needed_again_is_made_again_first(counted, clip, dataset):
+    """What was corrupted between two runs costs its own stage, not the clip."""
+    row, _ = process_clip(clip, counted.stages(), dataset)
+    counted.ran.clear()
+    (dataset.clip_dir(clip.id) / f"second-{row.fingerprints['second']}.json").write_text("{")
+    _, files, _ = (stage for stage in counted.stages()[1:])
+    heard = []
+    with dataset.clip_lock(clip.id):
+        (dataset.clip_dir(clip.id) / "out.txt").unlink()
+        run_stage(files, clip, counted.stages(), dataset, on_report=heard.append)
+    assert counted.ran == ["second", "files"]
+    assert [report.stage for report in heard] == ["second", "files"]
+
+
+def test_what_the_machine_lacks_is_no_fault_of_the_clip(counted, clip, dataset):
+    """A full disk leaves the outcome as it was; what was finished before is found when there is room again."""
+    before, _ = process_clip(clip, counted.stages(), dataset)
+
+    def full(context):
+        raise OutputNotWritable(context.clip_dir, problem="No space left on device")
+
+    first, *others = counted.stages()
+    with pytest.raises(OutputNotWritable):
+        process_clip(clip, (replace(first, version=2, run=full), *others), dataset)
+    assert read_row(dataset, clip.id) == before
+
+
+def test_results_say_what_they_were_made_from(counted, clip, dataset):
+    """Two builds that differ can be compared stage by stage, down to the setting."""
+    row, _ = process_clip(clip, counted.stages(scale=3.0), dataset)
+    origin = dataset.origin(clip.id, "second", row.fingerprints["second"])
+    assert origin is not None
+    assert origin.inputs == {"first": row.fingerprints["first"]}
+    assert dataset.recipe(origin.recipe) == Recipe(name="second", version=1, config=3.0)
+
+
+def test_a_clip_can_be_prepared_by_one_program_and_finished_by_another(counted, clip, dataset):
+    """Stages of one machine, then of another; the outcome is written when all are done."""
+    assert prepare_clip(clip, counted.stages(), dataset, "second") is None
+    assert counted.ran == ["first", "second"] and not read_rows(dataset)
+    row, reports = process_clip(clip, counted.stages(), dataset)
+    assert counted.ran == ["first", "second", "files", "verdict"]
+    assert [report.reused for report in reports] == [True, True, False, False]
+    broken = prepare_clip(clip, counted.stages(broken=True), dataset, "second")
+    assert broken is None, "the first stage is done, whatever it would do now"
+
+
+def test_a_damaged_outcome_hides_no_other(counted, clip, dataset, tmp_path):
+    """It is told, with what to do, and the rest is there."""
+    process_clip(clip, counted.stages(), dataset)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(b"another film")
+    row, _ = process_clip(Clip.of(Source.from_file(other)), counted.stages(), dataset)
+    (dataset.clip_dir(clip.id) / "row.json").write_text("{}")
+    rows = read_rows(dataset)
+    assert list(rows) == [row]
+    (damaged,) = rows.damaged
+    assert clip.id in str(damaged)
 
 
 def test_a_bug_is_not_taken_for_a_bad_clip(clip, dataset):

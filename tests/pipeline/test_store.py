@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import numpy as np
@@ -108,6 +109,17 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_rubbish(tmp_path):
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_goes_wrong_while_writing_is_not_blamed_on_the_disk(tmp_path):
+    """A source that vanishes is another matter than a folder that cannot be written; a full disk is not."""
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.txt"):
+        (tmp_path / "source.mp4").read_bytes()
+    with pytest.raises(OutputNotWritable, match=r"a\.txt: cannot be written \(No space left"):
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_with_other_things_is_not_taken_over(tmp_path):

@@ -1,0 +1,83 @@
+"""Locks keep programs out of each other's way, and none outlives the program that holds it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from pipeline.exceptions import InUse
+from pipeline.locks import locked
+from pipeline.store import Dataset
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.locks import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return Dataset.open_or_create(tmp_path / "set")
+
+
+def test_a_killed_program_holds_nothing(tmp_path):
+    """SIGKILL leaves no lock behind that somebody must find and delete."""
+    path = tmp_path / "lock"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    with pytest.raises(BlockingIOError), locked(path, wait=False):
+        pass
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    holder.stdout.close()
+    with locked(path, wait=False):
+        pass
+
+
+def test_two_threads_are_never_in_one_clip(dataset):
+    """What two of them would do to a folder at once, they do one after the other."""
+    inside, most = [], []
+
+    def work():
+        for _ in range(20):
+            with dataset.clip_lock("c"):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1 and len(most) == 80
+
+
+def test_builds_share_a_dataset_and_tidying_does_not(dataset):
+    """Results that one program is about to use are not taken away by another."""
+    with dataset.in_use(), dataset.in_use():
+        with pytest.raises(InUse, match="a build is running on it"), dataset.alone():
+            pass
+    with dataset.alone():
+        pass
+
+
+def test_whoever_takes_a_clip_sweeps_what_was_left_half_written(dataset):
+    """A run that was killed leaves temporary files; the next one does not."""
+    left = [dataset.clip_dir("c") / ".part-abc.npz", dataset.clip_dir("c") / "handoff" / ".part-x.csv"]
+    kept = dataset.clip_dir("c") / "motion-1.npz"
+    for path in (*left, kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    with dataset.clip_lock("c"):
+        assert not any(path.exists() for path in left)
+        assert kept.exists()

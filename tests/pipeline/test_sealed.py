@@ -1,0 +1,52 @@
+"""A sealed document comes back as it was, and any other bytes in its place are found out."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.exceptions import CorruptArtefact
+from pipeline.sealed import read_sealed, sealed_bytes
+
+DOCUMENT = {"name": "kata", "values": [1, 2.5, None, {"deep": "\u00e9"}]}
+
+
+def test_a_document_comes_back_as_it_was(tmp_path):
+    """The seal is not part of what is read."""
+    (tmp_path / "a.json").write_bytes(sealed_bytes(DOCUMENT))
+    assert read_sealed(tmp_path / "a.json") == DOCUMENT
+
+
+def test_equal_content_gives_equal_bytes():
+    """The order in which keys were put in shows nowhere."""
+    assert sealed_bytes(dict(reversed(DOCUMENT.items()))) == sealed_bytes(DOCUMENT)
+
+
+def test_every_flipped_byte_is_found(tmp_path):
+    """Also one in white space, or in the seal itself."""
+    path, whole = tmp_path / "a.json", sealed_bytes(DOCUMENT)
+    for at in range(len(whole)):
+        for flip in (0x01, 0x20, 0x80):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
+            with pytest.raises(CorruptArtefact, match=r"a\.json: .*(changed|damaged|wrote).*made anew"):
+                read_sealed(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"null", b"\xff\xfe", sealed_bytes(DOCUMENT)[:-3]])
+def test_what_is_no_sealed_document_is_refused(tmp_path, content):
+    """Empty, cut short, or written by something else."""
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(CorruptArtefact, match=r"a\.json"):
+        read_sealed(tmp_path / "a.json")
+
+
+def test_a_missing_document_is_named(tmp_path):
+    """The sentence says what is not there."""
+    with pytest.raises(CorruptArtefact, match=r"a\.json: no such file"):
+        read_sealed(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("document", [{"x": float("nan")}, {"sha256": "mine"}])
+def test_what_cannot_be_sealed_is_refused(document):
+    """JSON has no NaN, and two things cannot have the seal's name."""
+    with pytest.raises(ValueError):
+        sealed_bytes(document)
