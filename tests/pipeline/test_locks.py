@@ -64,9 +64,9 @@ def test_two_threads_are_never_in_one_clip(dataset):
 
 def test_builds_share_a_dataset_and_tidying_does_not(dataset):
     """Results that one program is about to use are not taken away by another."""
-    with dataset.in_use(), dataset.in_use():
-        with pytest.raises(InUse, match="a build is running on it"), dataset.alone():
-            pass
+    refused = pytest.raises(InUse, match="a build is running on it")
+    with dataset.in_use(), dataset.in_use(), refused, dataset.alone():
+        pass
     with dataset.alone():
         pass
 

@@ -170,7 +170,7 @@ def test_a_clip_can_be_prepared_by_one_program_and_finished_by_another(counted, 
     """Stages of one machine, then of another; the outcome is written when all are done."""
     assert prepare_clip(clip, counted.stages(), dataset, "second") is None
     assert counted.ran == ["first", "second"] and not read_rows(dataset)
-    row, reports = process_clip(clip, counted.stages(), dataset)
+    _, reports = process_clip(clip, counted.stages(), dataset)
     assert counted.ran == ["first", "second", "files", "verdict"]
     assert [report.reused for report in reports] == [True, True, False, False]
     broken = prepare_clip(clip, counted.stages(broken=True), dataset, "second")

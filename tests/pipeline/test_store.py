@@ -115,10 +115,10 @@ def test_what_goes_wrong_while_writing_is_not_blamed_on_the_disk(tmp_path):
     """A source that vanishes is another matter than a folder that cannot be written; a full disk is not."""
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "a.txt"):
         (tmp_path / "source.mp4").read_bytes()
-    with pytest.raises(OutputNotWritable, match=r"a\.txt: cannot be written \(No space left"):
-        with atomic_path(tmp_path / "a.txt") as temporary:
-            temporary.write_text("half")
-            raise OSError(errno.ENOSPC, "No space left on device")
+    full = pytest.raises(OutputNotWritable, match=r"a\.txt: cannot be written \(No space left")
+    with full, atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
     assert not list(tmp_path.iterdir())
 
 
