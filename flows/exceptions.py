@@ -65,3 +65,46 @@ class UnknownHoldOut(FlowsError):
         super().__init__(
             f"--hold-out: no clip is called {', '.join(told)}. Name clips that are there, or leave it out."
         )
+
+
+class ProcessKilled(FlowsError):
+    """The process that ran a clip's task ended under it, every time."""
+
+    def __init__(self, clip: str, *, times: int) -> None:
+        self.clip = clip
+        self.times = times
+        super().__init__(
+            f"{clip}: its process was killed {times} times (out of memory?). Let fewer workers run at a time, or cut "
+            "the video into shorter pieces, and run again."
+        )
+
+
+class NoDask(FlowsError):
+    """Dask was asked for where it is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Dask is not installed here: `pip install 'wushu[dask]'`, or take the runner `processes` or `threads`."
+        )
+
+
+class DaskUnreachable(FlowsError):
+    """No Dask cluster answers."""
+
+    def __init__(self, address: str, *, problem: str) -> None:
+        self.address = address
+        super().__init__(
+            f"{address}: no Dask cluster answers ({problem}). Start one with `dask scheduler` and `dask worker`, or "
+            "name no address to use this machine."
+        )
+
+
+class ServerUnreachable(FlowsError):
+    """No Prefect server answers where the settings say it is."""
+
+    def __init__(self, url: str, *, problem: str) -> None:
+        self.url = url
+        super().__init__(
+            f"{url}: no Prefect server answers ({problem}). Start it with `make server`, or point PREFECT_API_URL at "
+            "the one that runs."
+        )

@@ -1,0 +1,370 @@
+"""Runs any number of Prefect tasks, a bounded number at a time, on threads, processes or a Dask cluster.
+
+What is in flight is bounded and what is finished is forgotten, so that memory does not grow with the number of jobs.
+A process that dies (killed, out of memory) costs its own job one of three tries and the other jobs nothing: every
+process has a pool of its own, a lane, and only that lane is made anew. No process outlives the one that started it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any, Literal, Protocol
+
+from prefect import Task, get_run_logger
+from prefect.context import FlowRunContext, SettingsContext, SyncClientContext
+from prefect.futures import PrefectFuture
+from prefect.states import State
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from threadpoolctl import threadpool_limits
+
+from flows.exceptions import DaskUnreachable, NoDask, OptionOutOfRange, ProcessKilled
+
+Runner = Literal["threads", "processes", "dask"]
+"""Where tasks run: threads of the flow's process, processes beside it, or workers of a Dask cluster."""
+
+TRIES = 3
+"""How often a task may have its process killed under it before it is given up."""
+
+_AHEAD = 2
+"""Jobs in flight for each thread or Dask worker: one runs while the next waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """One task to run."""
+
+    name: str
+    """Of the clip, for sentences."""
+
+    task: Task[Any, Any]
+    """Its function must be found by name in another process."""
+
+    parameters: Mapping[str, Any]
+    """Plain values, as they travel to other processes and machines."""
+
+    key: Any = None
+    """What the caller knows the job by; it stays here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Done:
+    """One task that has ended."""
+
+    job: Job
+    value: Any = None
+    """What the task returned."""
+
+    error: Exception | None = None
+    """What it raised instead, or :class:`ProcessKilled`."""
+
+    state_name: str = ""
+    """Name of the final state, as the run's page shows it; empty if the process was killed."""
+
+    def result(self) -> Any:
+        """Return the task's value.
+
+        Raises:
+            Exception: What the task raised.
+            ProcessKilled: Its process was killed at every try.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class _Backend(Protocol):
+    """What runs tasks; futures tell when they are done."""
+
+    def has_room(self, n_in_flight: int) -> bool: ...
+
+    def submit(self, job: Job) -> PrefectFuture[Any]: ...
+
+    def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
+        """Forget a future that is done; ``killed`` tells that its process died."""
+        ...
+
+
+class TaskPool:
+    """Takes jobs as there is room and gives them back as they finish. To be used inside a flow run, by one thread."""
+
+    def __init__(self, backend: _Backend) -> None:
+        self._backend = backend
+        self._first: deque[Job] = deque()
+        self._alone: deque[Job] = deque()
+        self._running: dict[PrefectFuture[Any], Job] = {}
+        self._kills: dict[int, int] = {}
+        self._finished: queue.SimpleQueue[PrefectFuture[Any]] = queue.SimpleQueue()
+
+    def add(self, job: Job) -> None:
+        """Put a job that follows from a finished one before those that are not begun, so that clips are completed."""
+        self._first.append(job)
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Done]:
+        """Run all jobs and those that are added meanwhile; yield each as it ends, in no certain order.
+
+        Args:
+            jobs: Drawn only as there is room, so it may be a long generator. Of a job that ended nothing is kept.
+        """
+        waiting = iter(jobs)
+        while True:
+            self._fill(waiting)
+            if not self._running:
+                return
+            future = self._finished.get()
+            job = self._running.pop(future)
+            done = _outcome(job, future)
+            killed = isinstance(done.error, ProcessKilled)
+            self._backend.release(future, killed=killed)
+            del future
+            if not (killed and self._try_again(job)):
+                yield self._settled(job, done)
+
+    def _fill(self, waiting: Iterator[Job]) -> None:
+        while self._backend.has_room(len(self._running)):
+            if self._alone and not self._running:
+                self._submit(self._alone.popleft())
+                return
+            if self._alone or (job := self._next(waiting)) is None:
+                return
+            self._submit(job)
+
+    def _next(self, waiting: Iterator[Job]) -> Job | None:
+        return self._first.popleft() if self._first else next(waiting, None)
+
+    def _submit(self, job: Job) -> None:
+        future = self._backend.submit(job)
+        self._running[future] = job
+        future.add_done_callback(self._finished.put)
+
+    def _try_again(self, job: Job) -> bool:
+        """Queue a job whose process was killed: at once, and the last time alone, with all memory for itself."""
+        kills = self._kills[id(job)] = self._kills.get(id(job), 0) + 1
+        if kills >= TRIES:
+            return False
+        last = kills == TRIES - 1
+        get_run_logger().warning(
+            "%s: its process was killed (out of memory?); it is tried again%s", job.name, ", alone" if last else ""
+        )
+        (self._alone if last else self._first).append(job)
+        return True
+
+    def _settled(self, job: Job, done: Done) -> Done:
+        kills = self._kills.pop(id(job), 0)
+        return Done(job=job, error=ProcessKilled(job.name, times=kills)) if kills >= TRIES else done
+
+
+@contextmanager
+def open_runner(kind: Runner, workers: int, dask_address: str | None = None) -> Iterator[TaskPool]:
+    """Give a pool for the tasks of the flow run at hand; leaving the block by an exception ends its processes at once.
+
+    The flow itself keeps Prefect's default runner: another one would be started again within every task.
+
+    Args:
+        kind: Where tasks run.
+        workers: How many at a time; with ``dask_address`` the cluster decides.
+        dask_address: A running Dask scheduler, as "tcp://host:8786"; None starts workers on this machine.
+
+    Raises:
+        OptionOutOfRange: Fewer than one worker.
+        NoDask: Dask is asked for and not installed.
+        DaskUnreachable: No scheduler answers at the address.
+    """
+    if workers < 1:
+        raise OptionOutOfRange("workers", workers, allowed="one or more")
+    with ExitStack() as stack:
+        if kind == "processes":
+            yield TaskPool(stack.enter_context(_Lanes(workers)))
+        elif kind == "threads":
+            yield TaskPool(_Threads(stack.enter_context(ThreadPoolTaskRunner(max_workers=workers)), _AHEAD * workers))
+        else:
+            yield TaskPool(_Dask(stack.enter_context(_dask_runner(workers, dask_address))))
+
+
+def _outcome(job: Job, future: PrefectFuture[Any]) -> Done:
+    """Read a future that is done."""
+    try:
+        value = future.result(raise_on_failure=False)
+    except Exception as error:  # the future's own: what carries tasks broke, the task did not get to say anything
+        return Done(job=job, error=ProcessKilled(job.name, times=1) if _is_death(error) else error)
+    state: State[Any] = future.state
+    if state.is_completed():
+        return Done(job=job, value=value, state_name=state.name or "")
+    error = value if isinstance(value, Exception) else RuntimeError(f"task {state.name}: {state.message}")
+    return Done(job=job, error=error, state_name=state.name or "")
+
+
+def _is_death(error: Exception) -> bool:
+    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"  # the latter is Dask's
+
+
+# ---------------------------------------------------------------------------------------------------- threads
+
+
+@dataclass(frozen=True, slots=True)
+class _Threads:
+    """One Prefect runner with threads; what Prefect remembers of finished tasks is dropped."""
+
+    runner: ThreadPoolTaskRunner[Any]
+    room: int
+
+    def has_room(self, n_in_flight: int) -> bool:
+        return n_in_flight < self.room
+
+    def submit(self, job: Job) -> PrefectFuture[Any]:
+        return self.runner.submit(job.task, parameters=dict(job.parameters))
+
+    def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
+        getattr(self.runner, "_cancel_events", {}).pop(future.task_run_id, None)  # one a task, kept for ever
+        if (flow_run := FlowRunContext.get()) is not None:
+            flow_run.run_results.clear()  # links results to tasks that take them as parameters; ours take plain values
+
+
+# -------------------------------------------------------------------------------------------------- processes
+
+
+class _LeanRunner(ProcessPoolTaskRunner):
+    """Prefect's runner, but settings travel once a process: reading them anew costs 45 ms a task (3.8.8).
+
+    So does the client of the server, by :func:`_begin_member`: two new ones a task cost 40 ms.
+    """
+
+    def _resolve_futures_and_submit(self, *args: Any, **kwargs: Any) -> Any:
+        if "context" in kwargs:
+            kwargs["context"] = kwargs["context"] | {"settings_context": {}}
+        return super()._resolve_futures_and_submit(*args, **kwargs)
+
+    def give_up_messages(self) -> None:
+        """Let this process end although a killed one may have died holding the lock of their common queue."""
+        if (messages := getattr(self, "_subprocess_message_queue", None)) is not None:
+            messages.cancel_join_thread()
+
+
+def _begin_member(leash: Connection, settings: dict[str, Any]) -> None:
+    """Prepare a process for tasks: the flow's settings, one core for algebra, and the same end as its parent's."""
+    threading.Thread(target=_end_with_parent, args=(leash,), name="leash", daemon=True).start()
+    threadpool_limits(limits=1)  # members that all want all cores wait for each other
+    SettingsContext(**settings).__enter__()  # both for the life of the process
+    SyncClientContext().__enter__()
+
+
+def _end_with_parent(leash: Connection) -> None:
+    """Wait until the other end is closed, by its holder or by the holder's death, and end without further ado."""
+    try:
+        leash.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Lane:
+    """One process behind a runner of its own."""
+
+    runner: _LeanRunner
+    leash: Connection
+    """Closed, it ends the process; so does the death of this one."""
+
+    @classmethod
+    def open(cls) -> _Lane:
+        ours, theirs = multiprocessing.Pipe()
+        context = SettingsContext.get()
+        settings = {} if context is None else context.serialize()
+        runner = _LeanRunner(max_workers=1, initializer=_begin_member, initargs=(theirs, settings))
+        return cls(runner=runner.__enter__(), leash=ours)
+
+    def close(self, *, now: bool) -> None:
+        """End the process; ``now`` does not wait for the task it may be at."""
+        if now:
+            self.leash.close()
+            self.runner.give_up_messages()
+        self.runner.__exit__(None, None, None)
+        self.leash.close()
+
+
+@dataclass(slots=True)
+class _Lanes:
+    """Processes that do not share a pool, so that the death of one leaves the others at work."""
+
+    workers: int
+    _idle: list[_Lane] = field(default_factory=list)
+    _busy: dict[PrefectFuture[Any], _Lane] = field(default_factory=dict)
+
+    def __enter__(self) -> _Lanes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        lanes = [*self._idle, *self._busy.values()]
+        if kind is not None:
+            for lane in lanes:
+                lane.leash.close()
+        for lane in lanes:
+            lane.close(now=kind is not None)
+
+    def has_room(self, n_in_flight: int) -> bool:
+        return n_in_flight < self.workers
+
+    def submit(self, job: Job) -> PrefectFuture[Any]:
+        lane = self._idle.pop() if self._idle else _Lane.open()
+        future = lane.runner.submit(job.task, parameters=dict(job.parameters))
+        self._busy[future] = lane
+        return future
+
+    def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
+        lane = self._busy.pop(future)
+        if killed:
+            lane.close(now=True)
+        else:
+            self._idle.append(lane)
+
+
+# ------------------------------------------------------------------------------------------------------- Dask
+
+
+@contextmanager
+def _dask_runner(workers: int, address: str | None) -> Iterator[TaskRunner[Any]]:
+    """Start workers on this machine, or join a cluster."""
+    try:
+        from prefect_dask import DaskTaskRunner
+    except ImportError:
+        raise NoDask() from None
+    if address is not None:
+        runner = DaskTaskRunner(address=address)
+    else:
+        runner = DaskTaskRunner(
+            cluster_kwargs={
+                "n_workers": workers,
+                "threads_per_worker": 1,  # BLAS too: Dask's nanny sets it
+                "host": "127.0.0.1",
+                "dashboard_address": None,
+            }
+        )
+    with runner:
+        try:
+            runner.client  # noqa: B018 connects, which submit would do too late for a clear sentence
+        except (OSError, ValueError) as error:
+            raise DaskUnreachable(address or "this machine", problem=str(error)) from error
+        yield runner
+
+
+@dataclass(frozen=True, slots=True)
+class _Dask:
+    """One Prefect runner in front of a cluster. Dask itself tries a task again whose worker died, three times."""
+
+    runner: Any
+
+    def has_room(self, n_in_flight: int) -> bool:
+        return n_in_flight < _AHEAD * max(1, sum(self.runner.client.nthreads().values()))
+
+    def submit(self, job: Job) -> PrefectFuture[Any]:
+        return self.runner.submit(job.task, parameters=dict(job.parameters))
+
+    def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
+        """Nothing: a cluster forgets a task with its future."""
