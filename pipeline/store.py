@@ -21,6 +21,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,6 +45,8 @@ PART_FILES = ".part-*"
 """What files that are being written are called."""
 
 _STORAGE_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
+_RESULT_NAME = re.compile(r"([a-z0-9_]+)-([0-9a-f]{16})")
 
 Record = TypeVar("Record")
 
@@ -236,18 +239,27 @@ class Dataset:
             CorruptArtefact: A file is missing, altered or cut off.
         """
         path = self._artefact(clip_id, stage, fingerprint)
-        document = read_sealed(path)
-        try:
-            content = path.with_suffix(".npz").read_bytes()
-        except OSError as error:
-            raise CorruptArtefact(path.with_suffix(".npz"), problem=(error.strerror or str(error)).lower()) from error
-        if hashlib.sha256(content).hexdigest() != document.get("npz_sha256"):
-            raise CorruptArtefact(path.with_suffix(".npz"), problem="its content has changed since it was written")
+        document, content = _read_result(path)
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as npz:
                 return decode(cls, document["record"], dict(npz))
         except (zipfile.BadZipFile, KeyError, ValueError, ExceptionGroup) as error:
             raise CorruptArtefact(path, problem=f"does not hold a {cls.__name__}") from error
+
+    def results(self, clip_id: str) -> list[tuple[str, str]]:
+        """List the results that are in a clip's folder, as stage and fingerprint, sorted."""
+        names = (path.stem for path in self.clip_dir(clip_id).glob("*-*.json"))
+        return sorted((found[1], found[2]) for found in map(_RESULT_NAME.fullmatch, names) if found is not None)
+
+    def document(self, clip_id: str, stage: str, fingerprint: str) -> dict[str, Any]:
+        """Read what a result says beside its arrays, as JSON types: ``record``, ``origin`` and ``npz_sha256``.
+
+        The arrays are held against their hash, and not decoded.
+
+        Raises:
+            CorruptArtefact: A file is missing, altered or cut off.
+        """
+        return _read_result(self._artefact(clip_id, stage, fingerprint))[0]
 
     def origin(self, clip_id: str, stage: str, fingerprint: str) -> Origin | None:
         """Read what a stage's result was made from; None if whoever saved it did not say.
@@ -264,6 +276,18 @@ class Dataset:
 
     def _artefact(self, clip_id: str, stage: str, fingerprint: str) -> Path:
         return self.clip_dir(clip_id) / f"{stage}-{fingerprint}.json"
+
+
+def _read_result(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Read both files of a result, and hold each against its hash."""
+    document, arrays = read_sealed(path), path.with_suffix(".npz")
+    try:
+        content = arrays.read_bytes()
+    except OSError as error:
+        raise CorruptArtefact(arrays, problem=(error.strerror or str(error)).lower()) from error
+    if hashlib.sha256(content).hexdigest() != document.get("npz_sha256"):
+        raise CorruptArtefact(arrays, problem="its content has changed since it was written")
+    return document, content
 
 
 def is_dataset(folder: Path) -> bool:
