@@ -24,6 +24,7 @@ from pipeline.evidence import Evidence
 from pipeline.front_stages import array_digest, motion_file_stages, video_stages
 from pipeline.handoff_stage import handoff_stage
 from pipeline.home import Home
+from pipeline.leads_stage import leads_stage
 from pipeline.limits import find_limits
 from pipeline.measurement import Measurements
 from pipeline.plausibility import measure_human
@@ -105,7 +106,8 @@ def build_stages(settings: Settings, home: Home) -> Stages:
         *(stage for variant in plan.variants for stage in _robot_stages(settings, variant, solvers[variant])),
         _repair_stage(settings, body, plan, solvers),
         _tracking_stage(settings, plan.shown),
-        handoff_stage(settings, plan),
+        leads_stage(settings, plan),
+        handoff_stage(plan),
         _picture_stage(plan.shown),
         _report_stage(plan.shown),
     )

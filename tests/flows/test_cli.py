@@ -67,7 +67,7 @@ def test_new_limits_redo_the_verdict_and_take_back_the_hand_off(short_clip, keyp
     assert code == 0
     assert "rejected" in printed and "Stand still." in printed
     changed = {name for name in after.fingerprints if after.fingerprints[name] != before.fingerprints[name]}
-    assert changed == {"verdict", "verdict_23dof", "repair", "handoff", "report"}
+    assert changed == {"verdict", "verdict_23dof", "repair", "leads", "handoff", "report"}
     handoff = dataset / "clips" / after.clip.id / "handoff"
     assert not handoff.exists()
     # There and back again: the second refusal is found in the dataset, and takes the files back all the same.

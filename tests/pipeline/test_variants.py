@@ -194,10 +194,10 @@ def names_of_new(clip, before, after) -> set[str]:
     ("settings", "redone"),
     [
         ({"robot": "29dof"}, set()),
-        ({"formats": ("mjlab",)}, {"repair", "handoff", "report"}),
-        ({"formats": ("pbhc",)}, {"repair", "tracking_23dof", "handoff", "picture", "report"}),
+        ({"formats": ("mjlab",)}, {"repair", "leads", "handoff", "report"}),
+        ({"formats": ("pbhc",)}, {"repair", "tracking_23dof", "leads", "handoff", "picture", "report"}),
         ({"formats": ("pbhc",), "robot": "29dof"}, {"handoff"}),
-        ({"robot": "23dof"}, {"repair", "tracking_23dof", "handoff", "picture", "report"}),
+        ({"robot": "23dof"}, {"repair", "tracking_23dof", "leads", "handoff", "picture", "report"}),
     ],
 )
 def test_another_choice_of_robot_or_formats_solves_nothing_again(form, chain, settings, redone):
@@ -208,7 +208,7 @@ def test_another_choice_of_robot_or_formats_solves_nothing_again(form, chain, se
 def test_a_choice_that_lacked_one_robot_adds_only_that(done, chain, form, tmp_path):
     """From mjlab alone to all formats: the welded robot is solved and judged, the rest is there."""
     only, default = chain(formats=("mjlab",)), chain()
-    added = {"retarget_23dof", "validation_23dof", "verdict_23dof", "repair", "handoff", "report"}
+    added = {"retarget_23dof", "validation_23dof", "verdict_23dof", "repair", "leads", "handoff", "report"}
     assert names_of_new(Clip.of(form), only, default) == added
     dataset = Dataset.open_or_create(tmp_path / "set")
     (row,) = process_source(form, only, dataset)
