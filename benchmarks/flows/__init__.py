@@ -1,0 +1,1 @@
+"""What the Prefect flows cost, how they scale, and what they survive."""

@@ -1,0 +1,21 @@
+"""A build that is killed again and again ends as one that nothing disturbed. Minutes long: `make test-slow`."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.flows.chaos import survive
+
+pytestmark = [pytest.mark.slow, pytest.mark.prefect, pytest.mark.timeout(2400)]
+
+
+def test_a_disturbed_build_gives_the_dataset_of_an_undisturbed_one(tmp_path):
+    """Byte for byte, with nothing done twice and nothing left half-written, after thirty processes were killed."""
+    log: list[str] = []
+    came = survive(tmp_path, n_kills=30, seed=0, n_clips=48, log=log.append)
+    told = "\n".join(log)
+    assert came.kills.total() == 30, told
+    assert not came.differences, told + "\n".join(came.differences)
+    assert not came.half_written, told
+    assert not came.done_twice, told
+    assert len(came.events) == 3, told
