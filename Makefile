@@ -50,9 +50,12 @@ server: $(VENV)/.run-stamp
 
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 deploy worker: export DO_NOT_TRACK = 1
+# Signs of life, by which the server knows that a run's machine is gone; prefect.toml says the same to those who
+# start a worker without make, from this folder.
+worker: export PREFECT_FLOWS_HEARTBEAT_FREQUENCY ?= 30
 
 deploy: $(VENV)/.run-stamp
-	$(BIN)/prefect work-pool create wushu --type process --overwrite
+	$(BIN)/python -m flows.setup_server
 	$(BIN)/prefect --no-prompt deploy --all
 
 worker: $(VENV)/.run-stamp

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
@@ -21,6 +22,7 @@ from typing import Any, Literal, Protocol
 
 from prefect import Task, get_run_logger
 from prefect.context import FlowRunContext, SettingsContext, SyncClientContext
+from prefect.events.worker import EventsWorker
 from prefect.futures import PrefectFuture
 from prefect.states import State
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
@@ -33,6 +35,12 @@ Runner = Literal["threads", "processes", "dask"]
 
 TRIES = 3
 """How often a task may have its process killed under it before it is given up."""
+
+_EVENTS_AHEAD = 1000
+"""Events that may wait to be sent to the server, three a task and some 6 kB each, before the flow slows down."""
+
+_EASE_S = 0.05
+"""How long each finished task then waits [s]; a server takes some hundred events a second."""
 
 _AHEAD = 2
 """Jobs in flight for each thread or Dask worker: one runs while the next waits."""
@@ -103,6 +111,11 @@ class TaskPool:
         self._running: dict[PrefectFuture[Any], Job] = {}
         self._kills: dict[int, int] = {}
         self._finished: queue.SimpleQueue[PrefectFuture[Any]] = queue.SimpleQueue()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Begin no further job; those in flight are finished, and yielded."""
+        self._stopped = True
 
     def add(self, job: Job) -> None:
         """Put a job that follows from a finished one before those that are not begun, so that clips are completed."""
@@ -125,11 +138,12 @@ class TaskPool:
             killed = isinstance(done.error, ProcessKilled)
             self._backend.release(future, killed=killed)
             del future
+            _ease_events()
             if not (killed and self._try_again(job)):
                 yield self._settled(job, done)
 
     def _fill(self, waiting: Iterator[Job]) -> None:
-        while self._backend.has_room(len(self._running)):
+        while not self._stopped and self._backend.has_room(len(self._running)):
             if self._alone and not self._running:
                 self._submit(self._alone.popleft())
                 return
@@ -148,7 +162,7 @@ class TaskPool:
     def _try_again(self, job: Job) -> bool:
         """Queue a job whose process was killed: at once, and the last time alone, with all memory for itself."""
         kills = self._kills[id(job)] = self._kills.get(id(job), 0) + 1
-        if kills >= TRIES:
+        if kills >= TRIES or self._stopped:
             return False
         last = kills == TRIES - 1
         get_run_logger().warning(
@@ -200,6 +214,13 @@ def _outcome(job: Job, future: PrefectFuture[Any]) -> Done:
         return Done(job=job, value=value, state_name=state.name or "")
     error = value if isinstance(value, Exception) else RuntimeError(f"task {state.name}: {state.message}")
     return Done(job=job, error=error, state_name=state.name or "")
+
+
+def _ease_events() -> None:
+    """Slow down where tasks, as those of finished clips, end faster than the server can be told of them."""
+    waiting = getattr(EventsWorker.instance(), "_queue", None)
+    if waiting is not None and waiting.qsize() > _EVENTS_AHEAD:
+        time.sleep(_EASE_S)
 
 
 def _is_death(error: Exception) -> bool:
