@@ -12,10 +12,12 @@ import tyro
 
 from flows.commands.bench import Bench
 from flows.commands.body import Body
+from flows.commands.decide import Decide
 from flows.commands.demo import Demo
 from flows.commands.doctor import Doctor
 from flows.commands.fetch import Models, Robot
 from flows.commands.fit_table import FitTable
+from flows.commands.handoff import Handoff
 from flows.commands.play import Play
 from flows.commands.run import Run
 from flows.commands.show import Show
@@ -66,6 +68,8 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Run, sub("run", default=Run(videos=(), settings=settings))]
         | Annotated[Validate, sub("validate")]
         | Annotated[Show, sub("show")]
+        | Annotated[Decide, sub("decide")]
+        | Annotated[Handoff, sub("handoff")]
         | Annotated[Play, sub("play")]
         | Annotated[Doctor, sub("doctor")]
         | Annotated[Models, sub("models")]

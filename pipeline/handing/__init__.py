@@ -1,0 +1,21 @@
+"""Handing a dataset over to a trainer: which motions, on which side, in one folder that says all about them."""
+
+from __future__ import annotations
+
+from pipeline.handing.candidate import Candidate, LeftOut, Why, counts
+from pipeline.handing.hand_over import Bundle, hand_over
+from pipeline.handing.metadata import FileEntry
+from pipeline.handing.options import HandoffOptions
+from pipeline.handing.selection import seen_by_reviewers
+
+__all__ = [
+    "Bundle",
+    "Candidate",
+    "FileEntry",
+    "HandoffOptions",
+    "LeftOut",
+    "Why",
+    "counts",
+    "hand_over",
+    "seen_by_reviewers",
+]

@@ -1,0 +1,206 @@
+"""Decides which motions of a dataset are handed over in a format, and says of each other one why not.
+
+A person's decision comes first, the verdict second. What the verdict accepted is taken as the dataset delivers it, with
+its leads; what a person accepted though it was refused, or cut, is cut from what was solved and led when it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.decisions import Decision, Ruling, Standing, read_decisions, standing
+from pipeline.deliverable import REFINED, Deliverable, Deliverables
+from pipeline.exceptions import CorruptArtefact
+from pipeline.handing.candidate import Candidate, LeftOut, Why
+from pipeline.handing.options import HandoffOptions
+from pipeline.licences import Use, use_of
+from pipeline.manifest import ManifestRow, Outcome, Rows, read_rows
+from pipeline.store import Dataset
+from pipeline.variants import VariantPlan, shown_variant, stage_of
+from retarget.result import RetargetResult
+from robots.g1 import Variant, load_g1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is taken, and what is not."""
+
+    taken: tuple[Candidate, ...]
+    """In the order of their clips' ids."""
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+    """What the user should know besides: decisions that are out of date or cannot be read."""
+
+
+def select(dataset: Dataset, options: HandoffOptions) -> Selection:
+    """Go through all outcomes of a dataset.
+
+    Raises:
+        UnknownName: There is no such format.
+    """
+    rows = read_rows(dataset)
+    taken: list[Candidate] = []
+    left_out = [_damaged_row(error) for error in rows.damaged]
+    notes: list[str] = []
+    for row, held in _with_standing(dataset, rows, notes):
+        for item in _of_row(dataset, row, held, options, notes):
+            kept = _filtered(item, options) if isinstance(item, Candidate) else item
+            if isinstance(kept, Candidate):
+                taken.append(kept)
+            else:
+                left_out.append(kept)
+    return Selection(taken=tuple(taken), left_out=tuple(left_out), notes=tuple(notes))
+
+
+def seen_by_reviewers(row: ManifestRow) -> str | None:
+    """Return the fingerprint of the solution that a clip's pictures show, None where there is none."""
+    return row.fingerprints.get(stage_of("retarget", shown_variant(row.fingerprints)))
+
+
+def _with_standing(dataset: Dataset, rows: Rows, notes: list[str]) -> Iterator[tuple[ManifestRow, Standing]]:
+    for row in rows:
+        decisions = read_decisions(dataset, row.clip.id)
+        notes += decisions.damaged
+        yield row, standing(decisions, seen_by_reviewers(row))
+
+
+def _of_row(
+    dataset: Dataset, row: ManifestRow, held: Standing, options: HandoffOptions, notes: list[str]
+) -> list[Candidate | LeftOut]:
+    """List what one clip gives, and what it does not give."""
+    if held.keeps_out:
+        return [_kept_out(row, held)]
+    if row.outcome is Outcome.BROKEN:
+        return [_left(row, Why.BROKEN, f"it is no motion: {row.error or 'it was not processed to the end.'}")]
+    shown = shown_variant(row.fingerprints)
+    variant = VariantPlan.of(shown, (options.to,)).solved_for[options.to]
+    decision = held.decision if held.accepts else None
+    if held.decision is not None and held.stale:
+        notes.append(f"{row.clip.id} ({row.clip.name}): {_told_of_stale(held.decision)}")
+    try:
+        if decision is not None and (decision.frames is not None or row.outcome is not Outcome.ACCEPTED):
+            return [_by_hand(dataset, row, decision, variant, options)]
+        if row.outcome is Outcome.REJECTED:
+            return [_left(row, Why.REFUSED, _why_refused(row))]
+        return list(_delivered(dataset, row, decision, variant, options))
+    except CorruptArtefact as error:
+        return [_left(row, Why.DAMAGED, str(error))]
+
+
+def _by_hand(
+    dataset: Dataset, row: ManifestRow, decision: Decision, variant: Variant, options: HandoffOptions
+) -> Candidate | LeftOut:
+    """Take the frames that a person accepted, whatever the verdict says."""
+    stage = stage_of("retarget", variant)
+    if stage not in row.fingerprints:
+        return _no_motion(row, variant, options.to)
+    motion = dataset.load(row.clip.id, stage, row.fingerprints[stage], RetargetResult).motion
+    start, stop = decision.frames or (0, len(motion))
+    if stop > len(motion):
+        told = f"{decision.told}: it has only {len(motion)} frames. Decide again."
+        return _left(row, Why.OUTDATED, told)
+    whole = (start, stop) == (0, len(motion))
+    return Candidate(
+        name=row.clip.id if whole else f"{row.clip.id}.kept{start}-{stop}",
+        row=row,
+        kind="whole" if whole else "part",
+        variant=variant,
+        frames=(start, stop),
+        duration_s=(stop - start) / motion.fps,
+        score=row.verdict.score if row.verdict else 0.0,
+        use=use_of(row.licences),
+        decision=decision,
+        by_hand=True,
+    )
+
+
+def _delivered(
+    dataset: Dataset, row: ManifestRow, decision: Decision | None, variant: Variant, options: HandoffOptions
+) -> Iterator[Candidate | LeftOut]:
+    """Take what the dataset delivers: the clip in one version, or its mended parts."""
+    if "leads" not in row.fingerprints:
+        told = f"stage '{row.broken_stage}' could not go on: {row.error}" if row.error else "it is not finished."
+        yield _left(row, Why.BROKEN, f"{told} Run it again.")
+        return
+    delivered = dataset.load(row.clip.id, "leads", row.fingerprints["leads"], Deliverables)
+    refined = row.clip.id + REFINED
+    names = [name for name in delivered.names if name != refined] or [row.clip.id]
+    for name in names:
+        item = delivered.find(name, variant)
+        if options.version == "refined" and name == row.clip.id:
+            item = delivered.find(refined, variant) or item
+        if item is not None:
+            yield _candidate(row, item, decision)
+        elif reason := delivered.reason_withheld(name, variant):
+            withheld = _left(row, Why.WITHHELD, reason, name)
+            yield withheld if decision is None else _by_hand(dataset, row, decision, variant, options)
+        else:
+            yield _no_motion(row, variant, options.to)
+
+
+def _candidate(row: ManifestRow, item: Deliverable, decision: Decision | None) -> Candidate:
+    return Candidate(
+        name=item.name,
+        row=row,
+        kind=item.kind,
+        variant=item.variant,
+        frames=item.frames,
+        duration_s=item.core_s,
+        score=item.verdict.score,
+        use=use_of(row.licences),
+        decision=decision,
+    )
+
+
+def _filtered(item: Candidate, options: HandoffOptions) -> Candidate | LeftOut:
+    """Leave out what the user did not ask for."""
+    if options.whole_only and item.kind == "part":
+        return item.left_out(Why.PART, "it is a part of a clip, and only whole clips were asked for.")
+    if item.score < options.min_score:
+        return item.left_out(Why.SCORE, f"its score is {item.score:.2f}, {options.min_score:.2f} was asked for.")
+    if options.commercial and item.use is not Use.ALLOWED:
+        said = "; ".join(item.row.licences)
+        told = "forbids" if item.use is Use.FORBIDDEN else "is not known to allow"
+        return item.left_out(Why.LICENCE, f"what it was made with {told} commercial use: {said}.")
+    return item
+
+
+def _kept_out(row: ManifestRow, held: Standing) -> LeftOut:
+    decision = held.decision
+    if held.doubtful or decision is None:
+        told = "a decision on it cannot be read, which may have been to reject it. Decide again with `wushu decide`."
+        return _left(row, Why.DAMAGED, told)
+    if not held.stale:
+        return _left(row, Why.REJECTED, f"{decision.told}.")
+    return _left(row, Why.OUTDATED, _told_of_stale(decision))
+
+
+def _told_of_stale(decision: Decision) -> str:
+    if decision.ruling is Ruling.REJECT:
+        holds = "it stays out until someone looks again"
+    elif decision.frames is not None:
+        holds = "the frames that were kept are those of another motion, and it stays out until someone looks again"
+    else:
+        holds = "it counts for nothing, and the verdict decides"
+    return f"{decision.told}: the motion was solved anew since; {holds}."
+
+
+def _why_refused(row: ManifestRow) -> str:
+    reasons = row.verdict.rejections if row.verdict else row.reasons
+    more = f" And {len(reasons) - 1} more." if len(reasons) > 1 else ""
+    return (reasons[0] if reasons else "refused.") + more
+
+
+def _no_motion(row: ManifestRow, variant: Variant, to: str) -> LeftOut:
+    told = f"the dataset holds no motion of {load_g1(variant).name} for it. Run it again with `{to}` among the formats."
+    return _left(row, Why.NO_MOTION, told)
+
+
+def _left(row: ManifestRow, why: Why, sentence: str, name: str | None = None) -> LeftOut:
+    return LeftOut(name=name or row.clip.id, clip=row.clip.name, why=why, sentence=sentence)
+
+
+def _damaged_row(error: CorruptArtefact) -> LeftOut:
+    clip_id = error.path.parent.name
+    return LeftOut(name=clip_id, clip=clip_id, why=Why.DAMAGED, sentence=str(error))
