@@ -79,7 +79,7 @@ def test_one_run_takes_one_file(found):
 
 def test_the_command_of_the_page_trains(python, files, handoff_page, tmp_path):
     """With our file in the place of the reader's, few environments and one iteration."""
-    command = re.search(r"python -m mjlab\.scripts\.train [^`\n]*(?:\\\n[^`\n]*)*", handoff_page)
+    command = re.search(r"python -m mjlab\.scripts\.train [^\n\\]*(?:\\\n[^\n\\]*)*", handoff_page)
     assert command is not None
     words = shlex.split(command[0].replace("\\\n", " ").replace("MOTION.npz", str(files["squats"])))
     assert str(files["squats"]) in words
