@@ -63,6 +63,8 @@ def test_a_joined_file_is_a_motion_of_the_same_robot(example, clips, tmp_path):
     again = np.load(written(motion.frames(seam, len(motion)), tmp_path / "again.npz"))
     for name in ("body_lin_vel_w", "body_ang_vel_w"):
         assert np.abs(again[name][2:-2] - joined[name][seam + 2 : -2]).max() < 2e-3
+    along = np.einsum("fbi,fbi->fb", again["body_quat_w"], joined["body_quat_w"][seam:])
+    assert np.abs(along).min() > 1 - 1e-6
     assert np.array_equal(joined["joint_vel"][seam:], second["joint_vel"])
 
 
