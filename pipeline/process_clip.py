@@ -116,6 +116,7 @@ def _ensure(
     known = fingerprints(clip, stages)
     fingerprint = known[stage.name]
     if _is_done(stage, clip, fingerprint, dataset):
+        dataset.add_recipe(stage.recipe)  # should somebody have taken it away
         return StageReport(stage=stage.name, fingerprint=fingerprint, reused=True)
     by_name = {other.name: other for other in stages}
     started = perf_counter()

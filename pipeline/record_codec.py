@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +18,8 @@ _ARRAY_KEY = "npz"
 
 def encode(record: object) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Split a dataclass into what JSON can hold and the arrays, which the document names by key."""
-    converter = Converter()
-    converter.register_unstructure_hook_func(_is_array_type, lambda array: array)
-    converter.register_unstructure_hook(Path, str)
     arrays: dict[str, np.ndarray] = {}
-    return _lift_arrays(converter.unstructure(record), "", arrays), arrays
+    return _lift_arrays(_encoder().unstructure(record), "", arrays), arrays
 
 
 def decode(cls: type[Record], document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Record:
@@ -45,13 +43,28 @@ def plain(record: object) -> Any:
 
 def from_plain(cls: type[Record], document: Any) -> Record:
     """Rebuild a record without arrays; unknown keys are refused."""
-    return _strict_converter().structure(document, cls)
+    return _plain_decoder().structure(document, cls)
 
 
 def digest(document: Any) -> str:
     """Hash JSON types independently of key order: the first 16 hex digits of sha256."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _encoder() -> Converter:
+    """Return what takes records apart; it learns each class once, which takes longer than the records do."""
+    converter = Converter()
+    converter.register_unstructure_hook_func(_is_array_type, lambda array: array)
+    converter.register_unstructure_hook(Path, str)
+    return converter
+
+
+@cache
+def _plain_decoder() -> Converter:
+    """Return what puts records without arrays together; it learns each class once."""
+    return _strict_converter()
 
 
 def _strict_converter() -> Converter:

@@ -40,6 +40,15 @@ def read_sealed(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise CorruptArtefact(path, problem=(error.strerror or str(error)).lower()) from error
+    return parse_sealed(content, path)
+
+
+def parse_sealed(content: bytes, path: Path) -> dict[str, Any]:
+    """Read the bytes of a sealed document, without its seal; ``path`` is what an error calls it.
+
+    Raises:
+        CorruptArtefact: It is no sealed document, or not as it was written.
+    """
     try:
         document = json.loads(content)
     except ValueError as error:
