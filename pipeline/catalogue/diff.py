@@ -1,0 +1,205 @@
+"""Says how two datasets differ, and why: of each clip the first results that are not the same, and what made them so.
+
+Stages are named by all that decides them, so that the cause of a difference is found and not guessed: another version
+of a stage, another setting, another fact of the source. Where all that is equal and the bytes are not, another machine
+or other libraries made them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.catalogue.contents import Told, in_order, read_told, results_of
+from pipeline.exceptions import CorruptArtefact
+from pipeline.manifest import ManifestRow, read_rows
+from pipeline.record_codec import plain
+from pipeline.store import Dataset, Recipe
+from retarget.progress import Progress, silent
+
+_SHOWN_KEYS = 6
+_SHOWN_TEXT = 60
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How a dataset differs from another, the old one."""
+
+    gone: tuple[str, ...]
+    """Clips that only the old one has, by name and id."""
+    new: tuple[str, ...]
+    """Clips that only the new one has."""
+    replaced: tuple[str, ...]
+    """Sources of one name and of other content."""
+    outcomes: tuple[str, ...]
+    """Clips that ended otherwise, or with another score or length, a sentence each."""
+    causes: Mapping[str, tuple[str, ...]]
+    """Why results differ, a sentence -> the clips for which it holds."""
+    damaged: tuple[str, ...]
+    """Outcomes that could not be compared, a sentence each."""
+
+    @property
+    def is_none(self) -> bool:
+        """True if the datasets are equal in all that was compared."""
+        return not any((self.gone, self.new, self.replaced, self.outcomes, self.causes, self.damaged))
+
+
+def diff(old: Dataset, new: Dataset, progress: Progress = silent) -> Difference:
+    """Compare two datasets by their outcomes and the results that these are made of."""
+    before, after = read_rows(old), read_rows(new)
+    by_id = ({row.clip.id: row for row in before}, {row.clip.id: row for row in after})
+    gone = [row for row in before if row.clip.id not in by_id[1]]
+    added = [row for row in after if row.clip.id not in by_id[0]]
+    both = sorted(set(by_id[0]) & set(by_id[1]))
+    outcomes: list[str] = []
+    causes: dict[str, list[str]] = defaultdict(list)
+    for done, clip_id in enumerate(both):
+        progress(done, len(both))
+        rows = by_id[0][clip_id], by_id[1][clip_id]
+        outcomes += _outcome(*rows)
+        for cause in _causes(old, new, *rows):
+            causes[cause].append(rows[0].clip.name)
+    progress(len(both), len(both))
+    return Difference(
+        gone=tuple(map(_called, gone)),
+        new=tuple(map(_called, added)),
+        replaced=tuple(_replaced(gone, added)),
+        outcomes=tuple(outcomes),
+        causes={cause: tuple(names) for cause, names in sorted(causes.items(), key=lambda item: -len(item[1]))},
+        damaged=tuple(str(error) for error in (*before.damaged, *after.damaged)),
+    )
+
+
+def changed_keys(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
+    """Say where two documents of JSON types differ: ``dotted.path: old -> new``."""
+    keys: list[tuple[str, Any, Any]] = []
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [(str(key), old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in sorted({*old, *new}, key=str)]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        keys = [(str(i), a, b) for i, (a, b) in enumerate(zip(old, new, strict=True))]
+    if not keys and old != new:
+        yield f"{prefix or 'all of it'}: {_short(old)} -> {_short(new)}"
+    for key, a, b in keys:
+        if a != b:
+            yield from changed_keys(a, b, f"{prefix}.{key}" if prefix else key)
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_ABSENT = _Absent()
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_TEXT else f"{text[: _SHOWN_TEXT - 4]} ..."
+
+
+def _called(row: ManifestRow) -> str:
+    return f"{row.clip.name} ({row.clip.id})"
+
+
+def _replaced(gone: list[ManifestRow], added: list[ManifestRow]) -> Iterator[str]:
+    """Find sources that are called the same and are not."""
+    old = {row.clip.source.name: row.clip.source.sha256 for row in gone}
+    new = {row.clip.source.name: row.clip.source.sha256 for row in added}
+    for name in sorted(set(old) & set(new)):
+        if old[name] != new[name]:
+            yield f"{name}: another file of the same name (sha256 {old[name][:12]} -> {new[name][:12]})"
+
+
+def _outcome(old: ManifestRow, new: ManifestRow) -> Iterator[str]:
+    """Say in one line what became of a clip, if it is something else."""
+    said = []
+    if old.outcome is not new.outcome:
+        said.append(f"{old.outcome} -> {new.outcome}")
+    scores = [row.verdict.score if row.verdict else 0.0 for row in (old, new)]
+    for name, unit, (a, b) in (
+        ("score", "", scores),
+        ("usable", " s", (old.usable_s, new.usable_s)),
+        ("motion", " s", (old.duration_s, new.duration_s)),
+    ):
+        if abs(a - b) > _ROUNDING:
+            said.append(f"{name} {a:.4g} -> {b:.4g}{unit}")
+    if old.licences != new.licences:
+        lost, got = sorted(set(old.licences) - set(new.licences)), sorted(set(new.licences) - set(old.licences))
+        said.append(f"licences {', '.join(lost) or 'nothing'} -> {', '.join(got) or 'nothing'}")
+    if old.error != new.error:
+        said.append(f"error {old.error or 'none'} -> {new.error or 'none'}")
+    if said:
+        yield f"{new.clip.name}: {'; '.join(said)}"
+
+
+def _causes(old: Dataset, new: Dataset, before: ManifestRow, after: ManifestRow) -> Iterator[str]:
+    """Name the first results that differ, and why: those that read nothing that differs."""
+    try:
+        olds, news = _told(old, before), _told(new, after)
+    except CorruptArtefact as error:
+        yield f"not compared, as a result cannot be read: {error}"
+        return
+    differing = {name for name in {*olds, *news} if _name(olds.get(name)) != _name(news.get(name))}
+    reads = {name: {*_inputs(olds.get(name)), *_inputs(news.get(name))} for name in differing}
+    for stage in in_order(reads):
+        if not reads[stage] & differing:
+            yield from _why(old, new, stage, olds.get(stage), news.get(stage))
+
+
+def _told(dataset: Dataset, row: ManifestRow) -> dict[str, Told]:
+    owners = results_of(dataset, row).items()
+    return {stage: read_told(dataset, owner, stage, row.fingerprints[stage]) for stage, owner in owners}
+
+
+def _name(told: Told | None) -> tuple[str, str] | None:
+    return None if told is None else (told.fingerprint, told.content)
+
+
+def _inputs(told: Told | None) -> Mapping[str, str]:
+    return {} if told is None or told.origin is None else told.origin.inputs
+
+
+def _why(old: Dataset, new: Dataset, stage: str, before: Told | None, after: Told | None) -> Iterator[str]:
+    """Say what made the results of one stage differ."""
+    if before is None or after is None:
+        yield f"{stage}: only in the {'new' if before is None else 'old'} one"
+        return
+    if before.fingerprint == after.fingerprint:
+        yield f"{stage}: same input, version and settings, other bytes: made by other libraries or on another machine"
+        return
+    if before.origin is None or after.origin is None:
+        yield f"{stage}: another result, which does not say what it was made from"
+        return
+    said = [*_recipes(old, new, before, after)]
+    facts = list(changed_keys(plain(before.origin.facts), plain(after.origin.facts)))
+    said += [f"facts of the source: {_listed(facts)}"] if facts else []
+    if set(before.origin.inputs) != set(after.origin.inputs):
+        lists = (", ".join(sorted(told.origin.inputs)) if told.origin else "" for told in (before, after))
+        said.append("reads " + " -> ".join(name or "nothing" for name in lists))
+    yield f"{stage}: {'; '.join(said) or 'named otherwise, for no cause that is recorded'}"
+
+
+def _recipes(old: Dataset, new: Dataset, before: Told, after: Told) -> Iterator[str]:
+    """Say how what a stage does differs."""
+    if before.origin is None or after.origin is None or before.origin.recipe == after.origin.recipe:
+        return
+    recipes: list[Recipe] = []
+    for dataset, told in ((old, before.origin), (new, after.origin)):
+        try:
+            recipes.append(dataset.recipe(told.recipe))
+        except CorruptArtefact as error:
+            yield f"another recipe, of which {error.path.name} cannot be read"
+            return
+    a, b = recipes
+    if a.version != b.version:
+        yield f"version {a.version} -> {b.version}"
+    if keys := list(changed_keys(a.config, b.config)):
+        yield f"settings {_listed(keys)}"
+
+
+def _listed(keys: list[str]) -> str:
+    more = [f"and {len(keys) - _SHOWN_KEYS} more"] if len(keys) > _SHOWN_KEYS else []
+    return ", ".join([*keys[:_SHOWN_KEYS], *more])
