@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from benchmarks.mjlab import squats
 from pipeline.export import FORMATS
+from pipeline.handing.readme import COMMANDS
 from retarget.lead import with_leads
 from robots.g1 import load_g1
 from robots.motion import RobotMotion
@@ -119,3 +121,26 @@ def test_the_isaacgym_example_passes_pyright_and_a_misspelt_call_does_not(tmp_pa
     assert told["summary"]["filesAnalyzed"] == 2
     assert [name for name, _ in errors] == ["misspelt.py"]
     assert "prepare_simulation" in errors[0][1]
+
+
+def commands_of(text: str) -> set[str]:
+    """All commands of a page, each on one line."""
+    found = re.findall(r"^ +python [^\n\\]*(?:\\\n[^\n\\]*)*", text, re.M)
+    return {" ".join(command.replace("\\\n", " ").split()) for command in found}
+
+
+@pytest.mark.parametrize(
+    ("format_name", "first", "name"),
+    [
+        ("mjlab", "MOTION.npz", "NAME"),
+        ("pbhc", "MOTION.pbhc.pkl", "NAME"),
+        ("unitree-csv", "CLIP.csv", "CLIP"),
+        ("gmr", "CLIP.pkl", "CLIP"),
+    ],
+)
+def test_the_page_and_the_readme_beside_the_motions_give_one_command(handoff_page, format_name, first, name):
+    """The page's are the ones that were held against the consumers."""
+    readme = COMMANDS[format_name].format(first=first, name=name).replace("$BUNDLE/", "")
+    told = commands_of(readme.replace('"$motion"', first))
+    assert told
+    assert told <= commands_of(handoff_page)
