@@ -15,6 +15,7 @@ from pipeline.plausibility import PlausibilityConfig
 from pipeline.record_codec import from_plain
 from pipeline.repair import RepairConfig
 from pipeline.review import PlaybackConfig
+from pipeline.spelling import misspelt
 from pipeline.tracking import FollowConfig
 from pipeline.validation import ValidationConfig
 from pipeline.video import ClipConfig, VideoConfig
@@ -70,7 +71,10 @@ def load_settings(path: Path) -> Settings:
         InvalidSettings: The file cannot be read, or names a setting that does not exist.
     """
     try:
-        return from_plain(Settings, tomllib.loads(path.read_text(encoding="utf-8")))
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        if unknown := misspelt(Settings, document):
+            raise InvalidSettings(path, problem="; ".join(unknown))
+        return from_plain(Settings, document)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSettings(path, problem=str(error)) from error
     except (ExceptionGroup, ValueError, TypeError) as error:

@@ -29,6 +29,7 @@ from pipeline.clip import Source, SourceFacts
 from pipeline.exceptions import InvalidSources
 from pipeline.readers.recognise import holds_motion, is_motion_file
 from pipeline.record_codec import from_plain, plain
+from pipeline.spelling import misspelt
 from pipeline.store import is_dataset
 from retarget.progress import Progress, silent
 from robots.exceptions import WushuError
@@ -132,6 +133,7 @@ def _read(folder: Path, given: SourceFacts) -> dict[Path, SourceFacts]:
         return {folder: given}
     try:
         content = from_plain(_SourcesFile, tomllib.loads(path.read_text(encoding="utf-8")))
+        _require_known(path, {"defaults": content.defaults} | {f'files."{n}"': e for n, e in content.files.items()})
         default = _facts(plain(given) | content.defaults)
         named = {_inside(path, name): _facts(plain(default) | entry) for name, entry in content.files.items()}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -141,6 +143,13 @@ def _read(folder: Path, given: SourceFacts) -> dict[Path, SourceFacts]:
             raise
         raise InvalidSources(path, problem="; ".join(transform_error(error, format_exception=_sentence))) from error
     return {folder: default, **named}
+
+
+def _require_known(path: Path, entries: dict[str, dict[str, Any]]) -> None:
+    """Refuse names that no fact has, and say which was meant."""
+    unknown = [f"[{at}] {sentence}" for at, entry in entries.items() for sentence in misspelt(SourceFacts, entry)]
+    if unknown:
+        raise InvalidSources(path, problem="; ".join(unknown))
 
 
 def _facts(entry: dict[str, Any]) -> SourceFacts:
