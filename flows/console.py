@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from pipeline.exceptions import CorruptArtefact
-from pipeline.manifest import ManifestRow, Outcome, read_rows
+from flows.rounding_off import Rounded
+from pipeline.manifest import ManifestRow, Outcome, Rows
 from pipeline.process_clip import StageListener
-from pipeline.review import usable_sentence, write_run_page
+from pipeline.review import usable_sentence
 from pipeline.store import Dataset
 from retarget.progress import Progress
 
@@ -68,7 +68,7 @@ def show_error(error: Exception | str) -> None:
 
 
 def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
-    """Print each clip's outcome, why it was not accepted, and where its results are."""
+    """Print each clip's outcome, why it was not accepted, and where its results are; and what of them is damaged."""
     for row in rows:
         outcome = f"[bold {_COLOUR[row.outcome]}]{row.outcome.value:<8}[/]"
         console.print(
@@ -87,14 +87,12 @@ def show_rows(rows: Sequence[ManifestRow], dataset: Dataset) -> None:
     console.print(usable_sentence(rows), highlight=False)
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome.value}" for outcome in Outcome)
     console.print(f"{counts}; dataset: {escape(str(dataset.root))}", highlight=False, soft_wrap=True)
-    _show_page(dataset)
+    for error in rows.damaged if isinstance(rows, Rows) else ():
+        show_error(error)
 
 
-def _show_page(dataset: Dataset) -> None:
-    """Write the page of the whole dataset, whatever part of it was asked for, and say where it is."""
-    try:
-        page = write_run_page(dataset, read_rows(dataset))
-    except CorruptArtefact as error:
-        show_warning(f"no page of the run: {error}")
-    else:
-        console.print(f"page: {escape(str(page))}", highlight=False, soft_wrap=True)
+def show_rounded(rounded: Rounded) -> None:
+    """Say where the page of the whole dataset is, whatever part of it was asked for, and what in it is damaged."""
+    for sentence in rounded.damaged:
+        show_warning(sentence)
+    console.print(f"page: {escape(str(rounded.page))}", highlight=False, soft_wrap=True)

@@ -108,3 +108,59 @@ class ServerUnreachable(FlowsError):
             f"{url}: no Prefect server answers ({problem}). Start it with `make server`, or point PREFECT_API_URL at "
             "the one that runs."
         )
+
+
+class RunStopped(FlowsError):
+    """A task met what will stop every other one too: the disk is full, a model is missing, the dataset is damaged.
+
+    It holds another error's sentence, and nothing else, so that it can travel between processes.
+    """
+
+
+class TaskBug(FlowsError):
+    """A task ended by an error that nobody foresaw."""
+
+    @classmethod
+    def of(cls, clip: str, error: Exception) -> TaskBug:
+        """Tell of the error in a sentence that can travel between processes."""
+        return cls(f"{clip}: {type(error).__name__}: {error}. This is a bug: please report it.")
+
+
+class NoGpuLimit(FlowsError):
+    """The GPU is asked for, and the server does not count who uses it."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(
+            f"the Prefect server has no concurrency limit '{limit}', so that any number of clips would use the GPU at "
+            'once. Run `make deploy`, or set gvhmr.device to "cpu".'
+        )
+
+
+class UnknownStage(FlowsError):
+    """A stage is named that no clip goes through."""
+
+    def __init__(self, name: str, *, stages: Sequence[str]) -> None:
+        self.name = name
+        super().__init__(f"until: there is no stage '{name}'. Name one of {', '.join(stages)}.")
+
+
+class NothingToBuild(FlowsError):
+    """Nothing was found to work on."""
+
+    def __init__(self, where: Sequence[str]) -> None:
+        self.where = tuple(where)
+        if not where:
+            super().__init__("nothing was named: give videos or motion files, or a folder that holds some")
+            return
+        super().__init__(
+            f"{', '.join(where)}: holds no video and no motion file. Put some there; `wushu demo --videos-only "
+            f"{where[0]}` makes two to begin with."
+        )
+
+
+class NoSuchFolder(FlowsError):
+    """A folder to watch is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"{folder}: there is no such folder on the worker's machine. Make it, or name another.")

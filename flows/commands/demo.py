@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from rich.markup import escape
@@ -19,7 +20,8 @@ from pipeline.exceptions import MissingModelFile
 from pipeline.home import Home
 from pipeline.kfbench import DemoClip, EvidenceScore, MotionScore, load_truth, render_demo, score_evidence, score_motion
 from pipeline.manifest import ManifestRow, Outcome, read_rows
-from pipeline.store import Dataset
+from pipeline.review import PAGE_FILE
+from pipeline.store import Dataset, write_bytes
 from pipeline.video import fetch_models, find_models
 from retarget.result import RetargetResult
 from retarget.smpl_motion import SmplMotion
@@ -42,22 +44,37 @@ class Demo:
 
     out: Path = Path("wushu_demo")
     """Folder for videos, truth and results."""
+    videos_only: Path | None = None
+    """Only put the two videos into this folder, e.g. the `inbox` of the deployments, for other commands to work on."""
 
     def __call__(self) -> int:
         """Render, run the flow, compare."""
         home, body = Home.of_user(), load_body()
         ensure_models(home)
+        if self.videos_only is not None:
+            return film_into(self.videos_only, body)
         with progress_bars() as bars:
             clips = render_demo(self.out / "videos", body, bar(bars, "filming the demo's two clips"))
         dataset = run_flow(clips, self.out)
         rows = read_rows(dataset)
         show_rows(rows, dataset)
+        console.print(escape(f"page: {dataset.root / PAGE_FILE}"), soft_wrap=True)
         console.print(score_table([score_clip(clip, rows, dataset, body) for clip in clips]))
         console.print(escape(f"videos and truth: {self.out / 'videos'}"), soft_wrap=True)
         for row in rows:
             playback = dataset.clip_dir(row.clip.id) / "playback.mp4"
             console.print(escape(f"watch: {playback}  ({row.clip.name})"), soft_wrap=True)
         return 0
+
+
+def film_into(folder: Path, body: SkinnedBody) -> int:
+    """Put the two videos into a folder, each at once as a whole, as somebody may be watching it."""
+    with TemporaryDirectory() as scratch, progress_bars() as bars:
+        clips = render_demo(Path(scratch), body, bar(bars, "filming the demo's two clips"))
+        for clip in clips:
+            write_bytes(folder / clip.video.name, clip.video.read_bytes())
+            console.print(escape(str(folder / clip.video.name)), soft_wrap=True)
+    return 0
 
 
 def ensure_models(home: Home) -> None:

@@ -108,6 +108,10 @@ def show_plan(sources: Sequence[Source], stages: Stages, dataset_root: Path) -> 
             f"{plan.megabytes:.0f} MB",
         )
     console.print(table)
+    try:
+        stages.require(sources)
+    except WushuError as error:
+        show_warning(f"it would not begin: {error}")
     seconds, megabytes = sum(plan.seconds for plan in planned), sum(plan.megabytes for plan in planned)
     console.print(
         f"{len(planned)} sources: about {_duration(seconds)} on two cores like those of docs/benchmarks.md, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,13 @@ from typing import Annotated
 import tyro
 from threadpoolctl import threadpool_limits
 
+from flows.clip_log import log_listener
 from flows.commands.dry_run import show_plan
-from flows.console import bar, clip_listener, progress_bars, show_error, show_rows, show_warning
+from flows.console import bar, clip_listener, progress_bars, show_error, show_rounded, show_rows, show_warning
+from flows.rounding_off import round_off
 from flows.solver import ready_solver
 from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
+from pipeline.exceptions import MachineFault
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow
 from pipeline.process_clip import process_source
@@ -63,16 +67,22 @@ class Run:
             show_error(sentence)
         if self.dry_run:
             return int(show_plan(known.sources, stages, self.dataset) or bool(known.unreadable))
+        stages.require(known.sources)
         dataset = Dataset.open_or_create(self.dataset)
         if (missing := why_no_pictures()) is not None:
             show_warning(f"no pictures: {missing}")
         if known.sources:
             ready_solver()
-        rows, crashes = _process(known.sources, stages, dataset)
-        show_rows(rows, dataset)
-        if crashes:
-            raise ExceptionGroup("bugs, please report them; the other sources were processed", crashes)
-        return int(bool(known.unreadable) or any(row.error is not None for row in rows))
+        with dataset.in_use():
+            done = _process(known.sources, stages, dataset)
+            show_rows(done.rows, dataset)
+            with suppress(MachineFault) if done.fault else nullcontext():
+                show_rounded(round_off(dataset))
+        if done.crashes:
+            raise ExceptionGroup("bugs, please report them; the other sources were processed", done.crashes)
+        if done.fault is not None:
+            raise done.fault
+        return int(bool(known.unreadable) or any(row.error is not None for row in done.rows))
 
     def _settings(self) -> Settings:
         if not self.physics:
@@ -80,23 +90,37 @@ class Run:
         return replace(self.settings, tracking=replace(self.settings.tracking, physics=True))
 
 
-def _process(sources: Sequence[Source], stages: Stages, dataset: Dataset) -> tuple[list[ManifestRow], list[Exception]]:
-    """Process one source after the other; return the outcomes, and the bugs that were met on the way."""
-    rows: list[ManifestRow] = []
-    crashes: list[Exception] = []
+@dataclass(slots=True)
+class _Done:
+    """What became of the sources."""
+
+    rows: list[ManifestRow] = field(default_factory=list)
+    crashes: list[Exception] = field(default_factory=list)
+    """Bugs that were met on the way."""
+    fault: MachineFault | None = None
+    """What stopped all that was still to be done."""
+
+
+def _process(sources: Sequence[Source], stages: Stages, dataset: Dataset) -> _Done:
+    """Process one source after the other."""
+    done = _Done()
     # One thread is as fast for matrices this small, and several fight over cores with whatever else runs.
     with threadpool_limits(limits=1), progress_bars() as bars:
         for source in sources:
             first = stages.of(Clip.of(source))[0].name
             try:
-                rows += process_source(
+                done.rows += process_source(
                     source,
                     stages,
                     dataset,
                     bar(bars, f"{source.name}: {first}"),
                     lambda clip: clip_listener(bars, clip.name, len(stages.of(clip))),
+                    lambda clip: log_listener(dataset, clip.id),
                 )
+            except MachineFault as error:  # the others would meet it too
+                done.fault = error
+                break
             except Exception as error:  # a bug, not a bad clip: the other sources go on, then it is shown whole
                 error.add_note(f"while processing {source.path}")
-                crashes.append(error)
-    return rows, crashes
+                done.crashes.append(error)
+    return done
