@@ -81,7 +81,7 @@ def changed_keys(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         keys = [(str(i), a, b) for i, (a, b) in enumerate(zip(old, new, strict=True))]
     if not keys and old != new:
-        yield f"{prefix or 'all of it'}: {_short(old)} -> {_short(new)}"
+        yield f"{prefix}{': ' if prefix else ''}{_short(old)} -> {_short(new)}"
     for key, a, b in keys:
         if a != b:
             yield from changed_keys(a, b, f"{prefix}.{key}" if prefix else key)

@@ -74,9 +74,7 @@ class Studio:
 
         first = stage("recording", None, (), Recording, watch, of_whole=True, licences=("BlazePose: Apache-2.0",))
         rest = (
-            stage(
-                "plausibility", None, ("recording",), Measurements, measure, facts=lambda clip: clip.source.facts.notes
-            ),
+            stage("plausibility", None, ("recording",), Measurements, measure, facts=notes_of),
             stage("validation", {"model": {"scale": scale}}, ("plausibility",), Measurements, scaled),
             stage("verdict", {"limit": limit}, ("validation",), Verdict, judge),
             stage("handoff", None, ("validation", "verdict"), WrittenFiles, files),
@@ -91,6 +89,11 @@ class Studio:
             process_source(source, self.stages(**how), dataset)
         write_catalogue(dataset)
         return dataset
+
+
+def notes_of(clip):
+    """What the user noted decides the first measurement."""
+    return {"notes": clip.source.facts.notes}
 
 
 def recording():
