@@ -6,25 +6,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from pipeline.export.exceptions import HandoffNotOpened
+from pipeline.export.exceptions import HandoffNotOpened, UnreadableHandoff, UnsafePickle
+from pipeline.export.gmr import GmrFormat, is_gmr
 from pipeline.export.handoff import Handoff, HandoffFormat, fk_error_mm
 from pipeline.export.mjlab import MjlabFormat
 from pipeline.export.pbhc import PbhcFormat
+from pipeline.export.safe_pickle import load_arrays
 from pipeline.export.unitree_csv import UnitreeCsvFormat
 from robots.exceptions import UnknownName
 from robots.motion import RobotMotion
 
-__all__ = ["FORMATS", "Handoff", "HandoffFormat", "find_format", "fk_error_mm", "format_of_file", "read_handoff"]
+__all__ = [
+    "FORMATS",
+    "Handoff",
+    "HandoffFormat",
+    "check_handoff",
+    "find_format",
+    "fk_error_mm",
+    "format_of_file",
+    "read_handoff",
+]
 
 FORMATS: Mapping[str, HandoffFormat] = MappingProxyType(
-    {"pbhc": PbhcFormat(), "mjlab": MjlabFormat(), "unitree-csv": UnitreeCsvFormat()}
+    {"pbhc": PbhcFormat(), "mjlab": MjlabFormat(), "unitree-csv": UnitreeCsvFormat(), "gmr": GmrFormat()}
 )
 """Formats by the name under which a user asks for them."""
 
 
 def format_of_file(path: Path) -> str | None:
-    """Return the name of the format that files with this ending have, None if no format has it."""
-    return next((name for name, form in FORMATS.items() if path.name.lower().endswith(form.suffix)), None)
+    """Return the name of the format that a file is of, None if no format has its ending.
+
+    PBHC's and GMR's files both end in ``.pkl``: what a file holds decides. Where it cannot be read, it is taken by its
+    name (``kick.gmr.pkl``) for GMR's, else for PBHC's, whose reader says what is wrong with it.
+    """
+    named = [name for name, form in FORMATS.items() if path.name.lower().endswith(form.suffix)]
+    if "gmr" not in named:
+        return next(iter(named), None)
+    try:
+        gmr = is_gmr(load_arrays(path, format_name="gmr"))
+    except (OSError, UnreadableHandoff, UnsafePickle):
+        gmr = path.stem.lower().endswith(".gmr")
+    return "gmr" if gmr else "pbhc"
 
 
 def find_format(name: str) -> HandoffFormat:
@@ -50,5 +72,19 @@ def read_handoff(path: Path, name: str) -> RobotMotion:
     form = find_format(name)
     try:
         return form.read(path)
+    except OSError as error:
+        raise HandoffNotOpened(path, problem=(error.strerror or str(error)).lower()) from error
+
+
+def check_handoff(path: Path, name: str) -> tuple[str, ...]:
+    """Say all that is wrong with a file for the consumers of the format of that name; nothing, if it can be used.
+
+    Raises:
+        UnknownName: There is no such format.
+        HandoffNotOpened: The file is missing, a folder, or not to be read by this user.
+    """
+    form = find_format(name)
+    try:
+        return form.check(path)
     except OSError as error:
         raise HandoffNotOpened(path, problem=(error.strerror or str(error)).lower()) from error

@@ -70,6 +70,17 @@ class HandoffFormat(Protocol):
         """
         ...
 
+    def check(self, path: Path) -> tuple[str, ...]:
+        """Say all that is wrong with a file for its consumer, in sentences; nothing, if it can be trained on.
+
+        The consumer's own way of taking the file decides: its keys, types, orders, clocks, and the traps in them. It
+        is other code than that of the writer and the reader, so that both cannot be wrong together.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        ...
+
     def link_positions(self, path: Path) -> Float[np.ndarray, "frames bodies 3"]:
         """Place the links of :attr:`variant` from the file alone, as its consumer does [m].
 

@@ -7,16 +7,16 @@ order of joints and bodies: hand that project the CSV instead.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline.export.exceptions import UnreadableHandoff
 from pipeline.export.handoff import UNKNOWN_CONTACT, Handoff, prepare
+from pipeline.export.mjlab_check import check_mjlab
+from pipeline.export.safe_archive import load_archive
 from pipeline.store import atomic_path
 from robots.arrays import checked_array
 from robots.exceptions import InvalidArray
@@ -25,14 +25,8 @@ from robots.kinematics import body_states, link_poses
 from robots.model import RobotModel
 from robots.motion import RobotMotion
 
-# What NumPy raises of a file that is no archive, is cut short, or holds something else.
-_DAMAGE = (ValueError, KeyError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
-
 LINKS_APART_M = 0.02
 """Models of the G1 differ by less; links in another order lie farther apart [m]."""
-
-LARGEST_BYTES = 1_000_000_000
-"""More than an hour and a half of motion; a small archive may claim any size."""
 
 
 class MjlabFormat:
@@ -81,6 +75,10 @@ class MjlabFormat:
             raise UnreadableHandoff(path, format_name="mjlab", problem=problem)
         return motion
 
+    def check(self, path: Path) -> tuple[str, ...]:
+        """See :meth:`pipeline.export.HandoffFormat.check`: as mjlab's motion loader takes it."""
+        return check_mjlab(path)
+
     def link_positions(self, path: Path) -> Float[np.ndarray, "frames bodies 3"]:
         """Return the positions that the file states."""
         return self._load(path)["body_pos_w"]
@@ -103,27 +101,15 @@ class MjlabFormat:
             "body_lin_vel_w": ("frames", "bodies", 3),
             "body_ang_vel_w": ("frames", "bodies", 3),
         }
+        found = load_archive(path, ("fps", *shapes), format_name="mjlab")
         try:
-            # NumPy leaves a file open that it opened itself and could not read.
-            with path.open("rb") as file:
-                if not zipfile.is_zipfile(file):
-                    raise zipfile.BadZipFile("it is no archive of arrays, or cut short")
-                file.seek(0)
-                arrays, fps = _arrays(file, shapes, dims)
-        except (*_DAMAGE, InvalidArray) as error:
+            if missing := [name for name in ("fps", *shapes) if name not in found]:
+                raise InvalidArray(missing[0], problem="is missing")
+            fps = checked_array("fps", found["fps"], (1,))
+            arrays = {name: checked_array(name, found[name], shape, dims) for name, shape in shapes.items()}
+        except InvalidArray as error:
             raise UnreadableHandoff(path, format_name="mjlab", problem=str(error)) from error
         if fps[0] != self.fps:
             problem = f"it was made at {fps[0]:g} fps, which mjlab would play at {self.fps}"
             raise UnreadableHandoff(path, format_name="mjlab", problem=problem)
         return arrays
-
-
-def _arrays(
-    file: BinaryIO, shapes: dict[str, tuple[int | str, ...]], dims: dict[str, int]
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return the checked arrays of an archive, and its frame rate."""
-    with np.load(file, allow_pickle=False) as archive:
-        if sum(item.file_size for item in archive.zip.infolist()) > LARGEST_BYTES:
-            raise ValueError(f"it holds more than {LARGEST_BYTES / 1e9:g} GB: cut it into clips")
-        fps = checked_array("fps", archive["fps"], (1,))
-        return {name: checked_array(name, archive[name], shape, dims) for name, shape in shapes.items()}, fps

@@ -6,7 +6,6 @@ The trainer poses its robot from ``pose_aa`` alone, one rotation vector a link; 
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,8 @@ from scipy.spatial.transform import Rotation
 
 from pipeline.export.exceptions import UnreadableHandoff
 from pipeline.export.handoff import UNKNOWN_CONTACT, Handoff, prepare
+from pipeline.export.pbhc_check import check_pbhc
+from pipeline.export.portable_pickle import dump_arrays
 from pipeline.export.safe_pickle import load_arrays
 from pipeline.store import atomic_path
 from robots.arrays import checked_array
@@ -40,7 +41,7 @@ class PbhcFormat:
         prepared, notes = prepare(motion, robot, self, path)
         content = {path.stem: _fields(prepared)}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            _PortablePickler(file, protocol=4).dump(content)  # PBHC runs on Python 3.8, whose newest is 5
+            dump_arrays(content, file)
         return Handoff(path=path, n_frames=len(prepared), fps=self.fps, notes=notes)
 
     def read(self, path: Path) -> RobotMotion:
@@ -59,6 +60,10 @@ class PbhcFormat:
             )
         except InvalidArray as error:
             raise UnreadableHandoff(path, format_name="pbhc", problem=str(error)) from error
+
+    def check(self, path: Path) -> tuple[str, ...]:
+        """See :meth:`pipeline.export.HandoffFormat.check`: as PBHC's motion library, reward and viewers take it."""
+        return check_pbhc(path)
 
     def link_positions(self, path: Path) -> Float[np.ndarray, "frames bodies 3"]:
         """Chain the rotation vectors of ``pose_aa`` along the links, which is how PBHC's motion library does it."""
@@ -95,20 +100,6 @@ class PbhcFormat:
         if (problem := _contradiction(checked)) is not None:
             raise unusable(problem)
         return checked
-
-
-class _PortablePickler(pickle.Pickler):
-    """Pickles arrays under a name that every NumPy has.
-
-    NumPy 2 pickles its arrays as ``numpy._core...``, which the NumPy 1.23 of PBHC's environment cannot import.
-    A bytearray, not bytes, because arrays on bytes are read-only and PyTorch warns of them.
-    """
-
-    def reducer_override(self, obj: Any) -> Any:
-        """Reduce an array to its shape, type and bytes."""
-        if isinstance(obj, np.ndarray):
-            return np.ndarray, (obj.shape, obj.dtype.str, bytearray(np.ascontiguousarray(obj).tobytes()))
-        return NotImplemented
 
 
 def _fields(motion: RobotMotion) -> dict[str, Any]:

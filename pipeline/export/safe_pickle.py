@@ -10,6 +10,7 @@ import io
 import pickle
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,24 @@ import numpy as np
 from pipeline.export.exceptions import UnreadableHandoff, UnsafePickle
 
 _PLAIN_NUMBER = re.compile(r"[<>|=]?[biuf][1248]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PickledArrays:
+    """What a pickle holds, and what it takes to load it."""
+
+    content: Any
+    """Arrays, numbers and text in dicts, lists and tuples; a path is a :class:`PathText`."""
+    protocol: int
+    """Of the pickle; each Python has a newest one."""
+    names: frozenset[str]
+    """Modules' names that it asks for."""
+
+
+class PathText(str):
+    """A path, as its text."""
+
+    __slots__ = ()
 
 
 def load_arrays(path: Path, *, format_name: str) -> Any:
@@ -32,23 +51,40 @@ def load_arrays(path: Path, *, format_name: str) -> Any:
         UnreadableHandoff: It is no pickle, is cut short, or is compressed.
         OSError: It cannot be opened.
     """
-    stream = io.BytesIO(path.read_bytes())
+    return load_pickle(path, format_name=format_name).content
+
+
+def load_pickle(path: Path, *, format_name: str) -> PickledArrays:
+    """Like :func:`load_arrays`, with what the pickle asks of whoever loads it."""
+    raw = path.read_bytes()
+    unpickler = _ArrayUnpickler(io.BytesIO(raw), path)
     try:
-        return _resolved(_ArrayUnpickler(stream, path).load())
+        content = _resolved(unpickler.load())
     except UnsafePickle:
         raise
     except Exception as error:  # a broken pickle can fail in any way at all
         reason = " ".join(str(error).split()).rstrip(".")
         problem = f"no pickle of plain arrays, cut short, or compressed: {reason}"
         raise UnreadableHandoff(path, format_name=format_name, problem=problem) from error
+    protocol = raw[1] if raw[:1] == pickle.PROTO else 0
+    return PickledArrays(content=content, protocol=protocol, names=frozenset(unpickler.asked))
+
+
+class _ReadOnce:
+    """A stream without ``readinto``, at which Python 3.11 stumbles where a pickle promises too many bytes."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        self.read = stream.read
+        self.readline = stream.readline
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     """Knows the names that arrays and paths are pickled under, by old and new NumPy, and joblib's wrapper."""
 
     def __init__(self, stream: io.BytesIO, path: Path) -> None:
-        super().__init__(stream, encoding="latin1")
+        super().__init__(_ReadOnce(stream), encoding="latin1")
         self._path = path
+        self.asked: set[str] = set()
         self._stand_ins: dict[str, Callable[..., Any]] = {
             "numpy.ndarray": _array_of_buffer,
             "numpy.dtype": _Dtype,
@@ -68,6 +104,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         wanted = f"{module}.{name}"
         if wanted not in self._stand_ins:
             raise UnsafePickle(self._path, wanted=wanted)
+        self.asked.add(wanted)
         stand_in = self._stand_ins[wanted]
         return type(name, (stand_in,), {}) if isinstance(stand_in, type) else lambda *args: stand_in(*args)
 
@@ -143,8 +180,8 @@ def _copy_of_bytes(raw: bytes = b"", *_: Any) -> bytes:
     return raw
 
 
-def _path_text(*parts: str) -> str:
-    return "/".join(map(str, parts))
+def _path_text(*parts: str) -> PathText:
+    return PathText("/".join(map(str, parts)))
 
 
 def _resolved(value: Any, known: dict[int, Any] | None = None) -> Any:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from pipeline.export.exceptions import UnreadableHandoff
 from pipeline.export.handoff import UNKNOWN_CONTACT, Handoff, prepare
+from pipeline.export.unitree_csv_check import check_unitree_csv
 from pipeline.store import atomic_path
 from robots.exceptions import InvalidArray
 from robots.g1 import Variant, load_g1
@@ -56,6 +57,10 @@ class UnitreeCsvFormat:
             )
         except InvalidArray as error:
             raise UnreadableHandoff(path, format_name="unitree-csv", problem=str(error)) from error
+
+    def check(self, path: Path) -> tuple[str, ...]:
+        """See :meth:`pipeline.export.HandoffFormat.check`: as BeyondMimic's and mjlab's converters take it."""
+        return check_unitree_csv(path)
 
     def link_positions(self, path: Path) -> Float[np.ndarray, "frames bodies 3"]:
         """Place the links by MuJoCo's kinematics of the rows, as mjlab's converter does."""
