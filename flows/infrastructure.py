@@ -6,8 +6,11 @@ Imports Prefect's HTTP client only inside functions, so that the command line ma
 from __future__ import annotations
 
 import errno
+import logging
 from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 from flows.exceptions import ProcessKilled, ServerUnreachable
 from robots.exceptions import WushuError
@@ -87,3 +90,15 @@ def require_server(api_url: str) -> None:
         raise ServerUnreachable(api_url, problem=str(error)) from error
     if answer.status_code != httpx.codes.OK:
         raise ServerUnreachable(api_url, problem=f"it answers with status {answer.status_code}")
+
+
+def keep_going_unheard() -> None:
+    """Let this process outlive whoever reads its output: a worker that was killed takes no run along.
+
+    Prefect logs by rich, which ends the thread that prints into a closed pipe, and a run then hangs for ever.
+    Prefect's server gets the lines as before.
+    """
+    for handler in logging.getLogger().handlers:
+        console = getattr(handler, "console", None)
+        if isinstance(console, Console):
+            setattr(console, "on_broken_pipe", lambda silent=console: setattr(silent, "quiet", True))  # noqa: B010

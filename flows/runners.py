@@ -1,34 +1,30 @@
 """Runs any number of Prefect tasks, a bounded number at a time, on threads, processes or a Dask cluster.
 
 What is in flight is bounded and what is finished is forgotten, so that memory does not grow with the number of jobs.
-A process that dies (killed, out of memory) costs its own job one of three tries and the other jobs nothing: every
-process has a pool of its own, a lane, and only that lane is made anew. No process outlives the one that started it.
+A process that dies (killed, out of memory) costs its own job one of three tries and the other jobs nothing.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from prefect import Task, get_run_logger
-from prefect.context import FlowRunContext, SettingsContext, SyncClientContext
+from prefect.context import FlowRunContext
 from prefect.events.worker import EventsWorker
 from prefect.futures import PrefectFuture
 from prefect.states import State
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
-from threadpoolctl import threadpool_limits
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.exceptions import DaskUnreachable, NoDask, OptionOutOfRange, ProcessKilled
+from flows.infrastructure import keep_going_unheard
+from flows.process_lanes import Lanes
 
 Runner = Literal["threads", "processes", "dask"]
 """Where tasks run: threads of the flow's process, processes beside it, or workers of a Dask cluster."""
@@ -94,7 +90,7 @@ class _Backend(Protocol):
 
     def has_room(self, n_in_flight: int) -> bool: ...
 
-    def submit(self, job: Job) -> PrefectFuture[Any]: ...
+    def submit(self, task: Task[Any, Any], parameters: dict[str, Any]) -> PrefectFuture[Any]: ...
 
     def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
         """Forget a future that is done; ``killed`` tells that its process died."""
@@ -155,7 +151,7 @@ class TaskPool:
         return self._first.popleft() if self._first else next(waiting, None)
 
     def _submit(self, job: Job) -> None:
-        future = self._backend.submit(job)
+        future = self._backend.submit(job.task, dict(job.parameters))
         self._running[future] = job
         future.add_done_callback(self._finished.put)
 
@@ -194,9 +190,10 @@ def open_runner(kind: Runner, workers: int, dask_address: str | None = None) -> 
     """
     if workers < 1:
         raise OptionOutOfRange("workers", workers, allowed="one or more")
+    keep_going_unheard()
     with ExitStack() as stack:
         if kind == "processes":
-            yield TaskPool(stack.enter_context(_Lanes(workers)))
+            yield TaskPool(stack.enter_context(Lanes(workers)))
         elif kind == "threads":
             yield TaskPool(_Threads(stack.enter_context(ThreadPoolTaskRunner(max_workers=workers)), _AHEAD * workers))
         else:
@@ -240,121 +237,13 @@ class _Threads:
     def has_room(self, n_in_flight: int) -> bool:
         return n_in_flight < self.room
 
-    def submit(self, job: Job) -> PrefectFuture[Any]:
-        return self.runner.submit(job.task, parameters=dict(job.parameters))
+    def submit(self, task: Task[Any, Any], parameters: dict[str, Any]) -> PrefectFuture[Any]:
+        return self.runner.submit(task, parameters=parameters)
 
     def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
         getattr(self.runner, "_cancel_events", {}).pop(future.task_run_id, None)  # one a task, kept for ever
         if (flow_run := FlowRunContext.get()) is not None:
             flow_run.run_results.clear()  # links results to tasks that take them as parameters; ours take plain values
-
-
-# -------------------------------------------------------------------------------------------------- processes
-
-
-class _LeanRunner(ProcessPoolTaskRunner):
-    """Prefect's runner, but what all tasks share does not travel with each (measured with Prefect 3.8.8).
-
-    The settings cost 45 ms a task to read anew, two clients of the server 40 ms (:func:`_begin_member` makes one a
-    process), a flow's parameter of 5,000 names 8 ms.
-    """
-
-    def _resolve_futures_and_submit(self, *args: Any, **kwargs: Any) -> Any:
-        if "context" in kwargs:
-            kwargs["context"] = _lean(kwargs["context"])
-        return super()._resolve_futures_and_submit(*args, **kwargs)
-
-    def give_up_messages(self) -> None:
-        """Let this process end although a killed one may have died holding the lock of their common queue."""
-        if (messages := getattr(self, "_subprocess_message_queue", None)) is not None:
-            messages.cancel_join_thread()
-
-
-def _lean(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the context of a task without the settings and without the parameters of the flow."""
-    flow = dict(context.get("flow_run_context") or {})
-    if "parameters" in flow:
-        flow["parameters"] = {}
-    if isinstance(run := flow.get("flow_run"), Mapping):
-        flow["flow_run"] = {**run, "parameters": {}}
-    return {**context, "settings_context": {}, "flow_run_context": flow}
-
-
-def _begin_member(leash: Connection, settings: dict[str, Any]) -> None:
-    """Prepare a process for tasks: the flow's settings, one core for algebra, and the same end as its parent's."""
-    threading.Thread(target=_end_with_parent, args=(leash,), name="leash", daemon=True).start()
-    threadpool_limits(limits=1)  # members that all want all cores wait for each other
-    SettingsContext(**settings).__enter__()  # both for the life of the process
-    SyncClientContext().__enter__()
-
-
-def _end_with_parent(leash: Connection) -> None:
-    """Wait until the other end is closed, by its holder or by the holder's death, and end without further ado."""
-    try:
-        leash.recv_bytes()
-    except (EOFError, OSError):
-        os._exit(1)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Lane:
-    """One process behind a runner of its own."""
-
-    runner: _LeanRunner
-    leash: Connection
-    """Closed, it ends the process; so does the death of this one."""
-
-    @classmethod
-    def open(cls) -> _Lane:
-        ours, theirs = multiprocessing.Pipe()
-        context = SettingsContext.get()
-        settings = {} if context is None else context.serialize()
-        runner = _LeanRunner(max_workers=1, initializer=_begin_member, initargs=(theirs, settings))
-        return cls(runner=runner.__enter__(), leash=ours)
-
-    def close(self, *, now: bool) -> None:
-        """End the process; ``now`` does not wait for the task it may be at."""
-        if now:
-            self.leash.close()
-            self.runner.give_up_messages()
-        self.runner.__exit__(None, None, None)
-        self.leash.close()
-
-
-@dataclass(slots=True)
-class _Lanes:
-    """Processes that do not share a pool, so that the death of one leaves the others at work."""
-
-    workers: int
-    _idle: list[_Lane] = field(default_factory=list)
-    _busy: dict[PrefectFuture[Any], _Lane] = field(default_factory=dict)
-
-    def __enter__(self) -> _Lanes:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        lanes = [*self._idle, *self._busy.values()]
-        if kind is not None:
-            for lane in lanes:
-                lane.leash.close()
-        for lane in lanes:
-            lane.close(now=kind is not None)
-
-    def has_room(self, n_in_flight: int) -> bool:
-        return n_in_flight < self.workers
-
-    def submit(self, job: Job) -> PrefectFuture[Any]:
-        lane = self._idle.pop() if self._idle else _Lane.open()
-        future = lane.runner.submit(job.task, parameters=dict(job.parameters))
-        self._busy[future] = lane
-        return future
-
-    def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
-        lane = self._busy.pop(future)
-        if killed:
-            lane.close(now=True)
-        else:
-            self._idle.append(lane)
 
 
 # ------------------------------------------------------------------------------------------------------- Dask
@@ -395,8 +284,8 @@ class _Dask:
     def has_room(self, n_in_flight: int) -> bool:
         return n_in_flight < _AHEAD * max(1, sum(self.runner.client.nthreads().values()))
 
-    def submit(self, job: Job) -> PrefectFuture[Any]:
-        return self.runner.submit(job.task, parameters=dict(job.parameters))
+    def submit(self, task: Task[Any, Any], parameters: dict[str, Any]) -> PrefectFuture[Any]:
+        return self.runner.submit(task, parameters=parameters)
 
     def release(self, future: PrefectFuture[Any], *, killed: bool) -> None:
         """Nothing: a cluster forgets a task with its future."""

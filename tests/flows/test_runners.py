@@ -70,9 +70,11 @@ def work():
         return 2 * k
 
     def where_is_the_server():
+        import scipy.linalg  # noqa: F401
         from prefect.settings import PREFECT_API_URL
+        from threadpoolctl import threadpool_info
 
-        return PREFECT_API_URL.value(), os.getpid()
+        return PREFECT_API_URL.value(), os.getpid(), {library["num_threads"] for library in threadpool_info()}
 
     def fails():
         raise ValueError("no such pose")
@@ -99,15 +101,18 @@ def test_every_job_comes_back_once_with_its_own_end(prefect_server, kind):
         ended[8].result()
 
 
-def test_processes_speak_to_the_server_of_the_flow(prefect_server):
-    """Settings of the flow's process, which no environment variable holds, reach its members."""
+def test_processes_speak_to_the_server_of_the_flow_and_keep_to_one_core(prefect_server, monkeypatch):
+    """Settings of the flow's process, which no environment variable holds, reach its members; its threads do not."""
     from prefect.settings import PREFECT_API_URL
 
     _, where, _, _ = work()
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     ended = in_flow("processes", 1, [(where, {})])
-    url, pid = ended[0].result()
+    url, pid, threads = ended[0].result()
     assert url == PREFECT_API_URL.value()
     assert pid != os.getpid()
+    assert threads == {1}
 
 
 def test_jobs_are_drawn_only_as_there_is_room(prefect_server):
