@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,11 +137,11 @@ def _watch_jobs(plan: BuildPlan, dataset: Dataset, settings: str) -> Iterator[Jo
             "until": plan.until,
         }
         yield Job(
-            name=source.name, task=_tagged(watch_source, whole.id), parameters=parameters, key=Part(clip_id=whole.id)
+            name=source.name, task=tagged(watch_source, whole.id), parameters=parameters, key=Part(clip_id=whole.id)
         )
 
 
-def _tagged(task: Any, clip_id: str) -> Any:
+def tagged(task: Any, clip_id: str) -> Any:
     """Let a clip's tasks, and so its log, be found on the server by its id."""
     return task.with_options(tags=[f"clip:{clip_id}"])
 
@@ -175,13 +175,20 @@ class _Followed:
         }
         return Job(
             name=follow_up.name,
-            task=_tagged(work_on_clip, follow_up.clip_id),
+            task=tagged(work_on_clip, follow_up.clip_id),
             parameters=parameters,
             key=Part(clip_id=follow_up.clip_id, share=share),
         )
 
 
-def run_jobs(jobs: Iterable[Job], n: int, workers: Workers, tally: Tally, follow: _Followed | None = None) -> None:
+def run_jobs(
+    jobs: Iterable[Job],
+    n: int,
+    workers: Workers,
+    tally: Tally,
+    follow: _Followed | None = None,
+    hear: Callable[[TaskTold], None] = lambda told: None,
+) -> None:
     """Run jobs whose tasks return a :class:`TaskTold`, and what follows from them; count what becomes of the clips.
 
     A bug in one clip, or a machine that is lost for it, takes nothing of the others along. What would stop every clip
@@ -193,6 +200,7 @@ def run_jobs(jobs: Iterable[Job], n: int, workers: Workers, tally: Tally, follow
         workers: Where they run.
         tally: Gets the numbers.
         follow: Makes the jobs that follow; None if none do.
+        hear: Called with what each task told, besides the tally.
     """
     bar = _Bar(total=float(n))
     with open_runner(workers.runner, workers.number, workers.dask_address) as pool, bar.shown():
@@ -203,6 +211,7 @@ def run_jobs(jobs: Iterable[Job], n: int, workers: Workers, tally: Tally, follow
                 bar.advance(part.share)
                 continue
             tally.add(told)
+            hear(told)
             share = part.share / max(1, len(told.next) + len(told.clips))
             bar.advance(part.share - share * len(told.next))
             if follow is not None and tally.stopped is None:

@@ -12,6 +12,7 @@ import tyro
 
 from flows.commands.bench import Bench
 from flows.commands.body import Body
+from flows.commands.dataset import DatasetCommand
 from flows.commands.decide import Decide
 from flows.commands.demo import Demo
 from flows.commands.doctor import Doctor
@@ -19,8 +20,8 @@ from flows.commands.fetch import Models, Robot
 from flows.commands.fit_table import FitTable
 from flows.commands.handoff import Handoff
 from flows.commands.play import Play
+from flows.commands.revalidate import Revalidate
 from flows.commands.run import Run
-from flows.commands.show import Show
 from flows.commands.train import Train
 from flows.commands.validate import Validate
 from flows.commands.weights import Weights
@@ -67,7 +68,8 @@ def _command_type(settings: Settings) -> Any:
         Annotated[Demo, sub("demo")]
         | Annotated[Run, sub("run", default=Run(videos=(), settings=settings))]
         | Annotated[Validate, sub("validate")]
-        | Annotated[Show, sub("show")]
+        | Annotated[Revalidate, sub("revalidate")]
+        | Annotated[DatasetCommand, sub("dataset")]
         | Annotated[Decide, sub("decide")]
         | Annotated[Handoff, sub("handoff")]
         | Annotated[Play, sub("play")]

@@ -164,3 +164,11 @@ class NoSuchFolder(FlowsError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(f"{folder}: there is no such folder on the worker's machine. Make it, or name another.")
+
+
+class NotRevalidated(FlowsError):
+    """What was measured of a clip cannot be held against other limits."""
+
+    def __init__(self, clip: str, *, problem: str) -> None:
+        self.clip = clip
+        super().__init__(f"{clip}: {problem}. It stays as it is; build it from its source again.")

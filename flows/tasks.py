@@ -19,11 +19,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, State
 
 from flows.clip_log import log_listener
-from flows.exceptions import NoGpuLimit, RunStopped, TaskBug
+from flows.exceptions import NoGpuLimit, NotRevalidated, RunStopped, TaskBug
 from flows.infrastructure import is_infrastructure_fault, retry_on_infrastructure
-from flows.told import ClipTold, FollowUp, TaskTold, told_of_row, told_of_survey
+from flows.new_limits import revalidate
+from flows.told import ClipTold, FollowUp, Moved, TaskTold, told_of_row, told_of_survey
 from pipeline.clip import Clip, Source
 from pipeline.home import Home
+from pipeline.manifest import read_row
 from pipeline.process_clip import ReportListener, StageReport, cut_source, prepare_clip, process_clip
 from pipeline.record_codec import from_plain, plain
 from pipeline.settings import Settings
@@ -84,6 +86,22 @@ def work_on_clip(
     with _faults_told(name):
         work = _Work.of(Path(dataset), settings, until)
         return work.state(work.go_on(from_plain(Clip, clip), first))
+
+
+@task(name="revalidate", **_RETRIES)
+def revalidate_clip(name: str, stages: str, clip_id: str, dataset: str, settings: str) -> State[TaskTold]:
+    """Judge a clip anew from what was measured.
+
+    Args:
+        name: Of the clip, for people.
+        stages: What is run, for people.
+        clip_id: Of the dataset.
+        dataset: Path of the dataset.
+        settings: Digest of its settings with the new limits, which are in the dataset.
+    """
+    with _faults_told(name):
+        work = _Work.of(Path(dataset), settings, None)
+        return work.state(work.revalidate(clip_id))
 
 
 @contextmanager
@@ -169,6 +187,17 @@ class _Work:
     def go_on(self, clip: Clip, first: str) -> TaskTold:
         with self.dataset.in_use():
             return self._run(clip, first)
+
+    def revalidate(self, clip_id: str) -> TaskTold:
+        with self.dataset.in_use():
+            row = read_row(self.dataset, clip_id)
+            try:
+                heard = self._listener(clip_id)
+                new = revalidate(row, self.stages, self.dataset, self.settings, on_report=heard)
+            except NotRevalidated as error:
+                get_run_logger().warning(str(error))
+                return replace(self.told, moved=Moved.of(row, row, left=str(error)))
+        return replace(self.told, clips=(told_of_row(new),), moved=Moved.of(row, new))
 
     def _run(self, clip: Clip, first: str) -> TaskTold:
         """Run the stages from ``first`` on that need its resource."""

@@ -56,6 +56,47 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What other limits made of a clip."""
+
+    clip_id: str
+    name: str
+    before: str
+    """Its outcome."""
+    after: str
+    usable_before_s: float
+    """What was accepted of it [s]."""
+    usable_after_s: float
+    left: str = ""
+    """Why it could not be judged anew; empty if it was."""
+
+    @classmethod
+    def of(cls, before: ManifestRow, after: ManifestRow, left: str = "") -> Moved:
+        """Compare two outcomes of a clip."""
+        return cls(
+            clip_id=after.clip.id,
+            name=after.clip.name,
+            before=before.outcome.value,
+            after=after.outcome.value,
+            usable_before_s=before.usable_s,
+            usable_after_s=after.usable_s,
+            left=left,
+        )
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return (
+            f"{self.name}: {self.before} -> {self.after}, usable {self.usable_before_s:.1f} -> "
+            f"{self.usable_after_s:.1f} s"
+        )
+
+    @property
+    def is_told(self) -> bool:
+        """Tell whether there is anything to say of it."""
+        return bool(self.left) or self.before != self.after or abs(self.usable_before_s - self.usable_after_s) > 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTold:
     """What became of a task."""
 
@@ -69,6 +110,8 @@ class TaskTold:
     """Clips that are at their end."""
     next: tuple[FollowUp, ...] = ()
     """What follows."""
+    moved: Moved | None = None
+    """What other limits made of the clip, where this was asked."""
 
     def counting(self, report: StageReport) -> TaskTold:
         """Add one stage."""
