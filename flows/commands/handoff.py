@@ -50,7 +50,10 @@ def _show(bundle: Bundle) -> None:
         f"{bundle.count(side)} to {'train' if side == 'train' else 'validate'} on ({bundle.seconds(side):.1f} s)"
         for side in ("train", "val")
     )
-    console.print(f"[bold green]handed over[/]  {len(bundle.files)} motions: {sides}", highlight=False)
+    console.print(
+        f"[bold green]handed over[/]  {len(bundle.files)} motion{'s' * (len(bundle.files) != 1)}: {sides}",
+        highlight=False,
+    )
     if bundle.use is not Use.ALLOWED:
         said = (
             "is not for commercial use" if bundle.use is Use.FORBIDDEN else "is not known to be free for commercial use"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cattrs import BaseValidationError
@@ -65,18 +65,6 @@ class Bundle:
         return use_of(licence for entry in self.files for licence in entry.licences)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Written:
-    """A motion that lies in the folder that is being made, and can be used."""
-
-    candidate: Candidate
-    item: Deliverable
-    path: Path
-    n_frames: int
-    notes: tuple[str, ...]
-    fk_error_mm: float
-
-
 def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Progress = silent) -> Bundle:
     """Write the motions of a dataset that are accepted, as one consumer reads them, whole or not at all.
 
@@ -111,7 +99,7 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
             left_out += unsound
             if not written:
                 raise _nothing(dataset, options, left_out)
-            entries, notes = _part(dataset, written, options, form, staging)
+            entries, notes = _part(written, options, staging)
             notes = (*selected.notes, *notes)
             _describe(staging, entries, left_out, notes, options, form)
             changed = put_in_place(staging, out)
@@ -120,9 +108,9 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
 
 def _write(
     dataset: Dataset, candidates: Sequence[Candidate], form: HandoffFormat, staging: Path, progress: Progress
-) -> tuple[list[_Written], list[LeftOut]]:
+) -> tuple[list[FileEntry], list[LeftOut]]:
     """Write every motion and look at each file as its consumer will; what does not pass is taken away."""
-    written: list[_Written] = []
+    written: list[FileEntry] = []
     left_out: list[LeftOut] = []
     for number, candidate in enumerate(candidates):
         progress(number, len(candidates))
@@ -135,7 +123,7 @@ def _write(
             found = candidate.left_out(Why.DAMAGED, str(error))
         except WushuError as error:
             found = candidate.left_out(Why.UNSOUND, str(error))
-        if isinstance(found, _Written):
+        if isinstance(found, FileEntry):
             written.append(found)
         else:
             path.unlink(missing_ok=True)
@@ -144,7 +132,7 @@ def _write(
     return written, left_out
 
 
-def _write_one(dataset: Dataset, candidate: Candidate, form: HandoffFormat, path: Path) -> _Written | LeftOut:
+def _write_one(dataset: Dataset, candidate: Candidate, form: HandoffFormat, path: Path) -> FileEntry | LeftOut:
     item = deliverable(dataset, candidate)
     robot = load_g1(item.variant)
     handed = form.write(item.motion, robot, path)
@@ -154,9 +142,13 @@ def _write_one(dataset: Dataset, candidate: Candidate, form: HandoffFormat, path
     if not error_mm <= LARGEST_FK_ERROR_MM:
         told = f"a link of the written file is {error_mm:.2g} mm from where MuJoCo has it."
         return candidate.left_out(Why.UNSOUND, told)
-    notes = (*item.notes, *handed.notes)
-    return _Written(
-        candidate=candidate, item=item, path=path, n_frames=handed.n_frames, notes=notes, fk_error_mm=error_mm
+    return file_entry(
+        candidate,
+        item,
+        handed,
+        sha256=file_sha256(path),
+        fk_error_mm=error_mm,
+        stages=stages_made(dataset, candidate.row),
     )
 
 
@@ -171,8 +163,7 @@ def deliverable(dataset: Dataset, candidate: Candidate) -> Deliverable:
     if not candidate.by_hand:
         delivered = dataset.load(row.clip.id, "leads", row.fingerprints["leads"], Deliverables)
         item = delivered.find(candidate.name, candidate.variant)
-        if item is None:
-            raise KeyError(candidate.name)
+        assert item is not None  # it was found when the candidate was chosen
         return item
     retarget, judged = (stage_of(name, candidate.variant) for name in ("retarget", "verdict"))
     motion = dataset.load(row.clip.id, retarget, row.fingerprints[retarget], RetargetResult).motion
@@ -195,33 +186,19 @@ def _settings(dataset: Dataset, digest: str | None) -> Settings:
 
 
 def _part(
-    dataset: Dataset, written: Sequence[_Written], options: HandoffOptions, form: HandoffFormat, staging: Path
+    written: Sequence[FileEntry], options: HandoffOptions, staging: Path
 ) -> tuple[list[FileEntry], tuple[str, ...]]:
-    """Move each motion to its side, and say all that is known of it."""
+    """Move each motion to its side."""
     seconds: dict[str, float] = defaultdict(float)
-    for found in written:
-        seconds[found.candidate.source] += found.item.core_s
+    for entry in written:
+        seconds[entry.source_sha256] += entry.duration_s
     split = split_sources(seconds, val_share=options.val_share, seed=options.seed)
     entries = []
-    for found in written:
-        side: Side = "val" if found.candidate.source in split.val else "train"
-        path = staging / side / found.path.name
-        path.parent.mkdir(exist_ok=True)
-        found.path.replace(path)
-        entries.append(
-            file_entry(
-                found.candidate,
-                found.item,
-                file=f"{side}/{path.name}",
-                split=side,
-                sha256=file_sha256(path),
-                n_frames=found.n_frames,
-                fps=form.fps,
-                notes=found.notes,
-                fk_error_mm=found.fk_error_mm,
-                stages=stages_made(dataset, found.candidate.row),
-            )
-        )
+    for entry in written:
+        side: Side = "val" if entry.source_sha256 in split.val else "train"
+        (staging / side).mkdir(exist_ok=True)
+        (staging / entry.file).replace(staging / side / entry.file)
+        entries.append(replace(entry, split=side, file=f"{side}/{entry.file}"))
     return sorted(entries, key=lambda entry: entry.file), split.notes
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pipeline.decisions import Decision
 from pipeline.deliverable import Deliverable, Kind
 from pipeline.exceptions import CorruptArtefact
-from pipeline.export import HandoffFormat
+from pipeline.export import Handoff, HandoffFormat
 from pipeline.handing.candidate import Candidate, LeftOut
 from pipeline.handing.options import HandoffOptions
 from pipeline.licences import Use, use_of
@@ -121,23 +121,19 @@ def follows_without_help(row: ManifestRow) -> bool | None:
 def file_entry(
     candidate: Candidate,
     item: Deliverable,
+    handed: Handoff,
     *,
-    file: str,
-    split: Side,
     sha256: str,
-    n_frames: int,
-    fps: int,
-    notes: Sequence[str],
     fk_error_mm: float,
     stages: dict[str, StageMade],
 ) -> FileEntry:
-    """Say all that is known of a written motion."""
+    """Say all that is known of a written motion, which is to be trained on until it is put on a side."""
     row, clip = candidate.row, candidate.row.clip
-    lead_in, lead_out = item.leads_at(fps)
+    lead_in, lead_out = item.leads_at(handed.fps)
     judged = row.verdict if candidate.by_hand and row.verdict is not None else item.verdict
     return FileEntry(
-        file=file,
-        split=split,
+        file=handed.path.name,
+        split="train",
         sha256=sha256,
         clip=clip.id,
         clip_name=clip.name,
@@ -149,8 +145,8 @@ def file_entry(
         robot=item.variant,
         frames=item.frames,
         clip_fps=item.motion.fps,
-        fps=fps,
-        n_frames=n_frames,
+        fps=handed.fps,
+        n_frames=handed.n_frames,
         lead_in_frames=lead_in,
         lead_out_frames=lead_out,
         duration_s=item.core_s,
@@ -162,7 +158,7 @@ def file_entry(
         decision=candidate.decision,
         rejections=judged.rejections,
         edits=item.edits,
-        notes=tuple(notes),
+        notes=(*item.notes, *handed.notes),
         licences=row.licences,
         commercial_use=candidate.use,
         fk_error_mm=round(fk_error_mm, 4),

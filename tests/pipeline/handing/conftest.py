@@ -26,14 +26,15 @@ LEAD = 15
 VERSION = 7
 
 
-def swaying(variant="29dof", *, seconds=2.0, seed=0) -> RobotMotion:
-    """Stand on both feet and move the arms."""
+def swaying(variant="29dof", *, seconds=2.0, seed=0, bend_rad=0.0) -> RobotMotion:
+    """Stand on both feet and move the arms; bend a knee further."""
     robot = load_g1(variant)
     frames = round(seconds * FPS)
     qpos = np.tile(robot.default_qpos, (frames, 1))
     time = np.arange(frames) / FPS
     for number, joint in enumerate(("left_shoulder_pitch_joint", "right_shoulder_pitch_joint")):
         qpos[:, 7 + robot.joint_names.index(joint)] += 0.2 * np.sin((1 + number + seed % 3) * time)
+    qpos[:, 7 + robot.joint_names.index("left_knee_joint")] += bend_rad
     contact = np.ones((frames, 2))
     return RobotMotion.from_qpos(qpos, fps=FPS, joint_names=robot.joint_names, foot_contact=contact)
 
@@ -100,6 +101,7 @@ class Builder:
         withheld=(),
         refined=False,
         cap=0.2,
+        bend_rad=0.0,
     ) -> Clip:
         """Add a clip; ``part`` numbers the clips of one source."""
         source = Source(
@@ -114,7 +116,8 @@ class Builder:
             row |= {"fingerprints": {}, "metrics": {}, "broken_stage": "recording", "error": "nobody is seen."}
         else:
             verdict = a_verdict(accepted=outcome == "accepted", score=score)
-            prints, pieces = self.results(clip, outcome, seconds, score, variants, withheld, refined, verdict)
+            motions = {v: swaying(v, seconds=seconds, seed=int(clip.id, 16), bend_rad=bend_rad) for v in variants}
+            prints, pieces = self.results(clip, outcome, motions, withheld, refined, verdict)
             row |= {
                 "fingerprints": prints,
                 "metrics": {"tracking.assist_cap": cap, "tracking.t1_certified": 1.0},
@@ -126,10 +129,9 @@ class Builder:
         write_row(self.dataset, ManifestRow(**row))
         return clip
 
-    def results(self, clip, outcome, seconds, score, variants, withheld, refined, verdict):
-        prints, items, pieces = {}, [], ()
-        for variant in variants:
-            motion = swaying(variant, seconds=seconds, seed=int(clip.id, 16))
+    def results(self, clip, outcome, motions, withheld, refined, verdict):
+        prints, items, pieces, score = {}, [], (), verdict.score
+        for variant, motion in motions.items():
             prints[stage_of("retarget", variant)] = self.save(clip, stage_of("retarget", variant), _solved(motion))
             prints[stage_of("verdict", variant)] = self.save(clip, stage_of("verdict", variant), verdict)
             if outcome == "accepted" and variant not in withheld:
@@ -137,9 +139,9 @@ class Builder:
             if outcome == "mended":
                 half = (len(motion) // 2, len(motion))
                 items.append(delivered(f"{clip.id}.part1", variant, motion.frames(*half), score, "part", half))
-                pieces = (Usable(frames=half, edits=("cut",), duration_s=seconds / 2, score=score),)
+                pieces = (Usable(frames=half, edits=("cut",), duration_s=len(motion) / FPS / 2, score=score),)
         if refined:
-            motion = swaying("29dof", seconds=seconds, seed=5)
+            motion = swaying("29dof", seed=5)
             items.append(delivered(f"{clip.id}.refined", "29dof", motion, score, "refined"))
         kept = tuple(Withheld(name=clip.id, variant=v, reason="the motion of it was refused.") for v in withheld)
         prints["leads"] = self.save(clip, "leads", Deliverables(items=tuple(items), withheld=kept))

@@ -130,6 +130,17 @@ def test_a_trim_holds_the_frames_that_were_kept(build, tmp_path):
         np.testing.assert_allclose(motion.joint_pos, solved["motion.joint_pos"][10:40], atol=1e-6)
 
 
+def test_a_file_that_its_consumer_could_not_use_is_left_out_and_told(build, tmp_path):
+    """A person may accept a motion beyond the joints' ends; the trainer would be asked for what no robot does."""
+    good, bent = build.add("good"), build.add("bent", bend_rad=3.0)
+    bundle = hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="mjlab"))
+    assert [entry.clip for entry in bundle.files] == [good.id]
+    (left,) = bundle.left_out
+    assert (left.name, left.why) == (bent.id, Why.UNSOUND)
+    assert "knee" in left.sentence
+    assert len(list((tmp_path / "out").rglob("*.npz"))) == 1
+
+
 def test_the_same_dataset_gives_the_same_folder(five, tmp_path):
     """To the last byte, into another folder or into the same; a folder that was harmed is made whole."""
     options = HandoffOptions(to="pbhc", val_share=0.3)
