@@ -8,7 +8,6 @@ other name is refused; the arrays are then read out of the records' bytes.
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.body.exceptions import NotABodyModel, UnsafeModelFile
+from pipeline.bounded_unpickler import BoundedUnpickler
 
 _MODULES = {
     "numpy.core.multiarray": ("_reconstruct", "scalar"),
@@ -62,7 +62,7 @@ class Asked:
         self.state = state
 
 
-class _InertUnpickler(pickle.Unpickler):
+class _InertUnpickler(BoundedUnpickler):
     """Reads Python 2 and 3 pickles and makes :class:`Asked` of every object."""
 
     def __init__(self, stream: Any, path: Path) -> None:

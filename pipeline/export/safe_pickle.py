@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.bounded_unpickler import BoundedUnpickler
 from pipeline.export.exceptions import UnreadableHandoff, UnsafePickle
 
 _PLAIN_NUMBER = re.compile(r"[<>|=]?[biuf][1248]")
@@ -70,19 +71,11 @@ def load_pickle(path: Path, *, format_name: str) -> PickledArrays:
     return PickledArrays(content=content, protocol=protocol, names=frozenset(unpickler.asked))
 
 
-class _ReadOnce:
-    """A stream without ``readinto``, at which Python 3.11 stumbles where a pickle promises too many bytes."""
-
-    def __init__(self, stream: io.BytesIO) -> None:
-        self.read = stream.read
-        self.readline = stream.readline
-
-
-class _ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(BoundedUnpickler):
     """Knows the names that arrays and paths are pickled under, by old and new NumPy, and joblib's wrapper."""
 
     def __init__(self, stream: io.BytesIO, path: Path) -> None:
-        super().__init__(_ReadOnce(stream), encoding="latin1")
+        super().__init__(stream, encoding="latin1")
         self._path = path
         self.asked: set[str] = set()
         self._stand_ins: dict[str, Callable[..., Any]] = {

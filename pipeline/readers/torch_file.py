@@ -7,7 +7,6 @@ module, and every other name is refused.
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pipeline.bounded_unpickler import BoundedUnpickler
 from pipeline.readers.exceptions import UnreadableMotion
 
 MAX_STORAGE_BYTES = 2 * 1024**3
@@ -81,7 +81,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Any:
         return _TensorUnpickler(stream, path, lambda key: archive.read(f"{folder}data/{key}"), order).load()
 
 
-class _TensorUnpickler(pickle.Unpickler):
+class _TensorUnpickler(BoundedUnpickler):
     """Makes arrays where the pickle asks for tensors."""
 
     def __init__(self, stream: Any, path: Path, storage: Callable[[str], bytes], order: Literal["<", ">"]) -> None:
