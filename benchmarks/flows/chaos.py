@@ -73,10 +73,10 @@ class Chaos:
         Raises:
             RuntimeError: The build was finished before that: give it more clips.
         """
-        blows = dict(zip((n_kills // 4, n_kills // 2, 3 * n_kills // 4), self._blows(), strict=True))
-        while (done := self.kills.total()) < n_kills:
-            if done in blows:
-                blows.pop(done)()
+        blows = list(zip((n_kills // 4, n_kills // 2, 3 * n_kills // 4), self._blows(), strict=True))
+        while (done := self.kills.total()) < n_kills or blows:
+            if blows and done >= blows[0][0] and self._results():
+                blows.pop(0)[1]()
             self._keep_alive()
             time.sleep(float(self.rng.uniform(0.3, 4.0)))
             self._strike()
@@ -159,13 +159,16 @@ class Chaos:
 
     def _corrupt(self) -> None:
         """Flip a byte in a result that is finished."""
-        done = sorted(self.dataset.glob("clips/*/retarget-*.npz"))
+        done = self._results()
         victim = done[int(self.rng.integers(len(done)))]
         content = bytearray(victim.read_bytes())
         content[len(content) // 2] ^= 0xFF
         victim.write_bytes(bytes(content))
         self.corrupted = f"{victim.parent.name}/{victim.stem}"
         self._tell(f"flipped a byte of {victim.parent.name}/{victim.name}")
+
+    def _results(self) -> list[Path]:
+        return sorted(path.with_suffix(".npz") for path in self.dataset.glob("clips/*/retarget-*.json"))
 
     def _take_source_away(self) -> None:
         """Move the last video out of the folder while a run is under way, and put it back when that is over."""

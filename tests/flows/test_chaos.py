@@ -14,7 +14,7 @@ def test_a_disturbed_build_gives_the_dataset_of_an_undisturbed_one(tmp_path):
     log: list[str] = []
     came = survive(tmp_path, n_kills=30, seed=0, n_clips=48, log=log.append)
     told = "\n".join(log)
-    assert came.kills.total() == 30, told
+    assert came.kills.total() >= 30, told
     assert not came.differences, told + "\n".join(came.differences)
     assert not came.half_written, told
     assert not came.done_twice, told
