@@ -129,7 +129,8 @@ def _check_manifest(path: Path, rows: dict[str, Path]) -> Iterator[Finding]:
 
 
 def _fault(name: str, problem: str) -> Finding:
-    return Finding(path=name, problem=problem, remedy=_REMEDY)
+    # A page that is left would be taken for a good one by an index that is made without it.
+    return Finding(path=name, problem=problem, remedy=_REMEDY, remove=(PAGE_FILE,) if name == PAGE_FILE else ())
 
 
 def _read_rows(dataset: Dataset) -> tuple[Rows, dict[str, str]]:

@@ -56,7 +56,7 @@ class Target:
     root: str
 
     @classmethod
-    def of(cls, url: str, options: Mapping[str, str] | None = None) -> Target:
+    def of(cls, url: str, options: Mapping[str, object] | None = None) -> Target:
         """Find the storage of an address.
 
         Raises:

@@ -7,7 +7,7 @@ read by nobody and is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,10 +69,15 @@ def verify(dataset: Dataset, progress: Progress = silent, tell: Tell = lambda fi
     return Checked(findings=tuple(findings), n_clips=len(folders), in_work=in_work)
 
 
-def repair(dataset: Dataset, checked: Checked) -> list[str]:
+def repair(dataset: Dataset, checked: Checked, rebuild: Callable[[Dataset], object] = rebuild_index) -> list[str]:
     """Take away what is damaged, so that the next run makes it anew; return which files, below the dataset's folder.
 
     Decisions of people are never touched, nor files that are not ours. Index and card are made anew at once.
+
+    Args:
+        dataset: The one that was verified.
+        checked: What was found in it.
+        rebuild: Makes index and card of it, and the page if it knows how.
 
     Raises:
         InUse: A build is running.
@@ -86,7 +91,7 @@ def repair(dataset: Dataset, checked: Checked) -> list[str]:
                 removed.append(name)
         if any(finding.path == MARKER for finding in checked.faults):
             write_json(dataset.root / MARKER, {"layout": LAYOUT_VERSION})
-    rebuild_index(dataset)
+    rebuild(dataset)
     return removed
 
 

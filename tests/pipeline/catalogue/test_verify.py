@@ -191,3 +191,12 @@ def test_results_of_other_settings_are_no_faults(dataset, studio, film):
     """They wait for gc, or for the settings to come back."""
     studio.build(dataset.root, [film()], scale=2.5)
     assert not verify(dataset).findings
+
+
+def test_repair_keeps_no_damaged_page(dataset):
+    """The new index must not vouch for it."""
+    (dataset.root / "report.html").write_text("<p>page</p>")
+    write_catalogue(dataset)
+    (dataset.root / "report.html").write_text("<p>harmed</p>")
+    assert repair(dataset, verify(dataset)) == ["report.html"]
+    assert not verify(dataset).findings
