@@ -160,16 +160,17 @@ def can_undo(decisions: Decisions, by: str) -> bool:
 
 
 def read_decisions(dataset: Dataset, clip_id: str) -> Decisions:
-    """Read what was decided of a clip; lines that are harmed, or were cut off by a crash, are told and left out.
-
-    Raises:
-        OSError: The file is there and cannot be read.
-    """
+    """Read what was decided of a clip; lines that are harmed, or were cut off by a crash, are told and left out."""
     path = dataset.clip_dir(clip_id) / DECISIONS_FILE
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return Decisions()
+    except OSError as error:
+        told = (
+            f"{path}: cannot be read ({(error.strerror or str(error)).lower()}), so that what was decided is not known."
+        )
+        return Decisions(damaged=(told,), after=(0,))
     items: list[Decision] = []
     damaged: list[str] = []
     after: list[int] = []

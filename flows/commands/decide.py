@@ -54,7 +54,7 @@ class Decide:
             clip_id=row.clip.id,
             fingerprint=fingerprint,
             ruling=Ruling(self.ruling),
-            by=getpass.getuser() if self.by is None else self.by,
+            by=_login() if self.by is None else self.by,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             frames=_span(self.frames),
             reason=self.reason,
@@ -65,6 +65,13 @@ class Decide:
             add_decision(dataset, decision)
         _show(dataset, row)
         return 0
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:  # a container's user without a name
+        raise OptionOutOfRange("by", "left out, and your login has no name here", allowed="who decides") from error
 
 
 def _span(text: str | None) -> Span | None:

@@ -88,10 +88,11 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
     require_free(out)
     with dataset.in_use():
         selected = select(dataset, options)
-        candidates, left_out = list(selected.taken), list(selected.left_out)
+        candidates, left_out, told = list(selected.taken), list(selected.left_out), list(selected.notes)
         if options.balance:
-            candidates, too_much = balance(candidates)
+            candidates, too_much, still_too_much = balance(candidates)
             left_out += too_much
+            told += still_too_much
         if not candidates:
             raise _nothing(dataset, options, left_out)
         with staged(out) as staging:
@@ -100,7 +101,7 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
             if not written:
                 raise _nothing(dataset, options, left_out)
             entries, notes = _part(written, options, staging)
-            notes = (*selected.notes, *notes)
+            notes = (*told, *notes)
             _describe(staging, entries, left_out, notes, options, form)
             changed = put_in_place(staging, out)
     return Bundle(path=out, files=tuple(entries), left_out=tuple(left_out), notes=notes, changed=changed)

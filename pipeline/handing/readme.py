@@ -15,20 +15,21 @@ from robots.g1 import load_g1
 _MJLAB = """\
 ## Train: mjlab 1.6
 
-In an environment of its own (`pip install "mjlab>=1.6,<1.7"`):
+In an environment of its own (`pip install "mjlab>=1.6,<1.7"`), where its `logs/` may lie; `BUNDLE` is this folder:
 
     python -m mjlab.scripts.train Mjlab-Tracking-Flat-Unitree-G1 \\
-        --env.commands.motion.motion-file {first} --env.scene.num-envs 4096 --agent.logger tensorboard
+        --env.commands.motion.motion-file $BUNDLE/{first} --env.scene.num-envs 4096 --agent.logger tensorboard
 
 One run takes one file, and mjlab 1.6 takes no folder and no list. So either one run a motion:
 
-    for motion in train/*.npz; do
+    for motion in "$BUNDLE"/train/*.npz; do
         python -m mjlab.scripts.train Mjlab-Tracking-Flat-Unitree-G1 \\
             --env.commands.motion.motion-file "$motion" --env.scene.num-envs 4096 --agent.logger tensorboard
     done
 
 or one policy for all of them: join the files with wushu's `docs/examples/join_for_mjlab.py`, which lets each begin
-where the one before it ended. Do not put the arrays end to end yourself: mjlab ends no episode where they jump.
+where the one before it ended, and refuses those without both leads (`metadata.csv` has their frames). Do not put the
+arrays end to end yourself: mjlab ends no episode where they jump.
 
 Frame k is shown at step k of 20 ms, and `fps` is never read: never resample a file to another rate.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 from dataclasses import replace
@@ -197,6 +198,14 @@ def test_two_writers_at_once_lose_nothing(dataset):
     assert not read.damaged
     for by in ("ann", "bob"):
         assert [d.note for d in read.items if d.by == by] == [f"{number}" * 200 for number in range(40)]
+
+
+def test_decisions_that_cannot_be_read_at_all_keep_the_clip_out(dataset):
+    """They may have been rejections; nothing else stops because of them."""
+    path_of(dataset).mkdir(parents=True)
+    read = read_decisions(dataset, CLIP)
+    assert re.search(r"decisions\.jsonl: cannot be read \(is a directory\)", read.damaged[0])
+    assert standing(read, SEEN).keeps_out
 
 
 def test_a_decision_survives_another_programs_reading(dataset):

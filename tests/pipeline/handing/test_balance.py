@@ -48,27 +48,39 @@ def by_source(items):
 def test_no_source_gives_more_than_the_median_source(described):
     """But a source whose every motion is longer: of it the shortest stays, since nothing is cut."""
     given_ = candidates(described)
-    kept, left_out = balance(given_)
+    kept, left_out, notes = balance(given_)
     assert [item.name for item in given_ if item in kept] == [item.name for item in kept]
     assert sorted(item.name for item in (*kept, *left_out)) == sorted(item.name for item in given_)
     assert all(item.why is Why.BALANCE for item in left_out)
     sources = by_source(given_)
     assert set(by_source(kept)) == set(sources)
     limit = median(sum(i.duration_s for i in items) for items in sources.values()) if sources else 0.0
+    beyond = 0
     for source, items in by_source(kept).items():
         total = sum(item.duration_s for item in items)
         shortest = min(item.duration_s for item in sources[source])
         assert total <= limit + 1e-6 or (len(items) == 1 and total == shortest > limit)
+        beyond += total > limit + 1e-6
+    assert len(notes) == beyond
 
 
 def test_the_lowest_scores_are_left_out_first():
     """Of three that are equally long, where the median has room for two."""
-    kept, left_out = balance(candidates([("a", 5, 0.3), ("a", 5, 0.9), ("a", 5, 0.6), ("b", 10, 0.1), ("c", 2, 0.5)]))
+    kept, left_out, _ = balance(
+        candidates([("a", 5, 0.3), ("a", 5, 0.9), ("a", 5, 0.6), ("b", 10, 0.1), ("c", 2, 0.5)])
+    )
     assert [item.score for item in kept] == [0.9, 0.6, 0.1, 0.5]
     (one,) = left_out
     assert (one.name, "10.0 s" in one.sentence) == ("0", True)
 
 
+def test_a_source_that_still_gives_more_is_told():
+    """Its only motion is long: it stays, and the user may cut it."""
+    kept, left_out, (note,) = balance(candidates([("a", 5, 0.3), ("b", 5, 0.9), ("c", 30, 0.6)]))
+    assert (len(kept), left_out) == (3, [])
+    assert note.startswith("c: still gives 30.0 s, more than the median source's 5.0 s")
+
+
 def test_nothing_is_balanced_where_nothing_is():
     """An empty choice stays one."""
-    assert balance([]) == ([], [])
+    assert balance([]) == ([], [], [])

@@ -327,3 +327,15 @@ def test_what_users_wrote_stays_text(build, tmp_path):
     assert "- &lt;script>{0}{first}&lt;/script> # MIT\n" in text
     assert "Not known to be free for commercial use" in text
     assert json.loads((tmp_path / "out" / "metadata.json").read_text())["commercial_use"] == "unknown"
+
+
+def test_a_balanced_hand_over_leaves_the_worst_of_a_long_source_out(build, tmp_path):
+    """Three clips of one video against two videos of one: the best one stays, the others are told."""
+    for part, score in enumerate((0.5, 0.9, 0.7)):
+        build.add("long", part=part, score=score)
+    build.add("a")
+    build.add("b")
+    bundle = hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="unitree-csv", balance=True))
+    assert sorted(entry.score for entry in bundle.files if entry.source == "long") == [0.9]
+    assert [item.why for item in bundle.left_out] == [Why.BALANCE, Why.BALANCE]
+    assert "Balanced" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
