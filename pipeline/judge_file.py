@@ -35,7 +35,7 @@ class JudgedFile:
 
 
 def judge_file(path: Path, settings: Settings, home: Home) -> JudgedFile:
-    """Read a hand-off file (PBHC, mjlab, CSV) or a human motion (BVH, SMPL), measure it and judge it.
+    """Read a hand-off file (PBHC, GMR, mjlab, CSV) or a human motion (BVH, SMPL), measure it and judge it.
 
     A human motion is put on the robot first, as in a run.
 
@@ -47,7 +47,7 @@ def judge_file(path: Path, settings: Settings, home: Home) -> JudgedFile:
         return _judge_human(path, settings, home)
     name = format_of_file(path)
     if name is None:
-        raise UnknownMotionFile(path, suffixes=[form.suffix for form in FORMATS.values()])
+        raise UnknownMotionFile(path, suffixes=list(dict.fromkeys(form.suffix for form in FORMATS.values())))
     motion, notes = with_contacts(read_handoff(path, name), FORMATS[name].variant)
     variant: Variant = FORMATS[name].variant
     mender = RobotMender(robot=load_g1(variant), validation=settings.validation, limits=find_limits(settings.limits))

@@ -17,7 +17,7 @@ from zipfile import BadZipFile, ZipFile
 from benchmarks.validation.exceptions import NoMotions
 from benchmarks.validation.sweep import GoodClip
 from pipeline.body import load_body
-from pipeline.export import FORMATS, read_handoff
+from pipeline.export import FORMATS, format_of_file, read_handoff
 from pipeline.judge_file import with_contacts
 from pipeline.kfbench import PIECES, perform
 from pipeline.readers import MOTION_SUFFIXES, read_motion
@@ -100,7 +100,7 @@ def handoff_clips(folder: Path, refusals: list[str] | None = None) -> list[GoodC
     clips = []
     for name, handoff in FORMATS.items():
         for path in _files(folder, (handoff.suffix,)):
-            if name == "mjlab" and not _is_mjlab(path):
+            if format_of_file(path) != name or (name == "mjlab" and not _is_mjlab(path)):
                 continue
             try:
                 motion, _ = with_contacts(read_handoff(path, name), handoff.variant)

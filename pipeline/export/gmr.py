@@ -113,6 +113,6 @@ def _beyond(motion: RobotMotion) -> tuple[str, ...]:
     if not over:
         return ()
     worst = max(over, key=lambda name: over[name])
-    others = f", {len(over) - 1} others beyond theirs" if len(over) > 1 else ""
+    others = f", {len(over) - 1} more beyond theirs" if len(over) > 1 else ""
     told = f"{worst} goes {over[worst]:.2f} rad beyond its limit in GMR's model of the G1{others}"
     return (f"{told}; the robot itself can do it",)

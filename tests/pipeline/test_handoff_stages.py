@@ -1,0 +1,184 @@
+"""What a clip delivers is kept with its leads, and the files of every format are written from that alone."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from pipeline.clip import Clip, Source
+from pipeline.deliverable import Deliverable, Deliverables, Withheld
+from pipeline.export import FORMATS, check_handoff, fk_error_mm
+from pipeline.handoff_stage import handoff_stage
+from pipeline.leads_stage import deliver_trimmed
+from pipeline.settings import Settings
+from pipeline.stage import StageContext
+from pipeline.store import Dataset
+from pipeline.validation import measure_robot
+from pipeline.variants import VariantPlan
+from retarget.lead import LeadConfig
+from retarget.progress import silent
+from robots.exceptions import InvalidArray
+from robots.g1 import load_g1
+from robots.motion import RobotMotion
+
+
+@pytest.fixture(scope="module")
+def swaying():
+    """Three seconds of a robot that stands with bent arms, away from its standing pose, and sways them."""
+    g1 = load_g1("23dof")
+    time = np.arange(90)[:, None] / 30
+    joints = np.tile(g1.default_joint_pos, (90, 1))
+    for number, joint in enumerate(g1.joint_names):
+        if "shoulder" in joint or "elbow" in joint:
+            joints[:, number] += 0.3 * np.sin(3.0 * time[:, 0] + number)
+    return RobotMotion(
+        fps=30,
+        joint_names=g1.joint_names,
+        root_pos_w=np.tile([1.0, 2.0, g1.default_root_height], (90, 1)),
+        root_quat_wxyz=Rotation.from_rotvec(np.tile([0, 0, 0.7], (90, 1))).as_quat(scalar_first=True),
+        joint_pos=joints,
+        foot_contact=np.ones((90, 2)),
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(swaying):
+    return deliver_trimmed(swaying, "23dof", (0, 90), Settings(), name="kata")
+
+
+def limits(path, name, maximum):
+    path.write_text(f"[validation.{name}]\nmaximum = {maximum!r}\nadvice = 'Slower.'\n")
+    return Settings(limits=str(path))
+
+
+def same(first, second):
+    return np.allclose(first.qpos, second.qpos, atol=1e-12) and np.array_equal(first.foot_contact, second.foot_contact)
+
+
+def test_leads_begin_and_end_in_the_standing_pose_and_leave_the_motion_as_it_was(swaying, whole):
+    assert min(whole.n_lead_in, whole.n_lead_out) > 10 and whole.notes == ()
+    g1 = load_g1("23dof")
+    assert np.abs(whole.motion.joint_pos[[0, -1]] - g1.default_joint_pos).max() < 1e-6
+    assert same(whole.core, swaying)
+    assert whole.core_s == 3.0
+    assert (whole.kind, whole.frames, whole.edits) == ("whole", (0, 90), ())
+
+
+def test_a_trim_cuts_the_motion_before_it_is_led(swaying):
+    """A person kept the middle: what is delivered begins and ends there, and says so."""
+    part = deliver_trimmed(swaying, "23dof", (20, 70), Settings(), name="kata")
+    assert same(part.core, swaying.frames(20, 70))
+    assert (part.kind, part.frames, part.edits) == ("part", (20, 70), ("frames 20 to 69 were kept, by hand",))
+    assert part.n_lead_in > 10
+
+
+@pytest.mark.parametrize("frames", [(5, 5), (-1, 30), (40, 20), (0, 91)])
+def test_frames_that_are_not_there_cannot_be_kept(swaying, frames):
+    with pytest.raises(InvalidArray, match=r"frames: frames .* are kept, and there are 90"):
+        deliver_trimmed(swaying, "23dof", frames, Settings(), name="kata")
+
+
+def test_what_a_person_accepts_is_led_though_the_limits_refuse_it(swaying, tmp_path):
+    """The leads are not blamed for what the motion does by itself."""
+    settings = limits(tmp_path / "strict.toml", "joint_speed", 0.1)
+    item = deliver_trimmed(swaying, "23dof", (0, 90), settings, name="kata")
+    assert not item.verdict.accepted and "Slower." in item.verdict.rejections[0]
+    assert min(item.n_lead_in, item.n_lead_out) > 10
+
+
+def test_leads_that_would_be_refused_are_left_out_and_the_note_says_why(swaying, whole, tmp_path):
+    """A limit between what was measured on the motion alone and with its leads."""
+    g1, config = load_g1("23dof"), Settings().validation
+    alone, led = ({i.name: i.value for i in measure_robot(m, g1, config).items} for m in (swaying, whole.motion))
+    worse = {name: led[name] / max(alone[name], 1e-9) for name in alone if led[name] > 1e-3}
+    name = max(worse, key=lambda name: worse[name])
+    assert worse[name] > 1.5
+    settings = limits(tmp_path / "between.toml", name, (alone[name] + led[name]) / 2)
+    item = deliver_trimmed(swaying, "23dof", (0, 90), settings, name="kata")
+    assert item.verdict.accepted
+    assert (item.n_lead_in, item.n_lead_out) == (0, 0) and same(item.motion, swaying)
+    assert item.notes[0].startswith("no leads: with them the motion is refused. validation: ")
+
+
+def test_no_leads_are_put_where_none_are_wanted(swaying):
+    settings = Settings(leads=LeadConfig(lead_in=False, lead_out=False))
+    item = deliver_trimmed(swaying, "23dof", (0, 90), settings, name="kata")
+    assert (item.n_lead_in, item.n_lead_out, item.notes) == (0, 0, ())
+
+
+def test_leads_longer_than_the_motion_are_none(whole):
+    with pytest.raises(InvalidArray, match="frames of leads do not fit into"):
+        replace(whole, n_lead_in=len(whole.motion))
+
+
+@pytest.fixture
+def context(tmp_path):
+    video = tmp_path / "kata.mp4"
+    video.write_bytes(b"film")
+    clip = Clip.of(Source.from_file(video))
+    return StageContext(clip=clip, clip_dir=tmp_path / "set" / "clips" / clip.id, progress=silent)
+
+
+def test_what_is_delivered_comes_back_from_the_dataset(whole, context, tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "set")
+    withheld = (Withheld(name="kata", variant="29dof", reason="g1_29dof cannot follow it"),)
+    kept = Deliverables(items=(whole,), withheld=withheld)
+    dataset.save(context.clip.id, "leads", "f00d", kept)
+    back = dataset.load(context.clip.id, "leads", "f00d", Deliverables)
+    item = back.find("kata", "23dof")
+    assert item is not None and same(item.motion, whole.motion)
+    assert (item.n_lead_in, item.n_lead_out, item.verdict) == (whole.n_lead_in, whole.n_lead_out, whole.verdict)
+    assert back.withheld == withheld and back.names == ("kata",)
+    assert back.find("kata", "29dof") is None
+    assert back.reason_withheld("kata", "29dof") == "g1_29dof cannot follow it"
+
+
+def test_every_format_is_written_from_what_is_delivered(whole, context):
+    """One motion, resampled once for each; seconds are of the motion itself, refined versions beside it."""
+    name = context.clip.id
+    items = (
+        replace(whole, name=name),
+        replace(whole, name=f"{name}.refined", kind="refined", notes=("no lead-out from there",)),
+    )
+    plan = VariantPlan(shown="23dof", solved_for=MappingProxyType(dict.fromkeys(FORMATS, "23dof")))
+    (context.clip_dir / "handoff").mkdir(parents=True)
+    (context.clip_dir / "handoff" / f"{name}.part1.pbhc.pkl").write_bytes(b"of other settings")
+    left = handoff_stage(plan).run(context, Deliverables(items=items))
+    expected = {f"handoff/{n}.{f}{FORMATS[f].suffix}" for n in (name, f"{name}.refined") for f in FORMATS}
+    assert set(left.sha256) == {f"handoff/{p.name}" for p in (context.clip_dir / "handoff").iterdir()} == expected
+    assert left.seconds == dict.fromkeys(FORMATS, 3.0)
+    assert left.are_as_left(context.clip_dir)
+    for format_name, form in FORMATS.items():
+        path = context.clip_dir / "handoff" / f"{name}.{format_name}{form.suffix}"
+        assert check_handoff(path, format_name) == ()
+        assert fk_error_mm(form, path, whole.motion, load_g1("23dof")) < 0.1
+        first, last = whole.leads_at(form.fps)
+        assert f"{path.name}: the first {first} and the last {last} frames are leads" in left.notes
+    assert f"{name}.refined (g1_23dof): no lead-out from there" in left.notes
+
+
+def test_what_is_withheld_is_told_for_each_format_and_written_for_none(context):
+    name = context.clip.id
+    plan = VariantPlan(shown="29dof", solved_for=MappingProxyType({"pbhc": "23dof", "gmr": "29dof"}))
+    withheld = Withheld(name=name, variant="23dof", reason="the motion of g1_23dof was refused. Too fast.")
+    left = handoff_stage(plan).run(context, Deliverables(items=(), withheld=(withheld,)))
+    assert left.notes == (f"{name}: not handed off as pbhc: the motion of g1_23dof was refused. Too fast.",)
+    assert left.sha256 == {} and left.seconds == {"pbhc": 0.0, "gmr": 0.0}
+
+
+def test_the_formats_decide_the_files_and_nothing_of_what_is_delivered():
+    """Another format is one more file of the same motion; leads, limits and verdicts are behind it."""
+    two, three = (
+        handoff_stage(VariantPlan.of(None, formats)) for formats in (("pbhc", "mjlab"), ("pbhc", "mjlab", "gmr"))
+    )
+    assert two.reads == three.reads == ("leads",)
+    assert two.config != three.config
+
+
+def test_a_deliverable_is_one_variant_of_one_name(whole):
+    other: Deliverable = replace(whole, name="kata.part2")
+    both = Deliverables(items=(whole, other))
+    assert both.names == ("kata", "kata.part2")
+    assert both.find("kata.part2", "23dof") is other
