@@ -117,11 +117,9 @@ def test_a_video_that_no_motion_can_be_made_of_is_refused_unwatched(
     film = tmp_path / "film.mp4"
     film.write_bytes(b"this is no film, which nobody must find out")
     code, printed = run(["run", film, "--dataset", tmp_path / "set", "--gvhmr.weights", weights(tmp_path)], capsys)
-    (row,) = read_rows(Dataset.open(tmp_path / "set"))
     assert code == 1
     assert says in printed
-    assert says in row.error
-    assert (row.outcome, row.broken_stage) == (Outcome.BROKEN, "recording")
+    assert not (tmp_path / "set").exists()
 
 
 def _weights_of_smplx(folder):
