@@ -59,7 +59,7 @@ def card(dataset: Dataset, rows: Rows) -> str:
 
 
 def _front_matter(rows: Sequence[ManifestRow]) -> str:
-    licences = sorted({_hub_name(licence) for row in rows for licence in row.licences}) or ["unknown"]
+    licences = sorted({name for row in rows for licence in row.licences for name in _hub_names(licence)}) or ["unknown"]
     size = next((name for bound, name in _SIZES if len(rows) < bound), "n>1M")
     lines = ["---", "pretty_name: Motions for the Unitree G1", "license:", *(f"- {name}" for name in licences)]
     lines += ["task_categories:", "- robotics", "tags:"]
@@ -68,10 +68,10 @@ def _front_matter(rows: Sequence[ManifestRow]) -> str:
     return "\n".join([*lines, "---"])
 
 
-def _hub_name(licence: str) -> str:
-    """Return the hub's name of a licence; it knows few, and the table below has the words themselves."""
+def _hub_names(licence: str) -> list[str]:
+    """Return the hub's names of a licence; it knows few, and the table below has the words themselves."""
     words = licence.rsplit(": ", 1)[-1].strip().lower()
-    return next((name for pattern, name in _HUB_NAMES if re.search(pattern, words)), "other")
+    return [name for pattern, name in _HUB_NAMES if re.search(pattern, words)] or ["other"]
 
 
 def _counts(rows: Rows) -> str:

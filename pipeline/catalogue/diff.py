@@ -15,8 +15,7 @@ from typing import Any
 from pipeline.catalogue.contents import Told, in_order, read_told, results_of
 from pipeline.exceptions import CorruptArtefact
 from pipeline.manifest import ManifestRow, read_rows
-from pipeline.record_codec import plain
-from pipeline.store import Dataset, Recipe
+from pipeline.store import Dataset
 from retarget.progress import Progress, silent
 
 _SHOWN_KEYS = 6
@@ -97,6 +96,8 @@ _ABSENT = _Absent()
 
 def _short(value: Any) -> str:
     text = repr(value)
+    if len(text) > _SHOWN_TEXT and isinstance(value, list | dict):
+        return f"{len(value)} entries"
     return text if len(text) <= _SHOWN_TEXT else f"{text[: _SHOWN_TEXT - 4]} ..."
 
 
@@ -136,7 +137,10 @@ def _outcome(old: ManifestRow, new: ManifestRow) -> Iterator[str]:
 
 
 def _causes(old: Dataset, new: Dataset, before: ManifestRow, after: ManifestRow) -> Iterator[str]:
-    """Name the first results that differ, and why: those that read nothing that differs."""
+    """Name the first results that differ, and why, and of those after them what differs by itself.
+
+    A setting that several stages have is told of the first of them.
+    """
     try:
         olds, news = _told(old, before), _told(new, after)
     except CorruptArtefact as error:
@@ -144,9 +148,22 @@ def _causes(old: Dataset, new: Dataset, before: ManifestRow, after: ManifestRow)
         return
     differing = {name for name in {*olds, *news} if _name(olds.get(name)) != _name(news.get(name))}
     reads = {name: {*_inputs(olds.get(name)), *_inputs(news.get(name))} for name in differing}
+    said: set[str] = set()
     for stage in in_order(reads):
+        a, b = olds.get(stage), news.get(stage)
+        own = _own_changes(old, new, a, b)
+        fresh = [change for change in own if ": " not in change or _tail(change) not in said]
+        said.update(map(_tail, own))
         if not reads[stage] & differing:
-            yield from _why(old, new, stage, olds.get(stage), news.get(stage))
+            yield f"{stage}: {_listed(own) if own else _unexplained(a, b)}"
+        elif fresh:
+            yield f"{stage}: {_listed(fresh)}"
+
+
+def _tail(change: str) -> str:
+    """Return what a changed setting is, wherever in a stage's settings it stands."""
+    key, sign, values = change.partition(": ")
+    return key.rpartition(".")[2] + sign + values
 
 
 def _told(dataset: Dataset, row: ManifestRow) -> dict[str, Told]:
@@ -162,44 +179,39 @@ def _inputs(told: Told | None) -> Mapping[str, str]:
     return {} if told is None or told.origin is None else told.origin.inputs
 
 
-def _why(old: Dataset, new: Dataset, stage: str, before: Told | None, after: Told | None) -> Iterator[str]:
-    """Say what made the results of one stage differ."""
+def _unexplained(before: Told | None, after: Told | None) -> str:
+    """Say why results differ that were made by the same recipe from the same results."""
     if before is None or after is None:
-        yield f"{stage}: only in the {'new' if before is None else 'old'} one"
-        return
+        return f"only in the {'new' if before is None else 'old'} one"
     if before.fingerprint == after.fingerprint:
-        yield f"{stage}: same input, version and settings, other bytes: made by other libraries or on another machine"
-        return
-    if before.origin is None or after.origin is None:
-        yield f"{stage}: another result, which does not say what it was made from"
-        return
-    said = [*_recipes(old, new, before, after)]
-    facts = list(changed_keys(plain(before.origin.facts), plain(after.origin.facts)))
-    said += [f"facts of the source: {_listed(facts)}"] if facts else []
-    if set(before.origin.inputs) != set(after.origin.inputs):
-        lists = (", ".join(sorted(told.origin.inputs)) if told.origin else "" for told in (before, after))
-        said.append("reads " + " -> ".join(name or "nothing" for name in lists))
-    yield f"{stage}: {'; '.join(said) or 'named otherwise, for no cause that is recorded'}"
+        return "same input, version and settings, other bytes: made by other libraries or on another machine"
+    return "named otherwise, for no cause that is recorded"
 
 
-def _recipes(old: Dataset, new: Dataset, before: Told, after: Told) -> Iterator[str]:
+def _own_changes(old: Dataset, new: Dataset, before: Told | None, after: Told | None) -> list[str]:
+    """Say what of all that decides a result, besides the results it reads, is not the same."""
+    if before is None or after is None or before.origin is None or after.origin is None:
+        return []
+    said = [*_recipes(old, new, before.origin.recipe, after.origin.recipe)]
+    said += [f"of the source: {key}" for key in changed_keys(before.origin.facts, after.origin.facts)]
+    reads = [", ".join(sorted(told.origin.inputs)) or "nothing" for told in (before, after) if told.origin]
+    return [*said, *([f"reads {reads[0]} -> {reads[1]}"] if reads[0] != reads[1] else [])]
+
+
+def _recipes(old: Dataset, new: Dataset, before: str, after: str) -> Iterator[str]:
     """Say how what a stage does differs."""
-    if before.origin is None or after.origin is None or before.origin.recipe == after.origin.recipe:
+    if before == after:
         return
-    recipes: list[Recipe] = []
-    for dataset, told in ((old, before.origin), (new, after.origin)):
-        try:
-            recipes.append(dataset.recipe(told.recipe))
-        except CorruptArtefact as error:
-            yield f"another recipe, of which {error.path.name} cannot be read"
-            return
-    a, b = recipes
+    try:
+        a, b = old.recipe(before), new.recipe(after)
+    except CorruptArtefact as error:
+        yield f"another recipe, of which {error.path.name} cannot be read"
+        return
     if a.version != b.version:
         yield f"version {a.version} -> {b.version}"
-    if keys := list(changed_keys(a.config, b.config)):
-        yield f"settings {_listed(keys)}"
+    yield from changed_keys(a.config, b.config, "settings")
 
 
-def _listed(keys: list[str]) -> str:
-    more = [f"and {len(keys) - _SHOWN_KEYS} more"] if len(keys) > _SHOWN_KEYS else []
-    return ", ".join([*keys[:_SHOWN_KEYS], *more])
+def _listed(changes: list[str]) -> str:
+    more = [f"and {len(changes) - _SHOWN_KEYS} more"] if len(changes) > _SHOWN_KEYS else []
+    return ", ".join([*changes[:_SHOWN_KEYS], *more])

@@ -33,7 +33,7 @@ def test_equal_builds_do_not_differ(dataset, other):
 def test_a_setting_is_named_by_its_path_and_values_once_for_all_clips(dataset, other):
     """What follows from it is not told again."""
     found = diff(dataset, other(scale=2.5))
-    assert list(found.causes) == ["validation: settings model.scale: 2.0 -> 2.5"]
+    assert list(found.causes) == ["validation: settings.model.scale: 2.0 -> 2.5"]
     ((_, clips),) = found.causes.items()
     assert len(clips) == 2
     assert all("score 0.5 -> 0.4" in sentence for sentence in found.outcomes) and len(found.outcomes) == 2
@@ -46,17 +46,35 @@ def test_a_version_is_named(dataset, other):
     assert found.outcomes == ()
 
 
-def test_independent_causes_are_all_named(dataset, other):
-    """The first stages that differ, not only the very first."""
-    found = diff(dataset, other(limit=1.0, versions={"plausibility": 2, "handoff": 2}))
-    assert set(found.causes) == {"plausibility: version 1 -> 2"}
-    assert any("accepted -> rejected; usable" in s or "accepted -> rejected" in s for s in found.outcomes)
+def test_every_cause_is_named_where_it_works_first(dataset, other):
+    """Not only the very first: what follows from another difference may have one of its own."""
+    found = diff(dataset, other(limit=1.0, versions={"plausibility": 2, "handoff": 4}))
+    assert set(found.causes) == {
+        "plausibility: version 1 -> 2",
+        "verdict: settings.limit: 3.0 -> 1.0",
+        "handoff: version 1 -> 4",
+    }
+    assert "accepted -> rejected" in found.outcomes[0]
+
+
+def test_a_setting_of_several_stages_is_told_once(dataset, other, studio, monkeypatch):
+    """Of the first that has it."""
+    whole = studio.stages
+
+    def with_limits_at_the_end(**how):
+        stages = whole(**how)
+        *rest, last = stages.video
+        return replace(stages, video=(*rest, replace(last, config=[{"limits": {"limit": how.get("limit", 3.0)}}])))
+
+    monkeypatch.setattr(studio, "stages", with_limits_at_the_end)
+    studio.build(dataset.root, [row.clip.source for row in read_rows(dataset)][:1])
+    assert list(diff(dataset, other(limit=2.5)).causes) == ["verdict: settings.limit: 3.0 -> 2.5"]
 
 
 def test_what_the_user_said_of_the_source_is_named(dataset, other, film):
     """By its path, with both values."""
     found = diff(dataset, other([film(notes="outdoors")]))
-    assert list(found.causes) == ["plausibility: facts of the source: notes: '' -> 'outdoors'"]
+    assert list(found.causes) == ["plausibility: of the source: notes: '' -> 'outdoors'"]
 
 
 def test_a_replaced_video_is_told_by_its_name(dataset, other, film):
