@@ -19,8 +19,8 @@ class NothingToHandOver(PipelineError):
             return
         told = ", ".join(f"{number} {why}" for why, number in counts.items())
         super().__init__(
-            f"{dataset}: nothing can be handed over as {to}: {told}. The first: {first} `wushu show` says more of each "
-            "clip, and `wushu decide` lets in what you accept all the same."
+            f"{dataset}: nothing can be handed over as {to}: {told}. The first: {first} `wushu dataset show` says "
+            "more of a clip, and `wushu decide` lets in what you accept all the same."
         )
 
 
