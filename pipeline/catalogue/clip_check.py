@@ -91,7 +91,8 @@ def _check_identity(folder: _Folder) -> Iterator[Finding]:
         return
     for clip_id in ids:
         if not is_digest(str(clip_id)) or not (folder.dataset.clip_dir(str(clip_id)) / CLIP_FILE).is_file():
-            yield folder.fault(CLIPS_FILE, f"names a clip whose folder is not there ({clip_id!s:.16})")
+            problem = f"names a clip that was not begun ({clip_id!s:.16})"
+            yield Finding(path=folder.name(CLIPS_FILE), problem=problem, remedy="Run the build again", kind="leftover")
 
 
 def _check_results(folder: _Folder) -> Iterator[Finding]:

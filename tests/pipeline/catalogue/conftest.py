@@ -97,8 +97,8 @@ def notes_of(clip):
 
 
 def recording():
-    """One shot of four seconds with two people."""
-    times = np.arange(40) / 10.0
+    """A shot of four seconds with two people, and one with nobody: no clip is the source as a whole."""
+    times = np.arange(80) / 10.0
     track = PersonTrack(
         pictures=np.arange(40),
         boxes=np.zeros((40, 4)),
@@ -115,10 +115,10 @@ def recording():
         native_fps=10.0,
         times=times,
         repeated_times=[],
-        R_w2c=np.broadcast_to(np.eye(3), (40, 3, 3)),
-        zoom=np.ones(40),
-        camera_flags=np.zeros(40),
-        shots=(Shot(first=0, end=40, people=(track, track)),),
+        R_w2c=np.broadcast_to(np.eye(3), (80, 3, 3)),
+        zoom=np.ones(80),
+        camera_flags=np.zeros(80),
+        shots=(Shot(first=0, end=40, people=(track, track)), Shot(first=40, end=80, people=())),
     )
 
 

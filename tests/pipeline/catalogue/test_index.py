@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -161,3 +163,26 @@ def test_what_stands_in_the_way_of_the_index_is_one_sentence(dataset, name):
     (dataset.root / name / "x").mkdir(parents=True)
     with pytest.raises(OutputNotWritable, match=re.escape(name)):
         write_catalogue(dataset)
+
+
+def test_the_guide_explains_every_column(dataset):
+    """And none that is not there."""
+    guide = (Path(__file__).parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    table = guide[guide.index("| column | type | what |") :].split("\n\n")[0]
+    told = {name for line in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", line.split("|")[1])}
+    columns = pq.read_schema(dataset.root / "manifest.parquet").names
+    fixed = {name for name in columns if "." not in name}
+    assert {name for name in told if "<" not in name} == fixed
+    assert {name for name in told if "<" in name} == {
+        "handed_off_s.<format>",
+        "<stage>.<measurement>",
+        "fingerprint.<stage>",
+    }
+
+
+def test_several_runs_that_end_at_once_leave_one_index(dataset):
+    """Each makes all of it, one after the other."""
+    before = made(dataset)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write_catalogue, [dataset] * 8))
+    assert made(dataset) == before and not verify(dataset).findings
