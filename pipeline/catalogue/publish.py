@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from pipeline.catalogue.contents import CHECKSUMS_FILE, CLIP_FILE, CLIPS_FILE, c
 from pipeline.catalogue.exceptions import BadTarget, ChangedMeanwhile, MissingDriver, NotSound, TargetFailed
 from pipeline.catalogue.index import INDEX_FILE, MADE_TOGETHER
 from pipeline.catalogue.verify import MARKER, verify
-from pipeline.exceptions import CorruptArtefact
+from pipeline.exceptions import CorruptArtefact, OutputNotWritable
 from pipeline.manifest import ROW_FILE, read_rows
 from pipeline.sealed import parse_sealed, sealed_bytes
 from pipeline.store import Dataset
@@ -163,6 +163,16 @@ def publish(
         TargetFailed: The storage refused.
     """
     _refuse_itself(dataset, target)
+    with ExitStack() as stack:
+        with suppress(OutputNotWritable):  # where nothing can be locked, nothing can be tidied away either
+            stack.enter_context(dataset.in_use())
+        return _publish(dataset, target, delete=delete, recheck=recheck, progress=progress, on_verify=on_verify)
+
+
+def _publish(
+    dataset: Dataset, target: Target, *, delete: bool, recheck: bool, progress: Progress, on_verify: Progress
+) -> Published:
+    """Copy, while nobody tidies."""
     if faults := verify(dataset, on_verify).faults:
         raise NotSound(dataset.root, faults=len(faults), first=str(faults[0]))
     ours = {name: content_sha256(dataset.root / name) for name in published_files(dataset)}
@@ -182,7 +192,7 @@ def publish(
         target.write(CHECKSUMS_FILE, _record(settled, underway, complete=False))
         for done, name in enumerate(to_send):
             progress(len(settled) + done, len(ours))
-            if target.send(dataset.root / name, name) != ours[name]:
+            if not (dataset.root / name).is_file() or target.send(dataset.root / name, name) != ours[name]:
                 raise ChangedMeanwhile(name)
         for name in removed:
             target.remove(name)

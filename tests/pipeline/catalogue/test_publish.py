@@ -9,9 +9,11 @@ import pytest
 
 from pipeline.catalogue.contents import content_sha256, is_below
 from pipeline.catalogue.exceptions import BadTarget, ChangedMeanwhile, MissingDriver, NotSound, TargetFailed
+from pipeline.catalogue.gc import gc
 from pipeline.catalogue.index import write_catalogue
 from pipeline.catalogue.publish import Target, publish, published_files
 from pipeline.catalogue.verify import verify
+from pipeline.exceptions import InUse
 from pipeline.manifest import read_rows
 from pipeline.sealed import read_sealed, sealed_bytes
 from pipeline.store import Dataset
@@ -223,3 +225,18 @@ def test_a_build_without_an_index_is_not_published(dataset, target):
         publish(dataset, target)
     write_catalogue(dataset)
     assert publish(dataset, target).sent
+
+
+def test_nobody_tidies_a_dataset_that_is_being_published(dataset, target):
+    """Files would go from under the copy."""
+    refused = []
+
+    class Watched(Target):
+        def send(self, source, name):
+            with pytest.raises(InUse):
+                gc(dataset)
+            refused.append(name)
+            return Target.send(self, source, name)
+
+    publish(dataset, Watched(target.url, target.fs, target.root))
+    assert refused == published_files(dataset)
