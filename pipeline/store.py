@@ -97,7 +97,9 @@ class Dataset:
         marker = root / "dataset.json"
         if marker.exists():
             return cls.open(root)
-        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        if (
+            root.exists() and (not root.is_dir() or not _is_free(root)) and not marker.exists()
+        ):  # another may make it now
             raise NotADataset(root, problem="is not empty and holds no dataset.json")
         write_json(marker, {"layout": LAYOUT_VERSION})
         return cls(root)
@@ -288,6 +290,11 @@ def _read_result(path: Path) -> tuple[dict[str, Any], bytes]:
     if hashlib.sha256(content).hexdigest() != document.get("npz_sha256"):
         raise CorruptArtefact(arrays, problem="its content has changed since it was written")
     return document, content
+
+
+def _is_free(folder: Path) -> bool:
+    """Tell whether nothing is in a folder, but for a file that somebody is beginning to write."""
+    return all(path.match(PART_FILES) for path in folder.iterdir())
 
 
 def is_dataset(folder: Path) -> bool:
