@@ -130,20 +130,14 @@ def _watch_jobs(plan: BuildPlan, dataset: Dataset, settings: str) -> Iterator[Jo
         chain = upto(plan.stages.of(whole), plan.until)
         parameters = {
             "name": source.name,
+            "clip_id": whole.id,
             "stages": label(runs_of(chain)[0]),
             "source": plain(source),
             "dataset": str(dataset.root),
             "settings": settings,
             "until": plan.until,
         }
-        yield Job(
-            name=source.name, task=tagged(watch_source, whole.id), parameters=parameters, key=Part(clip_id=whole.id)
-        )
-
-
-def tagged(task: Any, clip_id: str) -> Any:
-    """Let a clip's tasks, and so its log, be found on the server by its id."""
-    return task.with_options(tags=[f"clip:{clip_id}"])
+        yield Job(name=source.name, task=watch_source, parameters=parameters, key=Part(clip_id=whole.id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +160,7 @@ class _Followed:
     def __call__(self, follow_up: FollowUp, share: float) -> Job:
         parameters = {
             "name": follow_up.name,
+            "clip_id": follow_up.clip_id,
             "stages": follow_up.stages,
             "clip": dict(follow_up.clip),
             "first": follow_up.first,
@@ -175,7 +170,7 @@ class _Followed:
         }
         return Job(
             name=follow_up.name,
-            task=tagged(work_on_clip, follow_up.clip_id),
+            task=work_on_clip,
             parameters=parameters,
             key=Part(clip_id=follow_up.clip_id, share=share),
         )

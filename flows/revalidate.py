@@ -10,7 +10,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.states import Completed, Failed, State
 
-from flows.building import Part, Workers, failed_with, finish, keep_settings, run_jobs, tagged
+from flows.building import Part, Workers, failed_with, finish, keep_settings, run_jobs
 from flows.moves import Moves
 from flows.new_limits import with_limits
 from flows.runners import Job, Runner
@@ -70,13 +70,12 @@ def _jobs(rows: Rows, dataset: Dataset, limits: str, moves: Moves) -> Iterator[J
             continue
         parameters = {
             "name": row.clip.name,
-            "stages": "verdict and on",
             "clip_id": row.clip.id,
+            "stages": "verdict and on",
             "dataset": str(dataset.root),
             "settings": digest,
         }
-        task = tagged(revalidate_clip, row.clip.id)
-        yield Job(name=row.clip.name, task=task, parameters=parameters, key=Part(clip_id=row.clip.id))
+        yield Job(name=row.clip.name, task=revalidate_clip, parameters=parameters, key=Part(clip_id=row.clip.id))
 
 
 def _final_state(moves: Moves, tally: Tally) -> State[Any]:

@@ -37,7 +37,8 @@ from robots.exceptions import WushuError
 GPU_LIMIT = "gpu"
 """Global concurrency limit that is held while a GPU is used."""
 
-NAMES_OF_TASKS = "{name}: {stages}"
+NAMES_OF_TASKS = "{name} ({clip_id}): {stages}"
+"""The server finds a clip's tasks, and so its log, by the id; a tag would cost half a second a task (Prefect 3.8.8)."""
 
 _RETRIES: dict[str, Any] = {
     "retries": 2,
@@ -51,12 +52,13 @@ _RETRIES: dict[str, Any] = {
 
 @task(name="watch", **_RETRIES)
 def watch_source(
-    name: str, stages: str, source: dict[str, Any], dataset: str, settings: str, until: str | None = None
+    name: str, clip_id: str, stages: str, source: dict[str, Any], dataset: str, settings: str, until: str | None = None
 ) -> State[TaskTold]:
     """Run the first stage of a source and cut it into clips; an only clip goes on at once.
 
     Args:
         name: Of the source, for people.
+        clip_id: Of the source as a whole, for people.
         stages: What is run, for people.
         source: ``pipeline.clip.Source`` as JSON types.
         dataset: Path of the dataset.
@@ -70,12 +72,20 @@ def watch_source(
 
 @task(name="work", **_RETRIES)
 def work_on_clip(
-    name: str, stages: str, clip: dict[str, Any], first: str, dataset: str, settings: str, until: str | None = None
+    name: str,
+    clip_id: str,
+    stages: str,
+    clip: dict[str, Any],
+    first: str,
+    dataset: str,
+    settings: str,
+    until: str | None = None,
 ) -> State[TaskTold]:
     """Run consecutive stages of one clip that need the same resource; whoever runs the last writes the outcome.
 
     Args:
         name: Of the clip, for people.
+        clip_id: The same.
         stages: What is run, for people.
         clip: ``pipeline.clip.Clip`` as JSON types.
         first: Stage to begin with; those before it are done.
@@ -89,13 +99,13 @@ def work_on_clip(
 
 
 @task(name="revalidate", **_RETRIES)
-def revalidate_clip(name: str, stages: str, clip_id: str, dataset: str, settings: str) -> State[TaskTold]:
+def revalidate_clip(name: str, clip_id: str, stages: str, dataset: str, settings: str) -> State[TaskTold]:
     """Judge a clip anew from what was measured.
 
     Args:
         name: Of the clip, for people.
-        stages: What is run, for people.
         clip_id: Of the dataset.
+        stages: What is run, for people.
         dataset: Path of the dataset.
         settings: Digest of its settings with the new limits, which are in the dataset.
     """

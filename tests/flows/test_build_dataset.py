@@ -171,7 +171,7 @@ def test_a_second_run_reuses_every_stage(prefect_server, motions, tmp_path, runn
     second = run_flow([motions], tmp_path / "set", runner=runner)
     runs = task_runs(second)
     assert {run.state_name for run in runs} == {"Reused"}
-    assert {tag for run in runs for tag in run.tags} == {f"clip:{row.clip.id}" for row in rows}
+    assert {run.name for run in runs} == {f"{row.clip.name} ({row.clip.id}): reading to report" for row in rows}
     assert content(tmp_path / "set") == before
     assert logged(tmp_path / "set") == ran
     assert len(ran) == len(set(ran))

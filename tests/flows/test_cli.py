@@ -190,7 +190,7 @@ def test_an_unknown_choice_is_answered_with_the_known_ones(option, tmp_path, cap
 
 def test_a_folder_that_is_no_dataset_is_not_shown(tmp_path, capsys):
     """One sentence instead of an empty table."""
-    code, printed = run(["show", tmp_path], capsys)
+    code, printed = run(["dataset", "show", tmp_path], capsys)
     assert code == 1
     assert "holds no readable dataset.json" in printed
 

@@ -1,4 +1,4 @@
-"""Other limits move outcomes, and nothing that was measured is measured again; the source may be gone."""
+"""What flows do with a dataset that is there: other limits move outcomes, and a trainer gets what is accepted."""
 
 from __future__ import annotations
 
@@ -93,3 +93,17 @@ def test_the_flow_says_what_moved(prefect_server, dataset, tmp_path):
     assert read_rows(dataset)[0].outcome is Outcome.REJECTED
     missing = revalidate(str(tmp_path / "none"), return_state=True)
     assert missing.is_failed() and "holds no readable dataset.json" in missing.message
+
+
+@pytest.mark.prefect
+@pytest.mark.filterwarnings("ignore")
+def test_the_flow_hands_over_or_says_why_not(prefect_server, dataset, tmp_path):
+    """The folder is whole, or not there."""
+    from flows.hand_over import handoff
+
+    state = handoff(str(dataset.root), "mjlab", str(tmp_path / "out"), val_share=0.0, return_state=True)
+    assert state.is_completed(), state.message
+    assert "1 in train" in state.message and "commercial use unknown" in state.message
+    assert (tmp_path / "out" / "README.md").is_file() and (tmp_path / "out" / "SHA256SUMS").is_file()
+    none = handoff(str(dataset.root), "mjlab", str(tmp_path / "free"), commercial=True, return_state=True)
+    assert none.is_failed() and not (tmp_path / "free").exists()
