@@ -100,7 +100,9 @@ class Chaos:
         kinds = list(_WEIGHTS)
         kind = kinds[int(self.rng.choice(len(kinds), p=list(_WEIGHTS.values())))]
         found = self.around.processes()[kind]
-        if found and kill(found[int(self.rng.integers(len(found)))]):
+        if kind != "server" and found:
+            found = [found[int(self.rng.integers(len(found)))]]
+        if sum(map(kill, found)):  # a server is two processes, and gone only with both
             self.kills[kind] += 1
             self.log(f"kill {self.kills.total()}: {kind}")
 

@@ -23,6 +23,7 @@ _MARK = "WUSHU_BENCHMARK"
 """Environment variable by which all processes below are found again, whoever their parent is by then."""
 
 _HEALTHY_WITHIN_S = 120.0
+_ANSWERS_WITHIN_S = 60.0
 
 Kind = Literal["server", "worker", "flow", "member"]
 
@@ -119,9 +120,16 @@ class Surroundings:
             raise RuntimeError(f"{program} {' '.join(arguments)}: {done.stdout}{done.stderr}")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = httpx.request(method, f"{self.env['PREFECT_API_URL']}/{path}", json=body, timeout=20)
-        answer.raise_for_status()
-        return answer.json()
+        deadline = time.monotonic() + _ANSWERS_WITHIN_S
+        while True:
+            try:
+                answer = httpx.request(method, f"{self.env['PREFECT_API_URL']}/{path}", json=body, timeout=20)
+                answer.raise_for_status()
+                return answer.json()
+            except httpx.HTTPError:  # a server that has just come back is busy with what it missed
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
 
 
 def kill(pid: int) -> bool:
