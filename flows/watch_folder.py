@@ -48,6 +48,7 @@ def watch_folder(
         dask_address: Scheduler of a Dask cluster; left out, Dask workers on this machine.
     """
     try:
+        settings = Settings() if preset is None else load_settings(Path(preset))
         root = Path(dataset).resolve()
         known = Dataset.open(root) if is_dataset(root) else None
         facts = SourceFacts(licence=licence, people=people)
@@ -55,7 +56,6 @@ def watch_folder(
         get_run_logger().info("%s: %s", folder, found)
         if not found.new and not found.unreadable:
             return Completed(name="Nothing new", message=f"nothing new: {found}")
-        settings = Settings() if preset is None else load_settings(Path(preset))
         plan = BuildPlan(
             sources=found.new,
             unreadable=found.unreadable,
