@@ -82,6 +82,7 @@ def render_playback(
                 if stream is None:
                     stream = container.add_stream("libx264", rate=Fraction(fps / step).limit_denominator(1001))
                     stream.width, stream.height, stream.pix_fmt = row.shape[1], row.shape[0], "yuv420p"
+                    stream.codec_context.thread_count = 1  # what x264 writes depends on how many it has
                     stream.options = {"crf": str(config.crf), "preset": "veryfast"}
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(row, format="rgb24")))
             progress(index + 1, n_frames)
