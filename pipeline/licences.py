@@ -35,7 +35,9 @@ _FORBIDS = re.compile(
     "|".join(
         (
             r"non[- ]?(commercial|profit only)",
-            r"\b(by|cc)[- /]*nc\b|\bccbync|\bnc[- ](sa|nd)\b",
+            r"\b(by|cc)[- /]*nc\b|\bccbync|\bnc[- ](sa|nd)\b|\b(cc|commons)\b.*\bnc\b|^nc$",
+            r"not[- ]for[- ]profit|\b(no|keine|nicht|sans|pas|non)( [a-z]+)? (comercial|kommerziell|commercial)",
+            r"\bnot for (re)?sale\b|\b(do|must|may) not (use|sell)\b",
             r"\b(no|not|without|excluding|except)( for| to be used| in| any| use)* commercial",
             r"commercial[a-z]*( use| purposes?)?( is| are)? ?(not|forbidden|prohibited|excluded|disallowed)",
             r"research( use| purposes?)?( only|$)|only( for| in| to)?( [a-z]+)? research|scientific research",
@@ -48,9 +50,6 @@ _FORBIDS = re.compile(
     )
 )
 """What excludes commercial use, wherever in the words it stands."""
-
-_DOUBTS = re.compile(r"\?|\b(unknown|unclear|unspecified|undecided|pending|tbd|only|except|unless|but|not cleared)\b")
-"""What makes an allowance that stands beside it doubtful."""
 
 _VERSION = r"([- ]?v?\d+(\.\d+)*\+?)?"
 _LICENCE = r"( licen[cs]e)?"
@@ -77,27 +76,51 @@ _ALLOWS = re.compile(
 )
 """What allows commercial use, if a whole clause says it and nothing else."""
 
-_LABEL = re.compile(r"^(body|weights) '[^']*':\s*")
+_LABEL = re.compile(r"^(body|weights) '[^']*': ")
 _SHORT = re.compile(r"(the )?(mit|expat|isc|pd|mine|(my )?own)")
 """Words that are also names of people and places: they count at the beginning only."""
+
+_CREDIT = re.compile(
+    r"(?:(?:©|copyright|credits?(?: to)?|attribution|courtesy of|from|via|by|in|at) "
+    r"|(?:filmed|recorded|performed|danced|made|shot|published|created|captured)(?: by| at| in)? )+",
+    re.IGNORECASE,
+)
+_NAME = r"[^\W\d_a-z][\w.'\u2019&-]*"
+_NAMES = re.compile(rf"(?=.*\w[a-z]){_NAME}( (and|&|und|et|y|of|the|van|von|der|de|di|da|du|la|{_NAME})){{0,7}}")
+"""A few words that begin with capitals, not all of them in capitals only."""
+
+_NO_NAME = re.compile(
+    r"\d|\b(cc|by|nc|nd|sa|no|not|none|nur|only|all|for|if|after|before|ask|except|unless|but|do|don't|see|without)\b"
+    r"|\b(use[ds]?|using|rights?|reserved|research|student|stud(y|ies)|evaluation|internal|personal|private|trial|demo)\b"
+    r"|comm?er[cz]|kommer|licen[cs]|licen[zc]|propriet|restrict|prohib|forbid|permi|consent|exclus|confiden|pay|paid|fee\b"
+    r"|\bs(ale|ell|old)|resale|resell|profit|education|teaching|unknown|unclear|unspecif|undecided|pending|limited|secret"
+)
+"""What no name of a person or a place says: conditions, and licences that are not understood."""
+
+_PROVENANCE = re.compile(
+    r"as the program|[Vv]ersion \d+(\.\d+)*|(©|copyright )?(19|20)\d\d|(by )?(me|myself|us)"
+    r"|see (the )?[A-Z]+(\.(md|txt))?"
+    r"|[\w/ ]+ assets as distributed with [\w. ]+|https?://[^\s?]+|NSF EIA-\d+"
+    r"|may not be resold as data"  # the only condition of CMU's motions; a robot's motion is something else
+)
+"""What says only where something comes from, or is known to bind nobody here."""
 
 
 def commercial_use(licence: str) -> Use:
     """Tell whether a licence allows commercial use, from its words; what is not understood is unknown.
 
+    One clause at least must allow it, and each of the others too, or say no more than whose work it is.
+
     Args:
         licence: An SPDX identifier or expression, a usual name, or a sentence; ``name: licence`` speaks of the licence.
     """
-    words = _LABEL.sub("", licence.strip())
-    text = _BOTH.sub("any", re.sub(r"[\s_]+", " ", words.lower()))
-    if _FORBIDS.search(text):
+    words = re.sub(r"[\s_]+", " ", licence).strip()
+    if _FORBIDS.search(_BOTH.sub("any", words.lower())):
         return Use.FORBIDDEN
-    clauses = [" ".join(c.split()).strip(" .'\"/") for c in re.split(r"[,;()]|: ", re.sub(r"[\s_]+", " ", words))]
-    spoken = [clause for clause in clauses if clause]
-    allowing = [clause for clause in spoken if _allows(clause)]
-    told = [clause for clause in allowing if not _SHORT.fullmatch(clause.lower()) or clause in _first(words, spoken)]
-    doubtful = any(_DOUBTS.search(clause.lower()) for clause in spoken if clause not in allowing)
-    return Use.ALLOWED if told and not doubtful else Use.UNKNOWN
+    parts = (clause.strip(" .'\"/") for clause in re.split(r"[,;()]|: ", _without_label(words)))
+    clauses = [clause for clause in parts if clause]
+    told = [c for c in clauses if _allows(c) and (not _SHORT.fullmatch(c.lower()) or c == clauses[0])]
+    return Use.ALLOWED if told and all(_allows(c) or _is_neutral(c) for c in clauses) else Use.UNKNOWN
 
 
 def use_of(licences: Iterable[str]) -> Use:
@@ -112,6 +135,21 @@ def _allows(clause: str) -> bool:
     return all(_ALLOWS.fullmatch(name.lower().strip()) for name in names)
 
 
-def _first(words: str, clauses: list[str]) -> list[str]:
-    """Return the clauses that a licence may begin with: the first, and the one after a name and a colon."""
-    return clauses[:2] if re.match(r"[^,;()]*: ", words) else clauses[:1]
+def _is_neutral(clause: str) -> bool:
+    """Tell whether a clause only says whose work it is, or where it is from."""
+    if _PROVENANCE.fullmatch(clause):
+        return True
+    made_from = re.fullmatch(r"(?:trained on|learned from) (.+)", clause)
+    if made_from:
+        return _allows(made_from[1])
+    name = re.sub(r" \(?(19|20)\d\d$", "", _CREDIT.sub("", clause, count=1))
+    return bool(_NAMES.fullmatch(name)) and not _NO_NAME.search(name.lower())
+
+
+def _without_label(words: str) -> str:
+    """Leave out what a licence speaks of, before a colon; what may say more than a name stays."""
+    if found := _LABEL.match(words):
+        return words[found.end() :]
+    label, _, rest = words.partition(": ")
+    is_name = rest and not re.search(r"[,;()?]", label) and not _NO_NAME.search(label.lower())
+    return rest if is_name else words

@@ -41,6 +41,11 @@ ALLOWED = (
     "free for commercial and non-commercial use, CC BY 4.0",
     "mine",
     "own work",
+    "CC BY 4.0, Ludwig van Beethoven & Søren Æ. O'Neill",
+    "CC BY 4.0 (filmed by Élodie Müller, Leipzig, 2024)",
+    "CC BY 4.0, © J. Doe 2024, https://example.org/kata",
+    "Apache-2.0; see NOTICE",
+    "own recordings; danced by Lin Wei",
 )
 
 FORBIDDEN = (
@@ -71,6 +76,16 @@ FORBIDDEN = (
     "personal use only",
     "CC BY 4.0, but the body is non-commercial",
     "Apache-2.0 code; weights for research use only",
+    "NC",
+    "CC BY 4.0, NC",
+    "cc by, nc",
+    "CC BY 4.0, not for profit",
+    "CC BY 4.0, uso no comercial",
+    "CC BY 4.0, keine kommerzielle Nutzung",
+    "MIT; do not sell",
+    "mine (not for sale)",
+    "CC0, do not use",
+    "body 'smpl': MIT",
 )
 
 UNKNOWN = (
@@ -97,6 +112,20 @@ UNKNOWN = (
     "CC",
     "BY",
     "\u202eCC0",
+    "commercial licence required, CC BY 4.0",
+    "CC BY 4.0, Commercial Licence Required",
+    "commercial use allowed, after payment",
+    "Commercial use allowed, After Payment",
+    "Apache-2.0 (research use)",
+    "own, university use",
+    "own recordings; actor did not consent",
+    "My own; licensed to Sony exclusively",
+    "CC BY 4.0, ND",
+    "MIT, All Rights Reserved",
+    "MIT, BUSL-1.1",
+    "CC0-1.0; copyrighted music",
+    "MIT: youtube",
+    "for students: MIT",
 )
 
 
