@@ -64,7 +64,7 @@ def load_pickle(path: Path, *, format_name: str) -> PickledArrays:
     except UnsafePickle:
         raise
     except Exception as error:  # a broken pickle can fail in any way at all
-        reason = " ".join(str(error).split()).rstrip(".")
+        reason = " ".join(str(error).split()).rstrip(".") or "it ends too early"
         problem = f"no pickle of plain arrays, cut short, or compressed: {reason}"
         raise UnreadableHandoff(path, format_name=format_name, problem=problem) from error
     protocol = raw[1] if raw[:1] == pickle.PROTO else 0
