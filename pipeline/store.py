@@ -25,7 +25,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -124,6 +124,14 @@ class Dataset:
     def in_use(self) -> Iterator[None]:
         """Keep the dataset from being tidied while the block runs; any number of programs may use it at once."""
         with locked(self.root / ".locks" / "dataset", shared=True):
+            yield
+
+    @contextmanager
+    def being_read(self) -> Iterator[None]:
+        """Keep the dataset as :meth:`in_use` does, if it can be; where nobody can lock, nobody can tidy either."""
+        with ExitStack() as stack:
+            with suppress(OutputNotWritable):
+                stack.enter_context(self.in_use())
             yield
 
     @contextmanager

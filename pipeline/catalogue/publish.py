@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +20,7 @@ from pipeline.catalogue.contents import CHECKSUMS_FILE, CLIP_FILE, CLIPS_FILE, c
 from pipeline.catalogue.exceptions import BadTarget, ChangedMeanwhile, MissingDriver, NotSound, TargetFailed
 from pipeline.catalogue.index import INDEX_FILE, MADE_TOGETHER
 from pipeline.catalogue.verify import MARKER, verify
-from pipeline.exceptions import CorruptArtefact, OutputNotWritable
+from pipeline.exceptions import CorruptArtefact
 from pipeline.manifest import ROW_FILE, read_rows
 from pipeline.sealed import parse_sealed, sealed_bytes
 from pipeline.store import Dataset
@@ -163,9 +163,7 @@ def publish(
         TargetFailed: The storage refused.
     """
     _refuse_itself(dataset, target)
-    with ExitStack() as stack:
-        with suppress(OutputNotWritable):  # where nothing can be locked, nothing can be tidied away either
-            stack.enter_context(dataset.in_use())
+    with dataset.being_read():
         return _publish(dataset, target, delete=delete, recheck=recheck, progress=progress, on_verify=on_verify)
 
 

@@ -86,7 +86,7 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
     if dataset.root.resolve() in (out.resolve(), *out.resolve().parents):
         raise FolderTaken(out, problem="lies within the dataset")
     require_free(out)
-    with dataset.in_use():
+    with dataset.being_read():
         selected = select(dataset, options)
         candidates, left_out, told = list(selected.taken), list(selected.left_out), list(selected.notes)
         if options.balance:
