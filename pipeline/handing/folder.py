@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from pipeline.clip import file_sha256
 from pipeline.exceptions import OutputNotWritable
@@ -19,6 +20,8 @@ from robots.exceptions import WushuError
 METADATA = "metadata.json"
 SUMS = "SHA256SUMS"
 _TOP = (METADATA, "metadata.csv", "README.md", SUMS)
+_NEW, _FORMER = "new", "former"
+"""What the folder beside ``out`` holds, and nothing else: what is being written, and what it takes the place of."""
 
 
 @contextmanager
@@ -26,29 +29,55 @@ def staged(out: Path) -> Iterator[Path]:
     """Give an empty folder beside ``out`` to write into; it is gone after the block unless it took its place.
 
     Raises:
-        FolderTaken: ``out`` holds something else than a former hand-over.
+        FolderTaken: ``out``, or the place beside it, holds something else than a hand-over.
         HandOverRunning: Another program writes there.
         OutputNotWritable: It cannot be made.
     """
-    staging = out.parent / f".{out.name}.part"
+    beside = out.parent / f".{out.name}.part"
+    with _held(beside, out):
+        try:
+            require_free(out)
+            with _told(out):
+                (beside / _NEW).mkdir()
+                yield beside / _NEW
+        finally:
+            with suppress(OSError):
+                _sweep(beside, out)
+                beside.rmdir()
+
+
+@contextmanager
+def _held(beside: Path, out: Path) -> Iterator[None]:
+    """Be the only one who writes there, with nothing left of whoever was killed; the kernel frees the place."""
     with _told(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        _put_back(out)
-    require_free(out)
-    with _told(out):
-        staging.mkdir(exist_ok=True)
-        handle = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if beside.is_symlink():
+            _refuse(beside)
+        beside.mkdir(exist_ok=True)
+        handle = os.open(beside, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        _lock(handle, staging, out)
+        _lock(handle, beside, out)
         with _told(out):
-            for left in staging.iterdir():
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-        with _told(out):
-            yield staging
+            if any(path.name not in (_NEW, _FORMER) or path.is_symlink() for path in beside.iterdir()):
+                _refuse(beside)
+            _sweep(beside, out)
+        yield
     finally:
-        if _is_at(handle, staging):
-            shutil.rmtree(staging, ignore_errors=True)
         os.close(handle)
+
+
+def _sweep(beside: Path, out: Path) -> None:
+    """Undo, or finish, an exchange that was cut short, and remove what is left of it."""
+    new, former = beside / _NEW, beside / _FORMER
+    if former.is_dir() and not os.path.lexists(out):
+        former.rename(out)
+    for left in (new, former):
+        if left.is_dir():
+            shutil.rmtree(left)
+
+
+def _refuse(beside: Path) -> NoReturn:
+    raise FolderTaken(beside, problem="is in the way, and no hand-over made it")
 
 
 def require_free(out: Path) -> None:
@@ -81,11 +110,9 @@ def put_in_place(staging: Path, out: Path) -> bool:
     if _are_equal(staging, out):
         return False
     with _told(out):
-        former = _former(out)
         if out.exists():
-            out.rename(former)
+            out.rename(staging.parent / _FORMER)
         staging.rename(out)
-        shutil.rmtree(former, ignore_errors=True)
     return True
 
 
@@ -102,8 +129,19 @@ def _files_of_former(out: Path) -> set[str] | None:
         if document["kind"] != KIND:
             return None
         return {str(entry["file"]) for entry in document["files"]} | set(_TOP)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return _files_of_sums(out)
+
+
+def _files_of_sums(out: Path) -> set[str] | None:
+    """Return which files the sums of a hand-over speak of, None if they are of something else."""
+    try:
+        lines = (out / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
         return None
+    files = {line.partition("  ")[2] for line in lines} | {SUMS}
+    top = {name for name in files if not name.startswith(("train/", "val/"))}
+    return files if top == set(_TOP) else None
 
 
 def _are_equal(new: Path, old: Path) -> bool:
@@ -114,33 +152,20 @@ def _are_equal(new: Path, old: Path) -> bool:
         return False
 
 
-def _former(out: Path) -> Path:
-    return out.parent / f".{out.name}.former"
-
-
-def _put_back(out: Path) -> None:
-    """Undo, or finish, an exchange that a kill cut short."""
-    former = _former(out)
-    if former.is_dir() and not out.exists():
-        former.rename(out)
-    elif former.is_dir() and _files_of_former(former) is not None:
-        shutil.rmtree(former)
-
-
-def _lock(handle: int, staging: Path, out: Path) -> None:
+def _lock(handle: int, beside: Path, out: Path) -> None:
     """Hold the folder as long as this program lives; the kernel frees it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise HandOverRunning(out) from error
-    if not _is_at(handle, staging):  # it was moved into place before we held it
+    if not _is_at(handle, beside):  # its holder was done, and took it away
         raise HandOverRunning(out)
 
 
 def _is_at(handle: int, folder: Path) -> bool:
     """Tell whether an open folder is the one that has this name now."""
     try:
-        return os.path.samestat(os.fstat(handle), folder.stat())
+        return os.path.samestat(os.fstat(handle), folder.lstat())
     except FileNotFoundError:
         return False
 

@@ -274,27 +274,74 @@ def test_an_exchange_that_was_cut_short_is_undone(five, tmp_path):
     out = tmp_path / "out"
     hand_over(five.dataset, out, HandoffOptions(to="pbhc"))
     before = contents(out)
-    out.rename(tmp_path / ".out.former")
+    former = tmp_path / ".out.part" / "former"
+    former.parent.mkdir()
+    out.rename(former)
     assert not hand_over(five.dataset, out, HandoffOptions(to="pbhc")).changed
     assert contents(out) == before
-    shutil.copytree(out, tmp_path / ".out.former")
+    shutil.copytree(out, former)
     hand_over(five.dataset, out, HandoffOptions(to="pbhc"))
     assert beside(out) == []
 
 
-def test_two_at_once_do_not_mix(five, tmp_path):
-    """The second is told; it would write into the folder of the first."""
+@pytest.mark.parametrize("last", [False, True])
+def test_two_at_once_do_not_mix(five, tmp_path, last):
+    """The second is told, whenever it comes, and takes nothing from the first."""
     out = tmp_path / "out"
     told = []
 
     def again(done, total):
-        if done == 0 and not told:
+        if done == (total if last else 0) and not told:
             with pytest.raises(HandOverRunning, match="another hand-over is writing there") as error:
                 hand_over(five.dataset, out, HandoffOptions(to="pbhc"))
             told.append(error)
 
-    assert hand_over(five.dataset, out, HandoffOptions(to="pbhc"), again).changed
+    bundle = hand_over(five.dataset, out, HandoffOptions(to="pbhc"), again)
     assert told
+    assert len(bundle.files) == len(list(out.rglob("*.pkl"))) == 6
+    assert subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=out, check=True)
+    assert beside(out) == []
+
+
+@pytest.mark.parametrize("way", ["link", "folder", "link within"])
+def test_what_lies_where_it_would_be_written_is_left_alone(build, tmp_path, way):
+    """The place beside the folder has a plain name: somebody may have put something of that name there."""
+    build.add("kick")
+    (victim := tmp_path / "victim").mkdir()
+    (victim / "mine.txt").write_text("mine")
+    part = tmp_path / ".out.part"
+    if way == "folder":
+        victim.rename(part)
+    elif way == "link":
+        part.symlink_to(victim)
+    else:
+        part.mkdir()
+        (part / "former").symlink_to(victim)
+    with pytest.raises(FolderTaken, match=r"\.out\.part: is in the way, and no hand-over made it"):
+        hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="unitree-csv"))
+    assert ((part if way == "folder" else victim) / "mine.txt").read_text() == "mine"
+
+
+def test_a_folder_whose_metadata_was_harmed_is_made_whole(build, tmp_path):
+    """Its sums still say what a hand-over wrote there; what else lies there is refused as ever."""
+    build.add("kick")
+    out, options = tmp_path / "out", HandoffOptions(to="unitree-csv")
+    hand_over(build.dataset, out, options)
+    first = contents(out)
+    (out / "metadata.json").write_bytes(first["metadata.json"][:100])
+    (out / "train" / "mine.csv").write_text("mine")
+    with pytest.raises(FolderTaken, match=r"holds 'train/mine.csv'"):
+        hand_over(build.dataset, out, options)
+    (out / "train" / "mine.csv").unlink()
+    assert hand_over(build.dataset, out, options).changed
+    assert contents(out) == first
+
+
+def test_a_dataset_that_cannot_be_written_is_handed_over(build, tmp_path):
+    """Nothing in it is changed; where nobody can lock, nobody can tidy either."""
+    build.add("kick")
+    (build.dataset.root / ".locks").write_text("no folder can be made here")
+    assert len(hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="unitree-csv")).files) == 1
 
 
 def test_the_readme_says_how_training_starts_as_it_was_checked(five, tmp_path):
