@@ -18,7 +18,6 @@ from flows.cli import main
 from pipeline.export import FORMATS
 from robots.g1 import load_g1
 
-
 GOOD = {"pbhc": "good.pkl", "mjlab": "good.npz", "unitree-csv": "good.csv", "gmr": "good.gmr.pkl"}
 """A good file of each format; two formats have one ending."""
 
