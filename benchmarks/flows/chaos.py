@@ -1,12 +1,15 @@
 """Disturbs a scheduled build in every way a night can, and looks whether the dataset comes out as if nothing had been.
 
 Flow, worker, server and members of the pool are killed with SIGKILL at random times; the disk is filled, a result is
-corrupted, a source is taken away. Between the blows the same deployment is run again, as a person would.
+corrupted, the server does not answer for a while as if the network were cut, and at last a source is taken away in the
+middle of a run. Between the blows the same deployment is run again, as a person would.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -27,6 +30,8 @@ DEPLOYMENT = "build-dataset/on-demand"
 
 _WEIGHTS: dict[Kind, float] = {"member": 0.45, "flow": 0.25, "worker": 0.15, "server": 0.15}
 _RUN_WITHIN_S = 900.0
+_CUT_S = 20.0
+_BEGUN_WITHIN_S = 90.0
 _OVER = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 
 Log = Callable[[str], None]
@@ -66,6 +71,8 @@ class Chaos:
     events: list[str] = field(default_factory=list)
     corrupted: str | None = None
     _run: str | None = None
+    _asked_at: float = 0.0
+    _disturbing: bool = False
 
     def disturb(self, n_kills: int) -> None:
         """Kill until enough were killed, with the other blows in between.
@@ -73,28 +80,28 @@ class Chaos:
         Raises:
             RuntimeError: The build was finished before that: give it more clips.
         """
+        self._disturbing = True
         blows = list(zip((n_kills // 4, n_kills // 2, 3 * n_kills // 4), self._blows(), strict=True))
         while (done := self.kills.total()) < n_kills or blows:
             if blows and done >= blows[0][0] and self._results():
                 blows.pop(0)[1]()
-            self._keep_alive()
+            self._keep_running()
             time.sleep(float(self.rng.uniform(0.3, 4.0)))
             self._strike()
+        self._disturbing = False
 
     def finish(self) -> None:
         """Run until a run is completed, undisturbed."""
         for attempt in range(4):
-            self._keep_alive()
-            assert self._run is not None
-            kind, message = self._wait(self._run)
+            kind, message = self._wait(self._keep_running())
             self.log(f"last run {attempt + 1}: {kind} {message}")
+            self._run = None
             if kind == "COMPLETED":
                 return
-            self._run = None
         raise RuntimeError("the build did not complete when nothing disturbed it any more")
 
     def _blows(self) -> Sequence[Callable[[], None]]:
-        return self._fill_disk, self._corrupt, self._take_source_away
+        return self._fill_disk, self._corrupt, self._cut_network
 
     def _strike(self) -> None:
         kinds = list(_WEIGHTS)
@@ -107,39 +114,53 @@ class Chaos:
             self.log(f"kill {self.kills.total()}: {kind}")
 
     def _keep_alive(self) -> None:
-        """Bring back whatever is gone, and ask for a run if none is under way."""
+        """Bring back whatever is gone."""
         found = self.around.processes()
         if not found["server"]:
             self.around.start_server()
         if not found["worker"]:
             self.around.start_worker()
-        if self._run is not None and self._state()[0] in _OVER:
-            kind, message = self._state()
-            self.log(f"run ended: {kind} {message}")
-            if kind == "COMPLETED":
+
+    def _keep_running(self) -> str:
+        """Have everything alive and a run under way; return its id."""
+        self._keep_alive()
+        if self._run is not None:
+            kind, message = self._state(self._run)
+            if kind in _OVER:
+                self.log(f"run ended: {kind} {message}")
+                self._run = None
+            elif self._is_lost(self._run, kind):
+                self._run = None
+            if kind == "COMPLETED" and self._disturbing:
                 raise RuntimeError(f"all clips were finished after {self.kills.total()} kills: give it more of them")
-            self._run = None
-        if self._run is not None and self._state()[0] == "RUNNING" and not found["flow"]:
-            self.around.give_up(self._run)  # as the automation does in a minute and a half, for which nobody waits here
-            self._run = None
         if self._run is None:
             self._run = self.around.submit(DEPLOYMENT, self.parameters)
+            self._asked_at = time.monotonic()
+        return self._run
 
-    def _state(self) -> tuple[str, str]:
-        assert self._run is not None
+    def _is_lost(self, run: str, kind: str) -> bool:
+        """Give up a run that nobody works on, as the automation does in a minute and a half: nobody waits for it here."""
+        begun = kind == "RUNNING" or time.monotonic() - self._asked_at > _BEGUN_WITHIN_S
+        if begun and not self.around.processes()["flow"] and self._state(run)[0] not in _OVER:
+            self.around.give_up(run)
+            return True
+        return False
+
+    def _state(self, run: str) -> tuple[str, str]:
         for _ in range(20):
             with suppress(httpx.HTTPError):
-                return self.around.state(self._run)
+                return self.around.state(run)
             time.sleep(0.5)
         return "UNKNOWN", ""
 
     def _wait(self, run: str) -> tuple[str, str]:
         deadline = time.monotonic() + _RUN_WITHIN_S
         while time.monotonic() < deadline:
-            kind, message = self._state()
+            kind, message = self._state(run)
             if kind in _OVER:
                 return kind, message
             time.sleep(1)
+            self._is_lost(run, kind)
         raise TimeoutError(f"run {run} did not end within {_RUN_WITHIN_S:.0f} s")
 
     def _fill_disk(self) -> None:
@@ -147,14 +168,13 @@ class Chaos:
         if not self.own_disk:
             self._tell("the disk was not filled: a small one of its own needs root")
             return
-        self._keep_alive()
+        run = self._keep_running()
         ballast = self.dataset.parent / "ballast"
         with ballast.open("wb") as file, suppress(OSError):
             while True:
                 file.write(bytes(1 << 20))
                 file.flush()
-        assert self._run is not None
-        kind, message = self._wait(self._run)
+        kind, message = self._wait(run)
         ballast.unlink()
         self._tell(f"disk full: {kind}: {message}")
         self._run = None
@@ -172,17 +192,33 @@ class Chaos:
     def _results(self) -> list[Path]:
         return sorted(path.with_suffix(".npz") for path in self.dataset.glob("clips/*/retarget-*.json"))
 
-    def _take_source_away(self) -> None:
-        """Move the last video out of the folder while a run is under way, and put it back when that is over."""
-        self._keep_alive()
-        victim = sorted(self.videos.iterdir())[-1]
-        away = self.videos.parent / victim.name
-        time.sleep(2)
-        shutil.move(victim, away)
-        time.sleep(6)
+    def _cut_network(self) -> None:
+        """Let the server answer nobody for a while, with connections open, and strike a member meanwhile."""
+        self._keep_running()
+        servers = self.around.processes()["server"]
+        for pid in servers:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(_CUT_S)
         self._strike()
-        shutil.move(away, victim)
-        self._tell(f"{victim.name} was gone for some seconds")
+        for pid in servers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._tell(f"the server did not answer for {_CUT_S:.0f} s")
+
+    def lose_source(self, video: Path) -> None:
+        """Let a run find a source that no run has seen, and take it away before its turn comes."""
+        self._wait(self._keep_running())
+        here = self.videos / video.name
+        shutil.copy2(video, here)
+        self._run = None
+        run = self._keep_running()
+        while not self.around.processes()["member"] and self._state(run)[0] not in _OVER:
+            time.sleep(0.05)
+        here.unlink()  # all files are known by now, and the first process is only beginning
+        kind, message = self._wait(run)
+        self._run = None
+        shutil.copy2(video, here)
+        self._tell(f"a source vanished after it was found: {kind}: {message}")
 
     def _tell(self, event: str) -> None:
         self.events.append(event)
@@ -210,7 +246,10 @@ def survive(folder: Path, n_kills: int, seed: int, n_clips: int, log: Callable[[
 
         peace, disturbed = build("peace"), build("chaos")
         peace.finish()
+        last = sorted(videos.iterdir())[-1]
+        shutil.move(last, folder / last.name)
         disturbed.disturb(n_kills)
+        disturbed.lose_source(folder / last.name)
         disturbed.finish()
         return outcome(disturbed, peace.dataset)
 
