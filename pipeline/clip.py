@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -71,8 +72,9 @@ class Source:
         """Identify a source by reading its bytes once.
 
         Raises:
-            UnreadableVideo: There is no such file, or it may not be read.
+            UnreadableVideo: There is no such file, or it may not be read, or its name cannot be written down.
         """
+        _require_text(path)
         return cls(path=str(path), sha256=file_sha256(path), facts=SourceFacts() if facts is None else facts)
 
     @property
@@ -121,6 +123,16 @@ class Clip:
         if self.span_s is not None:
             part += f" {self.span_s[0]:.1f}-{self.span_s[1]:.1f} s"
         return self.source.name + part
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a path that is no text: neither pages nor tables can hold it."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = Path(os.fsencode(path).decode("utf-8", "backslashreplace"))
+        remedy = "Rename it, or the folder that is called so."
+        raise UnreadableVideo(shown, problem="its name is not UTF-8", remedy=remedy) from None
 
 
 def file_sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import pytest
 
@@ -112,3 +113,12 @@ def test_a_wrong_sources_file_is_refused_with_its_place(folder, text, match):
     write_sources(folder, text)
     with pytest.raises(InvalidSources, match=match):
         find_files([folder])
+
+
+def test_a_file_whose_name_is_no_text_is_refused_and_the_others_go_on(folder):
+    """No page, table or picture could name it."""
+    (folder / os.fsdecode(b"bad\xff.mp4")).write_bytes(b"bad")
+    known = identify(find_files([folder]))
+    assert len(known.sources) == 4
+    (sentence,) = known.unreadable
+    assert "bad\\xff.mp4: its name is not UTF-8. Rename it" in sentence and sentence.isprintable()
