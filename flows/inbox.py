@@ -61,7 +61,7 @@ class HashMemory:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             return cls({name: ((int(a), int(b), int(c)), str(h)) for name, ((a, b, c), h) in content.items()})
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             return cls({})
 
     def save(self, path: Path) -> None:

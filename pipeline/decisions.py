@@ -179,7 +179,7 @@ def read_decisions(dataset: Dataset, clip_id: str) -> Decisions:
             continue
         try:
             items.append(_read_line(line))
-        except (ValueError, KeyError, TypeError, WushuError, ExceptionGroup):
+        except (ValueError, KeyError, TypeError, RecursionError, WushuError, ExceptionGroup):
             torn = number == len(lines)  # whoever wrote it was stopped, and never said that it was kept
             damaged.append(_told_of_damage(path, number, torn=torn))
             after += [] if torn else [len(items)]

@@ -51,13 +51,13 @@ def parse_sealed(content: bytes, path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CorruptArtefact(path, problem="is damaged or cut off") from error
     if not isinstance(document, dict) or document.pop(SEAL, None) is None:
         raise CorruptArtefact(path, problem="holds nothing that this program wrote")
     try:
         unchanged = sealed_bytes(document) == content
-    except ValueError:
+    except (ValueError, RecursionError):
         unchanged = False
     if not unchanged:
         raise CorruptArtefact(path, problem="its content has changed since it was written")

@@ -146,6 +146,15 @@ def test_a_line_cut_off_by_a_crash_is_told_and_the_next_begins_anew(dataset):
     assert not standing(read, SEEN).doubtful
 
 
+def test_a_line_nested_beyond_measure_is_damaged_as_any_other(dataset):
+    """And the line after it counts."""
+    path_of(dataset).parent.mkdir(parents=True, exist_ok=True)
+    path_of(dataset).write_bytes(b"[" * 200_000 + b"\n")
+    add_decision(dataset, ruled())
+    read = read_decisions(dataset, CLIP)
+    assert read.items == (ruled(),) and "line 1 is cut off or has changed" in read.damaged[0]
+
+
 def test_any_flipped_byte_of_a_kept_line_keeps_the_clip_out_until_someone_decides_again(dataset):
     """The line may have been a rejection, or an undo of what stands."""
     add_decision(dataset, ruled())

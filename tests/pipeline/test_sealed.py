@@ -31,9 +31,11 @@ def test_every_flipped_byte_is_found(tmp_path):
                 read_sealed(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"null", b"\xff\xfe", sealed_bytes(DOCUMENT)[:-3]])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[1]", b"null", b"\xff\xfe", sealed_bytes(DOCUMENT)[:-3], b"[" * 200_000]
+)
 def test_what_is_no_sealed_document_is_refused(tmp_path, content):
-    """Empty, cut short, or written by something else."""
+    """Empty, cut short, written by something else, or nested beyond measure."""
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(CorruptArtefact, match=r"a\.json"):
         read_sealed(tmp_path / "a.json")
