@@ -120,20 +120,25 @@ def write_row(dataset: Dataset, row: ManifestRow) -> None:
 def withdraw_row(dataset: Dataset, clip_id: str) -> None:
     """Take back the outcome and the handed-off files of a clip that its source is no longer cut into.
 
-    Its results stay: should the clip come back, they are found again.
+    Its results stay: should the clip come back, they are found again. What lies behind a link is not ours, and stays.
     """
     folder = dataset.clip_dir(clip_id)
     for path in (folder / ROW_FILE, *sorted((folder / "handoff").glob("*"))):
-        remove_file(path)
+        if dataset.holds(path):
+            remove_file(path)
 
 
 def read_row(dataset: Dataset, clip_id: str) -> ManifestRow:
     """Read a clip's outcome back.
 
     Raises:
-        CorruptArtefact: The clip has none, or it is damaged.
+        CorruptArtefact: The clip has none, or it is damaged, or another clip's.
     """
-    return read_record(dataset.clip_dir(clip_id) / ROW_FILE, ManifestRow)
+    path = dataset.clip_dir(clip_id) / ROW_FILE
+    row = read_record(path, ManifestRow)
+    if row.clip.id != clip_id:
+        raise CorruptArtefact(path, problem="is the outcome of another clip")
+    return row
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ PART_FILES = ".part-*"
 
 _STORAGE_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
+_CLIP_ID = re.compile(r"[0-9a-f]{16}")
 _RESULT_NAME = re.compile(r"([a-z0-9_]+)-([0-9a-f]{16})")
 
 Record = TypeVar("Record")
@@ -113,7 +114,7 @@ class Dataset:
         """
         try:
             layout = json.loads((root / "dataset.json").read_text(encoding="utf-8"))["layout"]  # of whatever program
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise NotADataset(root, problem="holds no readable dataset.json") from error
         if layout != LAYOUT_VERSION:
             problem = f"has layout {layout}, this program reads and writes layout {LAYOUT_VERSION}"
@@ -160,7 +161,8 @@ class Dataset:
         folder = self.clip_dir(clip_id)
         with locked(folder / ".lock"):
             for left in (*folder.glob(PART_FILES), *folder.glob(f"*/{PART_FILES}")):
-                left.unlink(missing_ok=True)
+                if self.holds(left):
+                    left.unlink(missing_ok=True)
             yield
 
     def record_clips(self, whole: Clip, clips: Sequence[Clip]) -> list[str]:
@@ -209,8 +211,13 @@ class Dataset:
         return self.root / "clips" / clip_id
 
     def clip_ids(self) -> list[str]:
-        """Return the ids of all clips, sorted."""
-        return sorted(path.parent.name for path in (self.root / "clips").glob("*/clip.json"))
+        """Return the ids of all clips, sorted; a folder with another name, such as a copy's, is none."""
+        names = (path.parent.name for path in (self.root / "clips").glob("*/clip.json"))
+        return sorted(name for name in names if _CLIP_ID.fullmatch(name))
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a path below the root stays there: no folder on the way to it is a link to somewhere else."""
+        return path.parent.resolve() == self.root.resolve() / path.parent.relative_to(self.root)
 
     def add_clip(self, clip: Clip) -> None:
         """Register a clip; doing so again changes nothing but the source's path."""

@@ -59,7 +59,7 @@ class _Folder:
 
 def check_clip(dataset: Dataset, path: Path) -> Iterator[Finding]:
     """Find what in a clip's folder is not as it was written."""
-    if not path.is_dir() or not is_digest(path.name):
+    if not path.is_dir() or not is_digest(path.name) or not _is_begun(dataset, path):
         if not path.name.startswith("."):
             yield stranger(f"clips/{path.name}")
         return
@@ -70,6 +70,12 @@ def check_clip(dataset: Dataset, path: Path) -> Iterator[Finding]:
     yield from _check_written(folder)
     yield from _check_decisions(folder)
     yield from _check_others(folder)
+
+
+def _is_begun(dataset: Dataset, path: Path) -> bool:
+    """Tell whether anything in a folder speaks of a clip."""
+    own = (CLIP_FILE, CLIPS_FILE, ROW_FILE, DECISIONS_FILE)
+    return any((path / name).exists() for name in own) or bool(dataset.results(path.name))
 
 
 def _check_identity(folder: _Folder) -> Iterator[Finding]:
@@ -134,9 +140,6 @@ def _check_row(folder: _Folder) -> Iterator[Finding]:
         row = read_row(folder.dataset, folder.id)
     except CorruptArtefact as error:
         yield folder.fault(ROW_FILE, error.problem)
-        return
-    if row.clip.id != folder.id:
-        yield folder.fault(ROW_FILE, "is the outcome of another clip")
         return
     folder.row = row
     settings = row.settings

@@ -68,7 +68,7 @@ def gc(dataset: Dataset, *, dry_run: bool = False, progress: Progress = silent) 
     """
     with dataset.alone():
         plan = _look_through(dataset, progress)
-        removals = tuple(_removals(dataset, plan))
+        removals = tuple(r for r in _removals(dataset, plan) if dataset.holds(dataset.root / r.path))
         if not dry_run:
             for removal in removals:
                 remove_file(dataset.root / removal.path)
@@ -85,6 +85,7 @@ def _look_through(dataset: Dataset, progress: Progress) -> _Plan:
         progress(done, len(folders))
         if folder.is_dir() and is_digest(folder.name):
             _look_at(dataset, folder, plan)
+            _spare_links(folder, plan)
     progress(len(folders), len(folders))
     return plan
 
@@ -95,8 +96,6 @@ def _look_at(dataset: Dataset, folder: Path, plan: _Plan) -> None:
         if (folder / ROW_FILE).exists():
             row = read_row(dataset, clip_id)
             plan.live.update(files_of(dataset, row))
-            if row.clip.id != clip_id:
-                raise CorruptArtefact(folder / ROW_FILE, problem="is the outcome of another clip")
             return
         whole = dataset.clip(clip_id).whole.id
         cut_into = dataset.clip_dir(whole) / CLIPS_FILE
@@ -117,6 +116,15 @@ def _look_at(dataset: Dataset, folder: Path, plan: _Plan) -> None:
         plan.whole_folders.add(clip_id)
     else:
         plan.gone.add(clip_id)
+
+
+def _spare_links(folder: Path, plan: _Plan) -> None:
+    """Keep what lies behind a link: it is not in the dataset, and others may need it."""
+    if folder.is_symlink():
+        plan.whole_folders.add(folder.name)
+        plan.gone.discard(folder.name)
+    links = [path for path in (folder, *folder.iterdir()) if path.is_symlink() and path.is_dir()]
+    plan.kept += [f"clips/{p.relative_to(folder.parent)}: is a link; what lies behind it is kept." for p in links]
 
 
 def _keep_shared(dataset: Dataset, clip_id: str, plan: _Plan) -> None:

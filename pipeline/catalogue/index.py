@@ -82,7 +82,8 @@ def rebuild_index(dataset: Dataset) -> Rows:
 def check_index(dataset: Dataset) -> Iterator[Finding]:
     """Find what in the index is damaged, or does not agree with the outcomes."""
     root = dataset.root
-    rows = {path.parent.name: path for path in sorted((root / "clips").glob(f"*/{ROW_FILE}"))}
+    found = sorted((root / "clips").glob(f"*/{ROW_FILE}"))
+    rows = {path.parent.name: path for path in found if is_digest(path.parent.name)}
     if not (root / INDEX_FILE).exists():
         if rows or (root / MANIFEST_FILE).exists():
             yield _fault(INDEX_FILE, "is missing")

@@ -86,7 +86,7 @@ def repair(dataset: Dataset, checked: Checked, rebuild: Callable[[Dataset], obje
     with dataset.alone():
         removed = []
         for name in sorted({name for finding in checked.faults for name in finding.remove}):
-            if (dataset.root / name).is_file():
+            if (dataset.root / name).is_file() and dataset.holds(dataset.root / name):
                 remove_file(dataset.root / name)
                 removed.append(name)
         if any(finding.path == MARKER for finding in checked.faults):

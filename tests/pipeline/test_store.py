@@ -136,6 +136,13 @@ def test_a_dataset_of_another_layout_is_refused(tmp_path):
         Dataset.open(tmp_path)
 
 
+def test_a_marker_nested_beyond_measure_is_no_dataset(tmp_path):
+    """Nothing that lies in a folder makes its reader fail in another way."""
+    (tmp_path / "dataset.json").write_bytes(b"[" * 200_000)
+    with pytest.raises(NotADataset, match=r"holds no readable dataset\.json"):
+        Dataset.open(tmp_path)
+
+
 def test_an_unwritable_place_is_named(tmp_path):
     """A file in the way of a folder is the unwritable place that even root cannot write."""
     (tmp_path / "file").write_text("")

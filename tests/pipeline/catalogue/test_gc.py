@@ -10,7 +10,7 @@ from pipeline.catalogue.verify import verify
 from pipeline.clip import Clip
 from pipeline.decisions import Decision, Ruling, add_decision
 from pipeline.exceptions import InUse
-from pipeline.manifest import read_rows
+from pipeline.manifest import read_rows, withdraw_row
 from pipeline.process_clip import cut_source, prepare_clip
 
 
@@ -149,3 +149,26 @@ def test_a_dataset_in_work_is_not_tidied(dataset):
         gc(dataset)
     write_catalogue(dataset)
     gc(dataset)
+
+
+def test_what_lies_behind_a_link_stays(dataset, studio, film, tmp_path):
+    """Neither gc nor the withdrawal of a clip goes out of the dataset: others may need what is there."""
+    studio.build(dataset.root, [film()], scale=2.5)
+    linked, other = (dataset.clip_dir(row.clip.id) for row in read_rows(dataset))
+    for path in (linked, other / "handoff"):
+        (outside := tmp_path / f"outside {path.name}").mkdir()
+        path.rename(outside / path.name)
+        path.symlink_to(outside / path.name)
+        (outside / path.name / ".part-abc.csv").touch()
+    before = listing(tmp_path / f"outside {linked.name}") | listing(tmp_path / "outside handoff")
+    tidied = gc(dataset)
+    assert [sentence.split(":")[0] for sentence in tidied.kept] == [
+        f"clips/{linked.name}",
+        f"clips/{other.name}/handoff",
+    ]
+    assert {removal.path.split("/")[1] for removal in tidied.removals if "clips/" in removal.path} == {other.name}
+    for folder in (linked, other):
+        withdraw_row(dataset, folder.name)
+        with dataset.clip_lock(folder.name):
+            pass
+    assert listing(tmp_path / f"outside {linked.name}") | listing(tmp_path / "outside handoff") == before

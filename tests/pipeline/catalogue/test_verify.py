@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -164,6 +165,31 @@ def test_a_renamed_result_is_not_believed(dataset):
     other.write_bytes(path.read_bytes())
     other.with_suffix(".npz").write_bytes(path.with_suffix(".npz").read_bytes())
     assert [f.problem for f in verify(dataset).faults] == ["was made from something else than its name says"]
+
+
+def test_a_copy_of_a_clips_folder_is_no_clip(dataset):
+    """Under a name of its own it is a stranger; under that of a clip it is damaged, and repair is the end of it."""
+    row = read_rows(dataset)[0]
+    shutil.copytree(dataset.clip_dir(row.clip.id), dataset.root / "clips" / f"{row.clip.id}.bak")
+    assert len(write_catalogue(dataset)) == len(read_rows(dataset)) == 2
+    assert named(verify(dataset)) == set() and "keep such things elsewhere" in str(verify(dataset).findings[0])
+    (dataset.root / "clips" / f"{row.clip.id}.bak").rename(copy := dataset.root / "clips" / ("0" * 16))
+    (damaged,) = read_rows(dataset).damaged
+    assert damaged.path == copy / "row.json" and damaged.problem == "is the outcome of another clip"
+    assert len(read_rows(dataset)) == len(write_catalogue(dataset)) == 2
+    repair(dataset, verify(dataset))
+    assert not verify(dataset).faults and not read_rows(dataset).damaged
+
+
+def test_repair_removes_nothing_behind_a_link(dataset, tmp_path):
+    """A dataset from elsewhere must not lead it out of its folder."""
+    folder = dataset.clip_dir(read_rows(dataset)[0].clip.id)
+    folder.rename(tmp_path / "outside")
+    folder.symlink_to(tmp_path / "outside")
+    (tmp_path / "outside" / "row.json").write_bytes(b"harmed")
+    before = files(Dataset(tmp_path / "outside"))
+    assert repair(dataset, verify(dataset)) == []
+    assert files(Dataset(tmp_path / "outside")) == before
 
 
 def test_a_result_that_names_a_file_outside_its_folder_is_a_fault(dataset, tmp_path):
