@@ -139,7 +139,7 @@ class Chaos:
         return self._run
 
     def _is_lost(self, run: str, kind: str) -> bool:
-        """Give up a run that nobody works on, as the automation does in a minute and a half: nobody waits for it here."""
+        """Give up a run that nobody works on; the automation does it too, but takes a minute and a half."""
         begun = kind == "RUNNING" or time.monotonic() - self._asked_at > _BEGUN_WITHIN_S
         if begun and not self.around.processes()["flow"] and self._state(run)[0] not in _OVER:
             self.around.give_up(run)

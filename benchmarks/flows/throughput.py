@@ -50,8 +50,8 @@ class Both:
 def compare(clips: list[Path], folder: Path, around: Surroundings, workers: int = 2) -> Both:
     """Time both on the same clips, each into a dataset of its own, by halves: bare, flow, flow, bare.
 
-    So a machine that grows slower or faster meanwhile favours neither, and both begin their processes twice. What either
-    imports before it begins is outside its time, as is the server, which runs already.
+    So a machine that grows slower or faster meanwhile favours neither, and both begin their processes twice. What
+    either imports before it begins is outside its time, as is the server, which runs already.
     """
     folder.mkdir(parents=True)
     preset = folder / "preset.toml"
