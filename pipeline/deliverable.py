@@ -5,6 +5,7 @@ Hand-off files of every format are written from it, so that nothing is resampled
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,13 +22,16 @@ Kind = Literal["whole", "part", "refined"]
 REFINED = ".refined"
 """What the name of a refined version ends in."""
 
+_NAME = re.compile(r"[0-9a-f]+(\.refined|\.part[0-9]+|\.kept[0-9]+-[0-9]+)?")
+"""What motions are called; files are named by it, so nothing else may stand in a record."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Deliverable:
     """One motion that may be handed off."""
 
     name: str
-    """Of its files, without the format: ``<clip id>``, ``<clip id>.part1``, ``<clip id>.refined``."""
+    """Of its files, without the format: ``<clip id>``, or that with ``.part1``, ``.refined`` or ``.kept10-40``."""
     kind: Kind
     variant: Variant
     """The G1 that the motion is of."""
@@ -47,11 +51,12 @@ class Deliverable:
     """What its reader should know, in sentences: why there is no lead, above all."""
 
     def __post_init__(self) -> None:
-        """Check that the leads leave something of the motion.
+        """Check the name, and that the leads leave something of the motion.
 
         Raises:
-            InvalidArray: They do not.
+            InvalidArray: It is no name of ours, or they do not.
         """
+        _check_name(self.name)
         if min(self.n_lead_in, self.n_lead_out) < 0 or self.n_lead_in + self.n_lead_out >= len(self.motion):
             problem = f"{self.n_lead_in} and {self.n_lead_out} frames of leads do not fit into {len(self.motion)}"
             raise InvalidArray("motion", problem=problem)
@@ -83,6 +88,14 @@ class Withheld:
     reason: str
     """Why not, one sentence or more."""
 
+    def __post_init__(self) -> None:
+        """Check the name.
+
+        Raises:
+            InvalidArray: It is no name of ours.
+        """
+        _check_name(self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Deliverables:
@@ -105,3 +118,8 @@ class Deliverables:
     def reason_withheld(self, name: str, variant: Variant) -> str | None:
         """Return why there is no motion of that name and variant, None where nobody asked for one."""
         return next((item.reason for item in self.withheld if (item.name, item.variant) == (name, variant)), None)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InvalidArray("name", problem=f"must be a clip's id, or a part or version of one, got {name!r:.60}")
