@@ -136,6 +136,16 @@ class NoGpuLimit(FlowsError):
         )
 
 
+class GpuNeverFree(FlowsError):
+    """The GPU was held by others for longer than anyone waits."""
+
+    def __init__(self, limit: str, *, waited_s: float) -> None:
+        super().__init__(
+            f"the GPU was not free for {waited_s / 60:.0f} min: somebody held the Prefect server's concurrency limit "
+            f"'{limit}'. If nobody uses it, free it by `prefect gcl update {limit} --active-slots 0`, and run again."
+        )
+
+
 class UnknownStage(FlowsError):
     """A stage is named that no clip goes through."""
 

@@ -19,7 +19,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed, State
 
 from flows.clip_log import log_listener
-from flows.exceptions import NoGpuLimit, NotRevalidated, RunStopped, TaskBug
+from flows.exceptions import GpuNeverFree, NoGpuLimit, NotRevalidated, RunStopped, TaskBug
 from flows.infrastructure import is_infrastructure_fault, retry_on_infrastructure
 from flows.new_limits import revalidate
 from flows.told import ClipTold, FollowUp, Moved, TaskTold, told_of_row, told_of_survey
@@ -36,6 +36,9 @@ from robots.exceptions import WushuError
 
 GPU_LIMIT = "gpu"
 """Global concurrency limit that is held while a GPU is used."""
+
+_LONGEST_WAIT_S = 4 * 3600.0
+"""For the GPU: longer than many workers that wait for each other need."""
 
 NAMES_OF_TASKS = "{name} ({clip_id}): {stages}"
 """The server finds a clip's tasks, and so its log, by the id; a tag would cost half a second a task (Prefect 3.8.8)."""
@@ -282,18 +285,25 @@ def _resource(stage: Stage) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def gpu_slot(limit: str = GPU_LIMIT) -> Iterator[None]:
+def gpu_slot(limit: str = GPU_LIMIT, wait_s: float = _LONGEST_WAIT_S) -> Iterator[None]:
     """Hold the GPU while the block runs; wait until it is free.
+
+    Args:
+        limit: Global concurrency limit of the server.
+        wait_s: For so long at most [s].
 
     Raises:
         NoGpuLimit: The server has no such limit.
+        GpuNeverFree: Others held it all the time.
     """
     from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
     from prefect.concurrency.sync import concurrency
 
     with ExitStack() as stack:
         try:
-            stack.enter_context(concurrency(limit, occupy=1, strict=True))
+            stack.enter_context(concurrency(limit, occupy=1, strict=True, timeout_seconds=wait_s))
+        except TimeoutError as error:
+            raise GpuNeverFree(limit, waited_s=wait_s) from error
         except ConcurrencySlotAcquisitionError as error:
             if is_infrastructure_fault(error):
                 raise

@@ -21,20 +21,24 @@ pytestmark = [pytest.mark.prefect, pytest.mark.filterwarnings("ignore")]  # Pref
 
 SLEEPERS = """
 import os, time
+from contextlib import nullcontext
 from pathlib import Path
 from prefect import flow, task
 from flows.runners import Job, open_runner
+from flows.tasks import gpu_slot
 
 @task
-def sleeps(folder: str, seconds: float) -> None:
-    (Path(folder) / f"{os.getpid()}.member").touch()
-    time.sleep(seconds)
+def sleeps(folder: str, seconds: float, gpu: bool) -> None:
+    with gpu_slot() if gpu else nullcontext():
+        (Path(folder) / f"{os.getpid()}.member").touch()
+        time.sleep(seconds)
 
 @flow(name="sleepers")
-def sleepers(folder: str, seconds: float) -> None:
+def sleepers(folder: str, seconds: float, gpu: bool = False) -> None:
     (Path(folder) / f"{os.getpid()}.flow").touch()
+    parameters = {"folder": folder, "seconds": seconds, "gpu": gpu}
     with open_runner("processes", workers=1) as pool:
-        for done in pool.run([Job(name="clip", task=sleeps, parameters={"folder": folder, "seconds": seconds})]):
+        for done in pool.run([Job(name="clip", task=sleeps, parameters=parameters)]):
             done.result()
 """
 
@@ -96,14 +100,19 @@ def test_what_a_user_changed_stays(client):
     assert not automation.enabled
 
 
-def test_heartbeats_are_on_where_a_worker_is_started():
+def test_heartbeats_are_on_and_leases_outlive_a_server_that_is_started_here():
     """prefect.toml is read in the project's folder; three signs of life fit into the silence that ends a run."""
     from flows.setup_server import SILENCE_S
 
     env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    code = "from prefect.settings import get_current_settings as now; print(now().flows.heartbeat_frequency)"
+    code = (
+        "from prefect.settings import get_current_settings as now\n"
+        "from prefect.server.concurrency.lease_storage import get_concurrency_lease_storage as leases\n"
+        "print(now().flows.heartbeat_frequency, leases().storage_path.is_relative_to(now().home))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
-    assert 3 * int(done.stdout) == SILENCE_S
+    heartbeat_s, on_disk = done.stdout.split()
+    assert (3 * int(heartbeat_s), on_disk) == (SILENCE_S, "True")
 
 
 # ------------------------------------------------------------------------------ a server and workers of its own
@@ -133,7 +142,7 @@ def healthy(api: str) -> bool:
 
 @pytest.fixture
 def deployed(tmp_path):
-    """A server that was set up, with a deployment of sleepers; gives its environment and starts workers."""
+    """A server with deployments of sleepers; gives its environment, starts workers, and the server anew."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -148,7 +157,9 @@ def deployed(tmp_path):
     }
     (tmp_path / "sleepers_flow.py").write_text(SLEEPERS)
     (tmp_path / "prefect.yaml").write_text(
-        "deployments:\n  - {name: long, entrypoint: sleepers_flow.sleepers, work_pool: {name: wushu}, tags: [wushu]}\n"
+        "definitions:\n  sleepers: &sleepers\n"
+        "    {name: long, entrypoint: sleepers_flow.sleepers, work_pool: {name: wushu}, tags: [wushu]}\n"
+        "deployments:\n  - *sleepers\n  - {<<: *sleepers, name: limited, concurrency_limit: 1}\n"
         f"pull:\n  - prefect.deployments.steps.set_working_directory: {{directory: {ROOT}}}\n"
     )
     processes = []
@@ -157,16 +168,23 @@ def deployed(tmp_path):
         processes.append(started(arguments, env, tmp_path / "log.txt"))
         return processes[-1]
 
-    try:
+    def start_server():
+        for server in processes[:1]:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
         start(PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port))
+        processes.insert(0, processes.pop())
         assert wait_for(lambda: healthy(api), 120), (tmp_path / "log.txt").read_text()
+
+    try:
+        start_server()
         for command in (
             [sys.executable, "-m", "flows.setup_server"],
             [PREFECT, "--no-prompt", "deploy", "--all", "--prefect-file", tmp_path / "prefect.yaml"],
         ):
             done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
-        yield env, lambda: start(PREFECT, "worker", "start", "--pool", "wushu")
+        yield env, lambda: start(PREFECT, "worker", "start", "--pool", "wushu"), start_server
     finally:
         for process in processes:
             if process.poll() is None:
@@ -175,12 +193,12 @@ def deployed(tmp_path):
             process.wait(timeout=60)
 
 
-def run_sleepers(client, folder: Path, seconds: float):
+def run_sleepers(client, folder: Path, seconds: float, name: str = "long", **more):
     """Start a run; give its id and, when its task is at work, the processes of flow and member."""
     folder.mkdir()
-    deployment = client.read_deployment_by_name("sleepers/long")
+    deployment = client.read_deployment_by_name(f"sleepers/{name}")
     run = client.create_flow_run_from_deployment(
-        deployment.id, parameters={"folder": str(folder), "seconds": seconds}, tags=["wushu"]
+        deployment.id, parameters={"folder": str(folder), "seconds": seconds, **more}, tags=["wushu"]
     )
     assert wait_for(lambda: list(folder.glob("*.member")), 90), client.read_flow_run(run.id).state
     (flow,), (member,) = (list(folder.glob(f"*.{what}")) for what in ("flow", "member"))
@@ -209,7 +227,7 @@ def test_a_run_whose_machine_is_gone_crashes_and_one_that_lives_does_not(deploye
     """SIGKILL of worker and flow, as by a power cut: Crashed within 150 s. A long task beside it completes."""
     from flows.setup_server import GONE_MESSAGE
 
-    env, start_worker = deployed
+    env, start_worker, _ = deployed
     worker = start_worker()
     with client_of(env) as client:
         living, *_ = run_sleepers(client, tmp_path / "living", 170.0)
@@ -232,10 +250,26 @@ def test_cancelling_a_run_on_its_page_ends_its_processes(deployed, tmp_path):
     """The page proposes the state Cancelling; the worker ends the flow, and the flow its members."""
     from prefect.states import Cancelling
 
-    env, start_worker = deployed
+    env, start_worker, _ = deployed
     start_worker()
     with client_of(env) as client:
         run, flow, member = run_sleepers(client, tmp_path / "long", 600.0)
         client.set_flow_run_state(run, Cancelling())
         assert wait_for(lambda: gone(flow) and gone(member), 60)
         assert wait_for(lambda: client.read_flow_run(run).state.is_cancelled(), 30), client.read_flow_run(run).state
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_that_is_started_anew_ends_no_run_and_keeps_no_slot(deployed, tmp_path):
+    """The run's limit and the GPU's are leased, and renewed after 225 s, at a server that must know of them."""
+    env, start_worker, start_server = deployed
+    start_worker()
+    with client_of(env) as client:
+        run, *_ = run_sleepers(client, tmp_path / "limited", 240.0, "limited", gpu=True)
+        assert client.read_global_concurrency_limit_by_name("gpu").active_slots == 1
+        start_server()
+        assert wait_for(lambda: client.read_flow_run(run).state.is_final(), 330)
+        assert client.read_flow_run(run).state.is_completed(), client.read_flow_run(run).state
+        limits = client.read_global_concurrency_limits(limit=10)
+        assert [limit.active_slots for limit in limits] == [0, 0], limits

@@ -153,6 +153,27 @@ def test_the_gpu_is_a_task_of_its_own_and_needs_the_limit_of_make_deploy(prefect
     assert len(read_rows(dataset)) == 1
 
 
+def test_who_waits_for_the_gpu_in_vain_says_how_to_free_it(prefect_server):
+    """A slot that nobody gives back would hold every later run up for ever."""
+    from prefect import get_client
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+
+    from flows.exceptions import GpuNeverFree
+    from flows.tasks import gpu_slot
+
+    def wait():
+        with gpu_slot("gpu-in-use", wait_s=0.5):
+            raise AssertionError("got it")
+
+    with get_client(sync_client=True) as client:
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name="gpu-in-use", limit=1, active_slots=1))
+        try:
+            with pytest.raises(GpuNeverFree, match="prefect gcl update gpu-in-use --active-slots 0"):
+                in_flow(wait)
+        finally:
+            client.delete_global_concurrency_limit_by_name("gpu-in-use")
+
+
 def test_a_clip_that_breaks_early_is_concluded_where_it_breaks(prefect_server, dataset, whole):
     def refuse(clip):
         raise PipelineError("nobody is in it")
