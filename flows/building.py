@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from uuid import UUID
 
 from prefect import get_run_logger
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Failed, State
 
 from flows.exceptions import RunStopped, UnknownStage
-from flows.infrastructure import is_infrastructure_fault
 from flows.rounding_off import round_off
+from flows.run_page import ProgressBar, put_on_page
 from flows.runners import Done, Job, Runner, TaskPool, open_runner
 from flows.solver import ready_solver
 from flows.tally import Tally
@@ -35,9 +28,6 @@ from pipeline.render import why_no_pictures
 from pipeline.stages import Stages
 from pipeline.store import Dataset, remove_file
 from robots.exceptions import WushuError
-
-_PROGRESS_EVERY_S = 2.0
-"""The bar of the run's page is moved no more often: each move is a request to the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +187,7 @@ def run_jobs(
         follow: Makes the jobs that follow; None if none do.
         hear: Called with what each task told, besides the tally.
     """
-    bar = _Bar(total=float(n))
+    bar = ProgressBar(total=float(n))
     with open_runner(workers.runner, workers.number, workers.dask_address) as pool, bar.shown():
         for done in pool.run(jobs):
             part: Part = done.job.key
@@ -231,38 +221,6 @@ def _told(done: Done, part: Part, tally: Tally, pool: TaskPool) -> TaskTold | No
 # --------------------------------------------------------------------------------------------------- the page
 
 
-@dataclass(slots=True, kw_only=True)
-class _Bar:
-    """How far the run is, on its page."""
-
-    total: float
-    _done: float = 0.0
-    _artifact: UUID | None = None
-    _moved_at: float = 0.0
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        made: Any = create_progress_artifact(progress=0.0, key="sources", description="sources finished")
-        self._artifact = made
-        yield
-        self._move()
-
-    def advance(self, share: float) -> None:
-        self._done += share
-        if monotonic() - self._moved_at > _PROGRESS_EVERY_S:
-            self._move()
-
-    def _move(self) -> None:
-        assert self._artifact is not None
-        self._moved_at = monotonic()
-        percent = min(100.0, 100.0 * self._done / self.total) if self.total else 100.0
-        try:
-            update_progress_artifact(artifact_id=self._artifact, progress=percent)
-        except Exception as error:
-            if not is_infrastructure_fault(error):  # a bar is not worth a night's work
-                raise
-
-
 def finish(tally: Tally, dataset: Dataset, *facts: str) -> None:
     """Write what is made of the dataset as a whole, and put numbers and table on the run's page."""
     try:
@@ -273,5 +231,7 @@ def finish(tally: Tally, dataset: Dataset, *facts: str) -> None:
         for sentence in rounded.damaged:
             get_run_logger().warning("an outcome is damaged: %s", sentence)
         facts = (*rounded.facts, *facts)
-    create_markdown_artifact(markdown=tally.markdown(facts), key="summary", description="what the run gave")
-    create_table_artifact(table=tally.table(), key="verdicts", description="outcome of every clip")
+    put_on_page(
+        create_markdown_artifact, markdown=tally.markdown(facts), key="summary", description="what the run gave"
+    )
+    put_on_page(create_table_artifact, table=tally.table(), key="verdicts", description="outcome of every clip")

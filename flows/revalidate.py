@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed, State
 from flows.building import Part, Workers, failed_with, finish, keep_settings, run_jobs
 from flows.moves import Moves
 from flows.new_limits import with_limits
+from flows.run_page import put_on_page
 from flows.runners import Job, Runner
 from flows.solver import ready_solver
 from flows.tally import Tally
@@ -54,7 +55,8 @@ def revalidate(
             finish(tally, target, str(moves))
     except WushuError as error:
         return failed_with(error)
-    create_table_artifact(table=moves.table(), key="moved", description="clips whose outcome other limits changed")
+    told = "clips whose outcome other limits changed"
+    put_on_page(create_table_artifact, table=moves.table(), key="moved", description=told)
     return _final_state(moves, tally)
 
 

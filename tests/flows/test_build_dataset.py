@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
+import time
 
 import pytest
 
@@ -194,6 +195,31 @@ def test_a_survey_stops_where_it_is_told_and_a_later_run_goes_on(prefect_server,
     ran = logged(tmp_path / "set")
     assert len(ran) == len(set(ran)) > len(surveyed)
     assert run_flow([motions], tmp_path / "other", until="reading").message.startswith("0 accepted")
+
+
+def test_a_server_that_is_away_neither_holds_a_run_up_nor_ends_it(prefect_server, motions, tmp_path, monkeypatch):
+    """The bar is moved beside the run; what cannot be put on its page is left out, whatever the server answers."""
+    import httpx
+    from prefect.exceptions import ObjectNotFound
+
+    def away(**_):
+        time.sleep(60)
+
+    def refuse(**_):
+        raise httpx.ConnectError("connection refused")
+
+    def not_found(**_):
+        raise ObjectNotFound(http_exc=Exception("404"))
+
+    monkeypatch.setattr("flows.run_page.update_progress_artifact", away)
+    monkeypatch.setattr("flows.run_page._PROGRESS_EVERY_S", 0.01)
+    monkeypatch.setattr("flows.run_page._LAST_MOVE_S", 0.1)
+    monkeypatch.setattr("flows.building.create_markdown_artifact", refuse)
+    monkeypatch.setattr("flows.building.create_table_artifact", not_found)
+    begun = time.monotonic()
+    state = run_flow([motions], tmp_path / "set", until="reading")
+    assert state.is_completed(), state.message
+    assert time.monotonic() - begun < 50
 
 
 @pytest.mark.slow
