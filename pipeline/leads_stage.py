@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.deliverable import REFINED, Deliverable, Deliverables, Kind, Withheld
 from pipeline.limits import find_limits
 from pipeline.measurement import Span
-from pipeline.record_codec import plain
+from pipeline.record_codec import from_plain, plain
 from pipeline.repair import Repairs
 from pipeline.score import score
 from pipeline.settings import Settings
@@ -63,12 +63,7 @@ def leads_stage(settings: Settings, plan: VariantPlan) -> Stage:
     return Stage(
         name="leads",
         version=1,
-        config=[
-            list(plan.variants),
-            plain(settings.leads),
-            plain(settings.validation),
-            plain(find_limits(settings.limits)),
-        ],
+        config=[list(plan.variants), *judge_led.config],
         reads=(
             "repair",
             stage_of("tracking", plan.shown),
@@ -83,7 +78,7 @@ def deliver_trimmed(
     motion: RobotMotion,
     variant: Variant,
     frames: Span,
-    settings: Settings,
+    judge_led: LedJudge,
     *,
     name: str,
     verdict: Verdict | None = None,
@@ -96,7 +91,7 @@ def deliver_trimmed(
         motion: All of the clip's motion.
         variant: The G1 that it is of.
         frames: What the person keeps.
-        settings: Leads, validation and limits.
+        judge_led: Leads, validation and limits.
         name: What its files are called.
         verdict: On the motion as it is cut; without one it is judged anew, of the robot alone.
 
@@ -108,7 +103,6 @@ def deliver_trimmed(
         problem = f"frames {start} to {stop} are kept, and there are {len(motion)}: give a first and an end within them"
         raise InvalidArray("frames", problem=problem)
     whole = (start, stop) == (0, len(motion))
-    judge_led = LedJudge.of(settings)
     kept = motion if whole else motion.frames(start, stop)
     judged = judge_led.verdict(kept, load_g1(variant)) if verdict is None else verdict
     edits = () if whole else (f"frames {start} to {stop - 1} were kept, by hand",)
@@ -134,6 +128,25 @@ class LedJudge:
             InvalidLimits: The limits file cannot be used.
         """
         return cls(leads=settings.leads, validation=settings.validation, limits=find_limits(settings.limits))
+
+    @classmethod
+    def of_recipe(cls, config: Any) -> LedJudge:
+        """Take all of it from what the recipe of the stage holds: a limits file may be gone, or another by now.
+
+        Raises:
+            ValueError: It holds something else; also TypeError, or an exception group of cattrs.
+        """
+        _, leads, validation, limits = config
+        return cls(
+            leads=from_plain(LeadConfig, leads),
+            validation=from_plain(ValidationConfig, validation),
+            limits=from_plain(Limits, limits),
+        )
+
+    @property
+    def config(self) -> list[Any]:
+        """What decides about leads, as JSON types."""
+        return [plain(self.leads), plain(self.validation), plain(self.limits)]
 
     def __call__(self, motion: RobotMotion, robot: RobotModel, alone: Verdict) -> LedMotion:
         """Lead a motion; what it is refused for alone, the leads are not blamed for.

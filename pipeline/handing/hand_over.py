@@ -22,10 +22,9 @@ from pipeline.handing.options import HandoffOptions
 from pipeline.handing.readme import readme_text
 from pipeline.handing.selection import select
 from pipeline.handing.split import split_sources
-from pipeline.leads_stage import deliver_trimmed
+from pipeline.leads_stage import LedJudge, deliver_trimmed
 from pipeline.licences import Use, use_of
-from pipeline.record_codec import from_plain
-from pipeline.settings import Settings
+from pipeline.manifest import ManifestRow
 from pipeline.store import Dataset, write_bytes
 from pipeline.variants import stage_of
 from pipeline.verdict import Verdict
@@ -171,19 +170,22 @@ def deliverable(dataset: Dataset, candidate: Candidate) -> Deliverable:
     verdict = None
     if candidate.kind == "whole" and judged in row.fingerprints:
         verdict = dataset.load(row.clip.id, judged, row.fingerprints[judged], Verdict)
-    settings = _settings(dataset, row.settings)
-    return deliver_trimmed(motion, candidate.variant, candidate.frames, settings, name=candidate.name, verdict=verdict)
+    judge_led = _judge_led(dataset, row)
+    return deliver_trimmed(motion, candidate.variant, candidate.frames, judge_led, name=candidate.name, verdict=verdict)
 
 
-def _settings(dataset: Dataset, digest: str | None) -> Settings:
-    """Read the settings of a clip's build back."""
-    if digest is None:
-        return Settings()
+def _judge_led(dataset: Dataset, row: ManifestRow) -> LedJudge:
+    """Read back by which limits a clip was judged, and how it was led; the dataset holds all of it."""
+    fingerprint = row.fingerprints["leads"]
+    origin = dataset.origin(row.clip.id, "leads", fingerprint)
+    if origin is None:
+        path = dataset.clip_dir(row.clip.id) / f"leads-{fingerprint}.json"
+        raise CorruptArtefact(path, problem="does not say what it was made from")
     try:
-        return from_plain(Settings, dataset.settings(digest))
+        return LedJudge.of_recipe(dataset.recipe(origin.recipe).config)
     except (BaseValidationError, ValueError, TypeError) as error:
-        path = dataset.root / "settings" / f"{digest}.json"
-        raise CorruptArtefact(path, problem="does not hold the settings of this program") from error
+        path = dataset.root / "recipes" / f"{origin.recipe}.json"
+        raise CorruptArtefact(path, problem="does not hold limits and leads of this program") from error
 
 
 def _part(

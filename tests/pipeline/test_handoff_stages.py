@@ -1,5 +1,6 @@
 """What a clip delivers is kept with its leads, and the files of every format are written from that alone."""
 
+import json
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,7 +12,7 @@ from pipeline.clip import Clip, Source
 from pipeline.deliverable import Deliverable, Deliverables, Withheld
 from pipeline.export import FORMATS, check_handoff, fk_error_mm
 from pipeline.handoff_stage import handoff_stage
-from pipeline.leads_stage import deliver_trimmed
+from pipeline.leads_stage import LedJudge, deliver_trimmed, leads_stage
 from pipeline.settings import Settings
 from pipeline.stage import StageContext
 from pipeline.store import Dataset
@@ -45,7 +46,7 @@ def swaying():
 
 @pytest.fixture(scope="module")
 def whole(swaying):
-    return deliver_trimmed(swaying, "23dof", (0, 90), Settings(), name="kata")
+    return deliver_trimmed(swaying, "23dof", (0, 90), LedJudge.of(Settings()), name="ab12")
 
 
 def limits(path, name, maximum):
@@ -68,7 +69,7 @@ def test_leads_begin_and_end_in_the_standing_pose_and_leave_the_motion_as_it_was
 
 def test_a_trim_cuts_the_motion_before_it_is_led(swaying):
     """A person kept the middle: what is delivered begins and ends there, and says so."""
-    part = deliver_trimmed(swaying, "23dof", (20, 70), Settings(), name="kata")
+    part = deliver_trimmed(swaying, "23dof", (20, 70), LedJudge.of(Settings()), name="ab12")
     assert same(part.core, swaying.frames(20, 70))
     assert (part.kind, part.frames, part.edits) == ("part", (20, 70), ("frames 20 to 69 were kept, by hand",))
     assert part.n_lead_in > 10
@@ -77,13 +78,13 @@ def test_a_trim_cuts_the_motion_before_it_is_led(swaying):
 @pytest.mark.parametrize("frames", [(5, 5), (-1, 30), (40, 20), (0, 91)])
 def test_frames_that_are_not_there_cannot_be_kept(swaying, frames):
     with pytest.raises(InvalidArray, match=r"frames: frames .* are kept, and there are 90"):
-        deliver_trimmed(swaying, "23dof", frames, Settings(), name="kata")
+        deliver_trimmed(swaying, "23dof", frames, LedJudge.of(Settings()), name="ab12")
 
 
 def test_what_a_person_accepts_is_led_though_the_limits_refuse_it(swaying, tmp_path):
     """The leads are not blamed for what the motion does by itself."""
     settings = limits(tmp_path / "strict.toml", "joint_speed", 0.1)
-    item = deliver_trimmed(swaying, "23dof", (0, 90), settings, name="kata")
+    item = deliver_trimmed(swaying, "23dof", (0, 90), LedJudge.of(settings), name="ab12")
     assert not item.verdict.accepted and "Slower." in item.verdict.rejections[0]
     assert min(item.n_lead_in, item.n_lead_out) > 10
 
@@ -96,7 +97,7 @@ def test_leads_that_would_be_refused_are_left_out_and_the_note_says_why(swaying,
     name = max(worse, key=lambda name: worse[name])
     assert worse[name] > 1.5
     settings = limits(tmp_path / "between.toml", name, (alone[name] + led[name]) / 2)
-    item = deliver_trimmed(swaying, "23dof", (0, 90), settings, name="kata")
+    item = deliver_trimmed(swaying, "23dof", (0, 90), LedJudge.of(settings), name="ab12")
     assert item.verdict.accepted
     assert (item.n_lead_in, item.n_lead_out) == (0, 0) and same(item.motion, swaying)
     assert item.notes[0].startswith("no leads: with them the motion is refused. validation: ")
@@ -104,8 +105,26 @@ def test_leads_that_would_be_refused_are_left_out_and_the_note_says_why(swaying,
 
 def test_no_leads_are_put_where_none_are_wanted(swaying):
     settings = Settings(leads=LeadConfig(lead_in=False, lead_out=False))
-    item = deliver_trimmed(swaying, "23dof", (0, 90), settings, name="kata")
+    item = deliver_trimmed(swaying, "23dof", (0, 90), LedJudge.of(settings), name="ab12")
     assert (item.n_lead_in, item.n_lead_out, item.notes) == (0, 0, ())
+
+
+@pytest.mark.parametrize("name", ["../../evil", "ab12/x", "ab12.part1/../x", "kata", "", "ab12\n", ".part1"])
+def test_a_name_that_is_no_clips_is_refused(whole, name):
+    """Files are called by it, also where somebody else wrote the record."""
+    with pytest.raises(InvalidArray, match=r"^name: must be a clip's id, or a part or version of one, got"):
+        replace(whole, name=name)
+    with pytest.raises(InvalidArray, match=r"^name: must be a clip's id"):
+        Withheld(name=name, variant="29dof", reason="refused")
+
+
+def test_the_recipe_of_the_stage_holds_all_that_decides_about_leads(tmp_path):
+    """So that it can be done again when the limits file is gone."""
+    settings = limits(tmp_path / "mine.toml", "joint_speed", 0.1)
+    made = LedJudge.of(settings)
+    config = leads_stage(settings, VariantPlan.of("29dof", ("mjlab",))).config
+    (tmp_path / "mine.toml").unlink()
+    assert LedJudge.of_recipe(json.loads(json.dumps(config))) == made
 
 
 def test_leads_longer_than_the_motion_are_none(whole):
@@ -123,16 +142,16 @@ def context(tmp_path):
 
 def test_what_is_delivered_comes_back_from_the_dataset(whole, context, tmp_path):
     dataset = Dataset.open_or_create(tmp_path / "set")
-    withheld = (Withheld(name="kata", variant="29dof", reason="g1_29dof cannot follow it"),)
+    withheld = (Withheld(name="ab12", variant="29dof", reason="g1_29dof cannot follow it"),)
     kept = Deliverables(items=(whole,), withheld=withheld)
     dataset.save(context.clip.id, "leads", "f00d", kept)
     back = dataset.load(context.clip.id, "leads", "f00d", Deliverables)
-    item = back.find("kata", "23dof")
+    item = back.find("ab12", "23dof")
     assert item is not None and same(item.motion, whole.motion)
     assert (item.n_lead_in, item.n_lead_out, item.verdict) == (whole.n_lead_in, whole.n_lead_out, whole.verdict)
-    assert back.withheld == withheld and back.names == ("kata",)
-    assert back.find("kata", "29dof") is None
-    assert back.reason_withheld("kata", "29dof") == "g1_29dof cannot follow it"
+    assert back.withheld == withheld and back.names == ("ab12",)
+    assert back.find("ab12", "29dof") is None
+    assert back.reason_withheld("ab12", "29dof") == "g1_29dof cannot follow it"
 
 
 def test_every_format_is_written_from_what_is_delivered(whole, context):
@@ -178,7 +197,7 @@ def test_the_formats_decide_the_files_and_nothing_of_what_is_delivered():
 
 
 def test_a_deliverable_is_one_variant_of_one_name(whole):
-    other: Deliverable = replace(whole, name="kata.part2")
+    other: Deliverable = replace(whole, name="ab12.part2")
     both = Deliverables(items=(whole, other))
-    assert both.names == ("kata", "kata.part2")
-    assert both.find("kata.part2", "23dof") is other
+    assert both.names == ("ab12", "ab12.part2")
+    assert both.find("ab12.part2", "23dof") is other

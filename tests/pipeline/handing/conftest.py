@@ -10,6 +10,7 @@ import pytest
 from pipeline.clip import Clip, Source, SourceFacts
 from pipeline.decisions import Decision, Ruling, add_decision
 from pipeline.deliverable import Deliverable, Deliverables, Withheld
+from pipeline.leads_stage import LedJudge
 from pipeline.manifest import Attempt, ManifestRow, Usable, write_row
 from pipeline.record_codec import digest, plain
 from pipeline.settings import Settings
@@ -80,9 +81,11 @@ class Builder:
         self.dataset = dataset
         settings = Settings(leads=LeadConfig(lead_in=False, lead_out=False))
         self.settings = dataset.add_settings(plain(settings))
+        self.judge_led = LedJudge.of(settings)
 
     def save(self, clip, stage, record) -> str:
-        recipe = Recipe(name=stage, version=VERSION, config=[])
+        config = [["29dof", "23dof"], *self.judge_led.config] if stage == "leads" else []
+        recipe = Recipe(name=stage, version=VERSION, config=config)
         self.dataset.add_recipe(recipe)
         fingerprint = digest([clip.id, stage])
         self.dataset.save(clip.id, stage, fingerprint, record, Origin(recipe=recipe.digest, facts=None, inputs={}))

@@ -21,7 +21,9 @@ from pipeline.export import FORMATS, read_handoff
 from pipeline.handing import HandoffOptions, Why, hand_over
 from pipeline.handing.exceptions import FolderTaken, HandOverRunning, NothingToHandOver
 from pipeline.handing.readme import COMMANDS
+from pipeline.record_codec import plain
 from pipeline.sealed import read_sealed
+from pipeline.settings import Settings
 from robots.exceptions import UnknownName
 from robots.g1 import load_g1
 
@@ -128,6 +130,15 @@ def test_a_trim_holds_the_frames_that_were_kept(build, tmp_path):
     (path,) = build.dataset.clip_dir(clip.id).glob("retarget-*.npz")
     with np.load(path, allow_pickle=False) as solved:
         np.testing.assert_allclose(motion.joint_pos, solved["motion.joint_pos"][10:40], atol=1e-6)
+
+
+def test_a_decision_needs_no_limits_file(build, tmp_path):
+    """The file that the clip was built with was moved or changed; the dataset knows what stood in it."""
+    build.settings = build.dataset.add_settings(plain(Settings(limits="/gone/my.toml")))
+    clip = build.add("kick", outcome="rejected")
+    build.decide(clip, "accept", frames=(10, 40))
+    (entry,) = hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="unitree-csv")).files
+    assert (entry.clip, entry.lead_in_frames) == (clip.id, 0)
 
 
 def test_a_file_that_its_consumer_could_not_use_is_left_out_and_told(build, tmp_path):
