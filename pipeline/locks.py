@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,13 +16,16 @@ from pipeline.exceptions import OutputNotWritable
 
 
 @contextmanager
-def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
+def locked(
+    path: Path, *, shared: bool = False, wait: bool = True, on_wait: Callable[[], object] = lambda: None
+) -> Iterator[None]:
     """Hold a lock while the block runs.
 
     Args:
         path: The lock file; made if it is not there, and left.
         shared: Let others hold it too who share it.
         wait: Until it is free.
+        on_wait: Called before that, if it is not.
 
     Raises:
         BlockingIOError: Another holds it, and we are not to wait.
@@ -35,7 +38,13 @@ def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[N
         raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
     try:
         how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        fcntl.flock(handle, how if wait else how | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise
+            on_wait()
+            fcntl.flock(handle, how)
         yield
     finally:
         os.close(handle)  # and with it goes the lock

@@ -24,7 +24,7 @@ import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,9 +122,13 @@ class Dataset:
         return cls(root)
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Keep the dataset from being tidied while the block runs; any number of programs may use it at once."""
-        with locked(self.root / ".locks" / "dataset", shared=True):
+    def in_use(self, on_wait: Callable[[], object] = lambda: None) -> Iterator[None]:
+        """Keep the dataset from being tidied while the block runs; any number of programs may use it at once.
+
+        Args:
+            on_wait: Called if somebody tidies it now, before waiting for the end of that.
+        """
+        with locked(self.root / ".locks" / "dataset", shared=True, on_wait=on_wait):
             yield
 
     @contextmanager

@@ -60,11 +60,15 @@ class Decide:
             reason=self.reason,
             note=self.note,
         )
-        with dataset.in_use():
+        with dataset.in_use(on_wait=_tell_waiting):
             _check(dataset, row, decision)
             add_decision(dataset, decision)
         _show(dataset, row)
         return 0
+
+
+def _tell_waiting() -> None:
+    show_warning("waiting: the dataset is being tidied (`wushu dataset gc`), or repaired.")
 
 
 def _login() -> str:

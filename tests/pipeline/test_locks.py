@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 
 import pytest
 
@@ -41,6 +42,17 @@ def test_a_killed_program_holds_nothing(tmp_path):
     holder.stdout.close()
     with locked(path, wait=False):
         pass
+
+
+def test_who_has_to_wait_for_a_tidied_dataset_hears_of_it_first(dataset):
+    """And who has not, hears nothing."""
+    told = []
+    with dataset.in_use(on_wait=lambda: told.append("early")):
+        pass
+    with ExitStack() as tidying:
+        tidying.enter_context(dataset.alone())
+        with dataset.in_use(on_wait=lambda: (told.append("waits"), tidying.close())):
+            assert told == ["waits"]
 
 
 def test_two_threads_are_never_in_one_clip(dataset):
