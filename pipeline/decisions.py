@@ -94,9 +94,10 @@ class Decision:
 
     @property
     def told(self) -> str:
-        """Who decided what, when and why, for the middle of a sentence."""
+        """Who decided what, when and why, on one line, for the middle of a sentence."""
         part = f" of frames {self.frames[0]} to {self.frames[1] - 1}" if self.frames else ""
-        why = ": ".join(word for word in (self.reason, self.note) if word)
+        note = " ".join("".join(c if c.isprintable() else " " for c in self.note).split())
+        why = ": ".join(word for word in (self.reason, note) if word)
         return f"{self.ruling}{part} by {self.by}, {self.at[:10]}{f' ({why})' if why else ''}"
 
 

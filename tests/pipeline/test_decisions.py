@@ -59,6 +59,12 @@ def test_decisions_come_back_in_order_as_they_were_made(dataset):
     assert read_decisions(dataset, "0ther").items == ()
 
 
+def test_a_note_of_several_lines_is_told_on_one():
+    """It stands in the middle of sentences, and on a terminal that obeys what it prints."""
+    told = ruled("reject", reason="foot-skate", note="first\n  second\x1b[2J\u2028third").told
+    assert told.endswith("(foot-skate: first second [2J third)")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
