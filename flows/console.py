@@ -18,8 +18,8 @@ from pipeline.review import usable_sentence
 from pipeline.store import Dataset
 from retarget.progress import Progress
 
-console = Console()
-error_console = Console(stderr=True)
+console = Console(emoji=False)  # a name that holds ":fire:" is that name
+error_console = Console(stderr=True, emoji=False)
 
 _SHOWN_REASONS = 6
 _COLOUR = {Outcome.ACCEPTED: "green", Outcome.MENDED: "cyan", Outcome.REJECTED: "yellow", Outcome.BROKEN: "red"}

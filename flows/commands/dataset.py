@@ -18,7 +18,7 @@ from pipeline.catalogue.diff import Difference, diff
 from pipeline.catalogue.findings import Finding
 from pipeline.catalogue.gc import gc
 from pipeline.catalogue.publish import Target, publish
-from pipeline.catalogue.verify import repair, verify
+from pipeline.catalogue.verify import MARKER, repair, verify
 from pipeline.exceptions import NotADataset
 from pipeline.store import Dataset, is_dataset
 from robots.exceptions import WushuError
@@ -64,8 +64,7 @@ class Verify:
         faults = len(checked.faults)
         _say(f"{checked.n_clips} folders read, {faults} {'fault' if faults == 1 else 'faults'}")
         if self.repair and faults:
-            removed = repair(dataset, checked, round_off)
-            _say(f"{len(removed)} damaged files removed, index made anew. Run the build again, and verify again.")
+            _tell_repaired(repair(dataset, checked, round_off))
         return int(faults > 0)
 
 
@@ -183,7 +182,7 @@ def _open_to_check(root: Path) -> Dataset:
             raise
         try:
             json.loads((root / "dataset.json").read_bytes())
-        except ValueError:
+        except (ValueError, RecursionError):
             return Dataset(root)
         raise
 
@@ -193,6 +192,14 @@ def _tell(finding: Finding) -> None:
         show_error(str(finding))
     else:
         show_warning(finding)
+
+
+def _tell_repaired(mended: list[str]) -> None:
+    """Say what was done, and what is left to do: a run makes anew what was removed."""
+    removed = [name for name in mended if name != MARKER]
+    done = [f"{len(removed)} damaged {'file' if len(removed) == 1 else 'files'} removed"] if removed else []
+    done += [f"{MARKER} written anew"] if MARKER in mended else []
+    _say(", ".join([*done, "index made anew. "]) + ("Run the build again, and v" if removed else "V") + "erify again.")
 
 
 def _show_difference(found: Difference) -> None:

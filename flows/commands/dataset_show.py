@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipeline.licences import use_of
 from pipeline.manifest import ManifestRow, Outcome, Rows, find_row, read_rows
 from pipeline.review import PAGE_FILE
 from pipeline.store import Dataset
+from robots.exceptions import UnknownName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class ListClips:
         rows = read_rows(Dataset.open(self.dataset))
         chosen = [row for row in rows if self.outcome in (None, row.outcome)]
         if self.json:
-            _say(json.dumps([_facts(row) for row in chosen], indent=1))
+            sys.stdout.write(json.dumps([_facts(row) for row in chosen], indent=1) + "\n")  # as it is, for programs
         elif chosen:
             _print_table(chosen)
         else:
@@ -73,15 +75,28 @@ class Show:
             if (page := dataset.root / PAGE_FILE).is_file():
                 _say(f"page: {page}")
             return int(bool(rows.damaged))
-        for error in rows.damaged:
-            if error.path.parent.name.startswith(self.clip):
-                raise error
-        row = find_row(dataset, self.clip)
+        row = _find(dataset, rows, self.clip)
         if self.log:
             _show_log(dataset, row)
         else:
             _show_clip(dataset, row)
         return 0
+
+
+def _find(dataset: Dataset, rows: Rows, clip: str) -> ManifestRow:
+    """Find a clip; one that is called so comes before one whose outcome cannot be read and whose id begins so.
+
+    Raises:
+        UnknownName: There is no such clip.
+        CorruptArtefact: Its outcome cannot be read.
+    """
+    try:
+        return find_row(dataset, clip)
+    except UnknownName:
+        for error in rows.damaged:
+            if error.path.parent.name.startswith(clip):
+                raise error from None
+        raise
 
 
 def tell_damaged(rows: Rows) -> int:
@@ -213,7 +228,7 @@ def read_log(dataset: Dataset, row: ManifestRow) -> list[dict[str, Any]]:
         for line in text.splitlines():
             try:
                 document = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(document, dict) and {"stage", "fingerprint"} <= set(document):
                 found.append(document)

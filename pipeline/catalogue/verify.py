@@ -72,6 +72,8 @@ def verify(dataset: Dataset, progress: Progress = silent, tell: Tell = lambda fi
 def repair(dataset: Dataset, checked: Checked, rebuild: Callable[[Dataset], object] = rebuild_index) -> list[str]:
     """Take away what is damaged, so that the next run makes it anew; return which files, below the dataset's folder.
 
+    The marker, ``dataset.json``, is written anew instead.
+
     Decisions of people are never touched, nor files that are not ours. Index and card are made anew at once.
 
     Args:
@@ -84,15 +86,16 @@ def repair(dataset: Dataset, checked: Checked, rebuild: Callable[[Dataset], obje
         OutputNotWritable: A file may not be removed.
     """
     with dataset.alone():
-        removed = []
+        mended = []
         for name in sorted({name for finding in checked.faults for name in finding.remove}):
             if (dataset.root / name).is_file() and dataset.holds(dataset.root / name):
                 remove_file(dataset.root / name)
-                removed.append(name)
+                mended.append(name)
         if any(finding.path == MARKER for finding in checked.faults):
             write_json(dataset.root / MARKER, {"layout": LAYOUT_VERSION})
+            mended.append(MARKER)
     rebuild(dataset)
-    return removed
+    return mended
 
 
 def is_in_work(dataset: Dataset) -> bool:

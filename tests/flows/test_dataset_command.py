@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.bad_inputs import write_good_motion
 from flows.cli import main
-from pipeline.manifest import Outcome, read_rows
+from pipeline.manifest import Outcome, read_rows, write_row
 from pipeline.sealed import sealed_bytes
 from pipeline.store import Dataset
 
@@ -94,6 +95,30 @@ def test_a_damaged_outcome_is_told_and_the_rest_shown(dataset, capsys):
     assert code == 1 and "row.json: is damaged" in printed
 
 
+def test_a_clip_is_shown_by_its_name_though_the_id_of_a_damaged_one_begins_so(dataset, capsys):
+    """What can be read is not hidden by what cannot."""
+    row = read_rows(Dataset.open(dataset))[0]
+    named = replace(row.clip, id="0" * 16, source=replace(row.clip.source, path=f"/films/{row.clip.id[:3]}.bvh"))
+    Dataset.open(dataset).add_clip(named)
+    write_row(Dataset.open(dataset), replace(row, clip=named))
+    (dataset / "clips" / row.clip.id / "row.json").write_text("{")
+    code, printed = run(["show", dataset, row.clip.id[:3]], capsys)
+    assert code == 0 and "0" * 16 in printed
+    code, printed = run(["show", dataset, row.clip.id[:4]], capsys)
+    assert code == 1 and "row.json: is damaged" in printed
+
+
+def test_names_are_shown_as_they_are(dataset, capsys):
+    """No markup, no pictures in place of words, and JSON that says the same."""
+    row = read_rows(Dataset.open(dataset))[0]
+    source = replace(row.clip.source, path="/films/a:fire:[red].bvh")
+    write_row(Dataset.open(dataset), replace(row, clip=replace(row.clip, source=source)))
+    for arguments, shown in ((["ls", dataset], "a:fire"), (["show", dataset, row.clip.id], "a:fire:[red]")):
+        assert shown in run(arguments, capsys)[1]  # a narrow table folds names
+    main(["dataset", "ls", str(dataset), "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["name"] == "a:fire:[red]"
+
+
 def test_harm_is_named_with_its_remedy_and_repaired(dataset, capsys):
     """A flipped byte in a hand-off file: exit 1, until it is repaired and, by the next run, made anew."""
     (path,) = dataset.glob(f"clips/*/handoff/{clip_id(dataset)}.unitree-csv.csv")
@@ -101,7 +126,9 @@ def test_harm_is_named_with_its_remedy_and_repaired(dataset, capsys):
     code, printed = run(["verify", dataset], capsys)
     assert code == 1 and f"handoff/{path.name}: its content has changed since it was written. Delete it" in printed
     code, printed = run(["verify", dataset, "--repair"], capsys)
-    assert code == 1 and "3 damaged files removed, index made anew" in printed and not path.exists()
+    assert (
+        code == 1 and "3 damaged files removed, index made anew. Run the build again" in printed and not path.exists()
+    )
 
 
 def test_a_marker_that_cannot_be_read_is_found_and_repaired(dataset, capsys):
@@ -110,6 +137,7 @@ def test_a_marker_that_cannot_be_read_is_found_and_repaired(dataset, capsys):
     (dataset / "dataset.json").write_bytes(b"}" + before[1:])
     code, printed = run(["verify", dataset, "--repair"], capsys)
     assert code == 1 and "dataset.json: is damaged or cut off. Add --repair, which writes it anew." in printed
+    assert "dataset.json written anew, index made anew. Verify again." in printed
     assert (dataset / "dataset.json").read_bytes() == before
     assert run(["verify", dataset], capsys)[0] == 0
 
