@@ -12,6 +12,7 @@ from pipeline.deliverable import Kind
 from pipeline.licences import Use
 from pipeline.manifest import ManifestRow
 from pipeline.measurement import Span
+from pipeline.variants import shown_variant
 from robots.g1 import Variant
 
 
@@ -61,7 +62,7 @@ class Candidate:
     duration_s: float
     """Its length, without leads [s]."""
     score: float
-    """Rank in [0, 1]."""
+    """Rank in [0, 1] by its own verdict; of what a person cut, of the whole until it is cut and judged."""
     use: Use
     """Whether it may be used commercially."""
     decision: Decision | None = None
@@ -73,6 +74,11 @@ class Candidate:
     def source(self) -> str:
         """Hash of the source: what stands on one side of a split, and what is balanced."""
         return self.row.clip.source.sha256
+
+    @property
+    def unseen(self) -> bool:
+        """Tell whether a person decided, and saw the motion of another robot."""
+        return self.by_hand and self.variant != shown_variant(self.row.fingerprints)
 
     def left_out(self, why: Why, sentence: str) -> LeftOut:
         """Say that it is not handed over after all."""

@@ -20,7 +20,7 @@ from pipeline.handing.folder import METADATA, SUMS, put_in_place, require_free, 
 from pipeline.handing.metadata import FileEntry, Side, file_entry, metadata_bytes, metadata_csv, stages_made
 from pipeline.handing.options import HandoffOptions
 from pipeline.handing.readme import readme_text
-from pipeline.handing.selection import select
+from pipeline.handing.selection import let_in, select
 from pipeline.handing.split import split_sources
 from pipeline.leads_stage import LedJudge, deliver_trimmed
 from pipeline.licences import Use, use_of
@@ -95,7 +95,7 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
         if not candidates:
             raise _nothing(dataset, options, left_out)
         with staged(out) as staging:
-            written, unsound = _write(dataset, candidates, form, staging, progress)
+            written, unsound = _write(dataset, candidates, options, staging, progress)
             left_out += unsound
             if not written:
                 raise _nothing(dataset, options, left_out)
@@ -107,16 +107,16 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
 
 
 def _write(
-    dataset: Dataset, candidates: Sequence[Candidate], form: HandoffFormat, staging: Path, progress: Progress
+    dataset: Dataset, candidates: Sequence[Candidate], options: HandoffOptions, staging: Path, progress: Progress
 ) -> tuple[list[FileEntry], list[LeftOut]]:
     """Write every motion and look at each file as its consumer will; what does not pass is taken away."""
     written: list[FileEntry] = []
     left_out: list[LeftOut] = []
     for number, candidate in enumerate(candidates):
         progress(number, len(candidates))
-        path = staging / f"{candidate.name}{form.suffix}"
+        path = staging / f"{candidate.name}{find_format(options.to).suffix}"
         try:
-            found = _write_one(dataset, candidate, form, path)
+            found = _write_one(dataset, candidate, options, path)
         except MachineFault:
             raise
         except CorruptArtefact as error:
@@ -132,8 +132,12 @@ def _write(
     return written, left_out
 
 
-def _write_one(dataset: Dataset, candidate: Candidate, form: HandoffFormat, path: Path) -> FileEntry | LeftOut:
-    item = deliverable(dataset, candidate)
+def _write_one(dataset: Dataset, chosen: Candidate, options: HandoffOptions, path: Path) -> FileEntry | LeftOut:
+    item = deliverable(dataset, chosen)
+    candidate = let_in(chosen, item.verdict, options)
+    if isinstance(candidate, LeftOut):
+        return candidate
+    form = find_format(options.to)
     robot = load_g1(item.variant)
     handed = form.write(item.motion, robot, path)
     if problems := form.check(path):

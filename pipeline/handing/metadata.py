@@ -89,7 +89,7 @@ class FileEntry:
     accepted_by: Literal["verdict", "decision"]
     decision: Decision | None
     rejections: tuple[str, ...]
-    """What the verdict holds against it, where a person accepted it all the same."""
+    """What the verdict on this very motion holds against it, where a person accepted it all the same."""
     edits: tuple[str, ...]
     notes: tuple[str, ...]
     licences: tuple[str, ...]
@@ -130,7 +130,6 @@ def file_entry(
     """Say all that is known of a written motion, which is to be trained on until it is put on a side."""
     row, clip = candidate.row, candidate.row.clip
     lead_in, lead_out = item.leads_at(handed.fps)
-    judged = row.verdict if candidate.by_hand and row.verdict is not None else item.verdict
     return FileEntry(
         file=handed.path.name,
         split="train",
@@ -153,10 +152,10 @@ def file_entry(
         score=candidate.score,
         difficulty=difficulty(row),
         follows_without_help=follows_without_help(row),
-        tier=judged.tier,
+        tier=item.verdict.tier,
         accepted_by="verdict" if candidate.decision is None else "decision",
         decision=candidate.decision,
-        rejections=judged.rejections,
+        rejections=item.verdict.rejections,
         edits=item.edits,
         notes=(*item.notes, *handed.notes),
         licences=row.licences,

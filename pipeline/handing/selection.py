@@ -1,13 +1,14 @@
 """Decides which motions of a dataset are handed over in a format, and says of each other one why not.
 
-A person's decision comes first, the verdict second. What the verdict accepted is taken as the dataset delivers it, with
+A person's decision comes first, the verdict second; of another robot's motion than the shown one, which nobody saw, the
+verdict decides. What the verdict accepted is taken as the dataset delivers it, with
 its leads; what a person accepted though it was refused, or cut, is cut from what was solved and led when it is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.decisions import Decision, Ruling, Standing, read_decisions, standing
 from pipeline.deliverable import REFINED, Deliverable, Deliverables
@@ -18,6 +19,7 @@ from pipeline.licences import Use, use_of
 from pipeline.manifest import ManifestRow, Outcome, Rows, read_rows
 from pipeline.store import Dataset
 from pipeline.variants import VariantPlan, shown_variant, stage_of
+from pipeline.verdict import Verdict
 from retarget.result import RetargetResult
 from robots.g1 import Variant, load_g1
 
@@ -51,6 +53,16 @@ def select(dataset: Dataset, options: HandoffOptions) -> Selection:
             else:
                 left_out.append(kept)
     return Selection(taken=tuple(taken), left_out=tuple(left_out), notes=tuple(notes))
+
+
+def let_in(item: Candidate, verdict: Verdict, options: HandoffOptions) -> Candidate | LeftOut:
+    """Hold a motion against the verdict on itself; a person overrules only that of the motion that was seen."""
+    if item.unseen and not verdict.accepted:
+        refused = f"the motion of {load_g1(item.variant).name} was refused. {' '.join(verdict.rejections)}"
+        return item.left_out(Why.WITHHELD, f"{refused} {_other_seen(item.row)}")
+    if verdict.score < options.min_score:
+        return item.left_out(Why.SCORE, f"its score is {verdict.score:.2f}, {options.min_score:.2f} was asked for.")
+    return replace(item, score=verdict.score)
 
 
 def seen_by_reviewers(row: ManifestRow) -> str | None:
@@ -92,27 +104,31 @@ def _by_hand(
     dataset: Dataset, row: ManifestRow, decision: Decision, variant: Variant, options: HandoffOptions
 ) -> Candidate | LeftOut:
     """Take the frames that a person accepted, whatever the verdict says."""
-    stage = stage_of("retarget", variant)
-    if stage not in row.fingerprints:
+    if "leads" not in row.fingerprints:
+        return _unfinished(row)
+    stage, judged = (stage_of(name, variant) for name in ("retarget", "verdict"))
+    if stage not in row.fingerprints or judged not in row.fingerprints:
         return _no_motion(row, variant, options.to)
+    verdict = dataset.load(row.clip.id, judged, row.fingerprints[judged], Verdict)
     motion = dataset.load(row.clip.id, stage, row.fingerprints[stage], RetargetResult).motion
     start, stop = decision.frames or (0, len(motion))
     if stop > len(motion):
         told = f"{decision.told}: it has only {len(motion)} frames. Decide again."
         return _left(row, Why.OUTDATED, told)
     whole = (start, stop) == (0, len(motion))
-    return Candidate(
+    candidate = Candidate(
         name=row.clip.id if whole else f"{row.clip.id}.kept{start}-{stop}",
         row=row,
         kind="whole" if whole else "part",
         variant=variant,
         frames=(start, stop),
         duration_s=(stop - start) / motion.fps,
-        score=row.verdict.score if row.verdict else 0.0,
+        score=verdict.score,
         use=use_of(row.licences),
         decision=decision,
         by_hand=True,
     )
+    return let_in(candidate, verdict, options) if whole else candidate  # a part has yet to be judged
 
 
 def _delivered(
@@ -120,8 +136,7 @@ def _delivered(
 ) -> Iterator[Candidate | LeftOut]:
     """Take what the dataset delivers: the clip in one version, or its mended parts."""
     if "leads" not in row.fingerprints:
-        told = f"stage '{row.broken_stage}' could not go on: {row.error}" if row.error else "it is not finished."
-        yield _left(row, Why.BROKEN, f"{told} Run it again.")
+        yield _unfinished(row)
         return
     delivered = dataset.load(row.clip.id, "leads", row.fingerprints["leads"], Deliverables)
     refined = row.clip.id + REFINED
@@ -131,10 +146,10 @@ def _delivered(
         if options.version == "refined" and name == row.clip.id:
             item = delivered.find(refined, variant) or item
         if item is not None:
-            yield _candidate(row, item, decision)
+            yield let_in(_candidate(row, item, decision), item.verdict, options)
         elif reason := delivered.reason_withheld(name, variant):
-            withheld = _left(row, Why.WITHHELD, reason, name)
-            yield withheld if decision is None else _by_hand(dataset, row, decision, variant, options)
+            seen = "" if decision is None else f" {_other_seen(row)}"
+            yield _left(row, Why.WITHHELD, f"{reason}{seen}", name)
         else:
             yield _no_motion(row, variant, options.to)
 
@@ -157,13 +172,22 @@ def _filtered(item: Candidate, options: HandoffOptions) -> Candidate | LeftOut:
     """Leave out what the user did not ask for."""
     if options.whole_only and item.kind == "part":
         return item.left_out(Why.PART, "it is a part of a clip, and only whole clips were asked for.")
-    if item.score < options.min_score:
-        return item.left_out(Why.SCORE, f"its score is {item.score:.2f}, {options.min_score:.2f} was asked for.")
     if options.commercial and item.use is not Use.ALLOWED:
         said = "; ".join(item.row.licences)
         told = "forbids" if item.use is Use.FORBIDDEN else "is not known to allow"
         return item.left_out(Why.LICENCE, f"what it was made with {told} commercial use: {said}.")
     return item
+
+
+def _other_seen(row: ManifestRow) -> str:
+    """Say that a decision does not speak of this motion."""
+    shown = load_g1(shown_variant(row.fingerprints)).name
+    return f"The motion that a person accepted is that of {shown}: what nobody saw, the verdict decides."
+
+
+def _unfinished(row: ManifestRow) -> LeftOut:
+    told = f"stage '{row.broken_stage}' could not go on: {row.error}" if row.error else "it is not finished."
+    return _left(row, Why.BROKEN, f"{told} Run it again.")
 
 
 def _kept_out(row: ManifestRow, held: Standing) -> LeftOut:

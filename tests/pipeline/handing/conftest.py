@@ -103,10 +103,11 @@ class Builder:
         variants=("29dof", "23dof"),
         withheld=(),
         refined=False,
+        accepted_for=(),
         cap=0.2,
         bend_rad=0.0,
     ) -> Clip:
-        """Add a clip; ``part`` numbers the clips of one source."""
+        """Add a clip; ``part`` numbers the clips of one source, ``accepted_for`` has a verdict of its own."""
         source = Source(
             path=f"/films/{name}.mp4",
             sha256=hashlib.sha256(name.encode()).hexdigest(),
@@ -120,7 +121,8 @@ class Builder:
         else:
             verdict = a_verdict(accepted=outcome == "accepted", score=score)
             motions = {v: swaying(v, seconds=seconds, seed=int(clip.id, 16), bend_rad=bend_rad) for v in variants}
-            prints, pieces = self.results(clip, outcome, motions, withheld, refined, verdict)
+            own = {v: a_verdict(accepted=True, score=0.9) if v in accepted_for else verdict for v in variants}
+            prints, pieces = self.results(clip, outcome, motions, withheld, refined, own)
             row |= {
                 "fingerprints": prints,
                 "metrics": {"tracking.assist_cap": cap, "tracking.t1_certified": 1.0},
@@ -132,11 +134,12 @@ class Builder:
         write_row(self.dataset, ManifestRow(**row))
         return clip
 
-    def results(self, clip, outcome, motions, withheld, refined, verdict):
-        prints, items, pieces, score = {}, [], (), verdict.score
+    def results(self, clip, outcome, motions, withheld, refined, verdicts):
+        prints, items, pieces = {}, [], ()
         for variant, motion in motions.items():
+            score = verdicts[variant].score
             prints[stage_of("retarget", variant)] = self.save(clip, stage_of("retarget", variant), _solved(motion))
-            prints[stage_of("verdict", variant)] = self.save(clip, stage_of("verdict", variant), verdict)
+            prints[stage_of("verdict", variant)] = self.save(clip, stage_of("verdict", variant), verdicts[variant])
             if outcome == "accepted" and variant not in withheld:
                 items.append(delivered(clip.id, variant, motion, score))
             if outcome == "mended":
@@ -145,7 +148,7 @@ class Builder:
                 pieces = (Usable(frames=half, edits=("cut",), duration_s=len(motion) / FPS / 2, score=score),)
         if refined:
             motion = swaying("29dof", seed=5)
-            items.append(delivered(f"{clip.id}.refined", "29dof", motion, score, "refined"))
+            items.append(delivered(f"{clip.id}.refined", "29dof", motion, verdicts["29dof"].score, "refined"))
         kept = tuple(Withheld(name=clip.id, variant=v, reason="the motion of it was refused.") for v in withheld)
         prints["leads"] = self.save(clip, "leads", Deliverables(items=tuple(items), withheld=kept))
         return prints, pieces

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.decisions import DECISIONS_FILE
+from pipeline.handing import hand_over
 from pipeline.handing.candidate import Why
+from pipeline.handing.exceptions import NothingToHandOver
 from pipeline.handing.options import HandoffOptions
 from pipeline.handing.selection import select
 from robots.exceptions import InvalidArray
@@ -117,14 +119,41 @@ def test_each_format_gets_the_motion_that_was_solved_for_it(build):
     assert "with `pbhc` among the formats" in left.sentence
 
 
-def test_a_variant_that_was_refused_goes_only_to_whom_a_person_lets_it(build):
-    """The reason is the one that the run gave."""
+def test_a_decision_does_not_speak_of_a_motion_that_nobody_saw(build):
+    """Neither of an accepted clip nor of a refused one; the reason is that of the motion itself."""
     clip = build.add("kick", withheld=("23dof",))
     (left,) = chosen(build, "pbhc").left_out
     assert (left.why, left.sentence) == (Why.WITHHELD, "the motion of it was refused.")
     build.decide(clip, "accept")
-    (item,) = chosen(build, "pbhc").taken
-    assert (item.name, item.variant, item.by_hand) == (clip.id, "23dof", True)
+    bad = build.add("bad", outcome="rejected")
+    build.decide(bad, "accept")
+    assert sorted(names(chosen(build))) == sorted([clip.id, bad.id])
+    found = chosen(build, "pbhc")
+    assert not found.taken
+    assert {item.name: item.why for item in found.left_out} == {clip.id: Why.WITHHELD, bad.id: Why.WITHHELD}
+    for item in found.left_out:
+        assert "was refused" in item.sentence
+        assert "The motion that a person accepted is that of g1_29dof" in item.sentence
+
+
+def test_a_decision_takes_along_another_robots_motion_that_its_own_verdict_accepted(build):
+    """With its own score, not that of the motion that was refused."""
+    clip = build.add("kick", outcome="rejected", score=0.2, accepted_for=("23dof",))
+    build.decide(clip, "accept")
+    (item,) = chosen(build, "pbhc", min_score=0.5).taken
+    assert (item.name, item.variant, item.unseen, item.score) == (clip.id, "23dof", True, 0.9)
+    (left,) = chosen(build, "mjlab", min_score=0.5).left_out
+    assert (left.why, left.sentence) == (Why.SCORE, "its score is 0.20, 0.50 was asked for.")
+
+
+def test_a_part_that_a_person_cut_is_judged_by_itself(build, tmp_path):
+    """When it is cut: of a robot that nobody saw it may be refused, and it has a score of its own."""
+    clip = build.add("kick", outcome="rejected", bend_rad=3.0)
+    build.decide(clip, "accept", frames=(10, 40))
+    with pytest.raises(NothingToHandOver, match=r"1 refused for this robot.*g1_23dof was refused.*is that of g1_29dof"):
+        hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="pbhc"))
+    with pytest.raises(NothingToHandOver, match=r"1 scored too low"):
+        hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="unitree-csv", min_score=1.0))
 
 
 def test_the_refined_version_is_taken_where_there_is_one(build):
