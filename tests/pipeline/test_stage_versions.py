@@ -1,8 +1,9 @@
 """A stage whose results change says so by its version: otherwise old results would be taken for new ones.
 
 ``data/stage_outputs.json`` holds figures of every stage's result on one small clip, with the stage's version. They are
-compared with a tolerance, because processors round differently; words are compared but for the digits in them. After a change that is meant: raise the stage's version
-and write the file anew with ``WUSHU_RECORD_STAGE_OUTPUTS=1 python -m pytest tests/pipeline/test_stage_versions.py``.
+compared with a tolerance, because processors round differently; words are compared but for the digits in them. After a
+change that is meant: raise the stage's version and write the file anew with
+``WUSHU_RECORD_STAGE_OUTPUTS=1 python -m pytest tests/pipeline/test_stage_versions.py``.
 """
 
 from __future__ import annotations
