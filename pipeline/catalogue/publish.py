@@ -9,7 +9,7 @@ can tell, and a copy that was cut off goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -159,7 +159,8 @@ def publish(
     Raises:
         NotSound: Something in the dataset is damaged.
         ChangedMeanwhile: A build wrote to it while it was copied.
-        BadTarget: The target is the dataset itself, or its ``checksums.json`` is none of ours.
+        BadTarget: The target is the dataset itself, holds another one or files of others that would be overwritten, or
+            its ``checksums.json`` is none of ours.
         TargetFailed: The storage refused.
     """
     _refuse_itself(dataset, target)
@@ -184,6 +185,7 @@ def _publish(
     }
     superfluous = sorted(name for name in was_ours - set(ours) if name in there)
     to_send = [name for name in ours if name not in settled]
+    _refuse_others(target, there, was_ours, ours, to_send)
     removed = superfluous if delete else []
     if to_send or removed or record["files"] != ours or not record["complete"]:
         underway = sorted({*to_send, *superfluous})
@@ -226,6 +228,26 @@ def _refuse_itself(dataset: Dataset, target: Target) -> None:
     here, there = dataset.root.resolve(), Path(target.root).resolve()
     if there == here or here in there.parents or there in here.parents:
         raise BadTarget(target.url, problem="lies in the dataset, or around it. Name another folder")
+
+
+def _refuse_others(
+    target: Target, there: Mapping[str, int], was_ours: Set[str], ours: Mapping[str, str], to_send: Sequence[str]
+) -> None:
+    """Overwrite nothing that was not published there, and take no other dataset's place."""
+    if MARKER in there and CHECKSUMS_FILE not in there:
+        problem = "holds a dataset that was not published there: somebody may work on it. Name another folder"
+        raise BadTarget(target.url, problem=problem)
+    if (theirs := _clips(was_ours)) and not theirs & _clips(ours):
+        problem = "holds another dataset, none of whose clips is in this one. Name another folder, or empty that one"
+        raise BadTarget(target.url, problem=problem)
+    if foreign := [name for name in to_send if name in there and name not in was_ours]:
+        problem = f"holds '{foreign[0]}', which was not published there and would be overwritten. Name another folder"
+        raise BadTarget(target.url, problem=problem)
+
+
+def _clips(names: Iterable[str]) -> set[str]:
+    """Return the ids of the clips that files belong to."""
+    return {name.split("/")[1] for name in names if name.startswith("clips/")}
 
 
 def _read_record(target: Target) -> dict[str, Any]:

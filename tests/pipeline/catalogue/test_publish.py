@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 
 import pytest
@@ -137,6 +138,36 @@ def test_only_what_was_published_is_deleted_and_only_when_asked(dataset, target,
     assert deleted.deleted == kept.superfluous
     assert set(published(tmp_path)) == {*published_files(dataset), "checksums.json", "theirs.txt"}
     assert publish(dataset, target, delete=True).deleted == ()
+
+
+@pytest.mark.parametrize("name", ["README.md", "manifest.parquet"])
+def test_what_was_not_published_there_is_not_overwritten(dataset, target, tmp_path, name):
+    """A project's own README, or its table."""
+    path = tmp_path / "published" / name
+    path.parent.mkdir()
+    path.write_text("theirs")
+    with pytest.raises(BadTarget, match=f"holds '{name}', which was not published there and would be overwritten"):
+        publish(dataset, target)
+    assert {n: p.read_text() for n, p in published(tmp_path).items()} == {name: "theirs"}
+
+
+def test_a_living_dataset_is_no_target(dataset, target, tmp_path):
+    """It has all marks of one, but nobody published it there."""
+    shutil.copytree(dataset.root, tmp_path / "published")
+    with pytest.raises(BadTarget, match="holds a dataset that was not published there"):
+        publish(dataset, target)
+    assert "checksums.json" not in published(tmp_path)
+
+
+@pytest.mark.parametrize("delete", [False, True])
+def test_the_place_of_another_dataset_is_not_taken(dataset, target, tmp_path, studio, film, delete):
+    """Its clips would be deleted, or stand beside ours with no index."""
+    publish(dataset, target)
+    before = {name: path.read_bytes() for name, path in published(tmp_path).items()}
+    studio.build(tmp_path / "other", [film("dance", b"dance")])
+    with pytest.raises(BadTarget, match="holds another dataset, none of whose clips is in this one"):
+        publish(Dataset.open(tmp_path / "other"), target, delete=delete)
+    assert {name: path.read_bytes() for name, path in published(tmp_path).items()} == before
 
 
 def test_a_damaged_dataset_is_not_published(dataset, target, tmp_path):
