@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from prefect.states import Completed, Failed, State
 
-from flows.told import PREPARED, ClipTold, TaskTold
+from flows.told import PREPARED, UNFINISHED, ClipTold, TaskTold
 from pipeline.manifest import Outcome
 
 SHOWN_CLIPS = 500
@@ -19,8 +19,6 @@ SHOWN_CLIPS = 500
 SHOWN_KINDS = 10
 """Reasons on a run's page."""
 
-UNFINISHED = "unfinished"
-"""What the table calls a clip whose task failed: its outcome stays open."""
 UNREADABLE = "cannot be read"
 
 
@@ -33,7 +31,7 @@ class Tally:
     n_broken: int = 0
     """Clips of which a stage could not go on, and files that cannot be read."""
     n_unfinished: int = 0
-    """Clips whose task failed."""
+    """Clips whose outcome stays open."""
     duration_s: float = 0.0
     usable_s: float = 0.0
     mended_s: float = 0.0
@@ -67,6 +65,9 @@ class Tally:
         self.n_ran += told.ran
         self.n_reused += told.reused
         for clip in told.clips:
+            if clip.outcome == UNFINISHED:
+                self.add_unfinished(clip.name, clip.clip_id, clip.reason)
+                continue
             self.outcomes[clip.outcome] += 1
             self.n_broken += clip.broken
             self.duration_s += clip.duration_s
@@ -84,7 +85,7 @@ class Tally:
         self._note({"clip": "", "id": "", "outcome": Outcome.BROKEN.value, "usable": "", "reasons": sentence})
 
     def add_unfinished(self, name: str, clip_id: str, sentence: str) -> None:
-        """Count a clip whose task failed."""
+        """Count a clip whose outcome stays open."""
         self.n_unfinished += 1
         self._note({"clip": name, "id": clip_id, "outcome": UNFINISHED, "usable": "", "reasons": sentence})
 
@@ -117,7 +118,8 @@ class Tally:
         """Prefect would call a run with swallowed failures completed; decide it by the share of broken clips."""
         message = f"{self.counts()}; {self.headline()}"
         if self.stopped is not None:
-            return Failed(message=f"{self.stopped} Stopped after {self.n_clips} clips; run it again to go on.")
+            then = f"Stopped after {self.n_clips} clips; when that is mended, run it again to go on."
+            return Failed(message=f"{self.stopped} {then}")
         return Failed(message=message) if self.n_bad > max_broken_share * self.n_clips else Completed(message=message)
 
     def markdown(self, facts: Sequence[str]) -> str:

@@ -7,7 +7,8 @@ and machines; what a stage gives stays in the dataset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -22,8 +23,10 @@ from flows.clip_log import log_listener
 from flows.exceptions import GpuNeverFree, NoGpuLimit, NotRevalidated, RunStopped, TaskBug
 from flows.infrastructure import is_infrastructure_fault, retry_on_infrastructure
 from flows.new_limits import revalidate
-from flows.told import ClipTold, FollowUp, Moved, TaskTold, told_of_row, told_of_survey
+from flows.told import UNFINISHED, ClipTold, FollowUp, Moved, TaskTold, told_of_row, told_of_survey
 from pipeline.clip import Clip, Source
+from pipeline.estimators.gvhmr.weights_card import weights_dir
+from pipeline.exceptions import CorruptArtefact, UnsteadySource
 from pipeline.home import Home
 from pipeline.manifest import read_row
 from pipeline.process_clip import ReportListener, StageReport, cut_source, prepare_clip, process_clip
@@ -70,7 +73,8 @@ def watch_source(
     """
     with _faults_told(name):
         work = _Work.of(Path(dataset), settings, until)
-        return work.state(work.watch(Clip.of(from_plain(Source, source))))
+        whole = Clip.of(from_plain(Source, source))
+        return work.state(work.or_left(whole, lambda: work.watch(whole)))
 
 
 @task(name="work", **_RETRIES)
@@ -98,7 +102,8 @@ def work_on_clip(
     """
     with _faults_told(name):
         work = _Work.of(Path(dataset), settings, until)
-        return work.state(work.go_on(from_plain(Clip, clip), first))
+        part = from_plain(Clip, clip)
+        return work.state(work.or_left(part, lambda: work.go_on(part, first)))
 
 
 @task(name="revalidate", **_RETRIES)
@@ -131,14 +136,36 @@ def _faults_told(name: str) -> Iterator[None]:
         raise TaskBug.of(name, error) from error
 
 
-@lru_cache(maxsize=4)
 def stages_of(dataset: Path, settings: str) -> Stages:
     """Build the stages once a process: loading the body and the robot costs a second.
+
+    A worker of a cluster lives for weeks: limits, weights and bodies that were changed since are read anew.
 
     Raises:
         WushuError: The settings are damaged or name what is not there.
     """
+    return _build_stages(dataset, settings, _stamps(Dataset.open(dataset).settings(settings), Home.of_user()))
+
+
+@lru_cache(maxsize=4)
+def _build_stages(dataset: Path, settings: str, stamps: tuple[tuple[str, int, int], ...]) -> Stages:
     return build_stages(from_plain(Settings, Dataset.open(dataset).settings(settings)), Home.of_user())
+
+
+def _stamps(settings: Any, home: Home) -> tuple[tuple[str, int, int], ...]:
+    """Return path, size [bytes] and time of change [ns] of the files that settings name, or may mean by a name."""
+    meant = [path for folder in (home.bodies_dir, weights_dir(home)) for path in folder.glob("*")]
+    files = sorted(path for path in {*_texts(settings), *map(str, meant)} if os.path.isfile(path))  # noqa: PTH113
+    return tuple((path, (found := Path(path).stat()).st_size, found.st_mtime_ns) for path in files)
+
+
+def _texts(document: Any) -> Iterator[str]:
+    """Go through all texts of JSON types."""
+    if isinstance(document, str):
+        yield document
+    elif isinstance(document, Mapping | Sequence):
+        for item in document.values() if isinstance(document, Mapping) else document:
+            yield from _texts(item)
 
 
 def runs_of(chain: tuple[Stage, ...]) -> list[tuple[Stage, ...]]:
@@ -181,11 +208,20 @@ class _Work:
         stages = stages_of(dataset, settings)
         return cls(dataset=Dataset.open(dataset), stages=stages, settings=settings, until=until)
 
+    def or_left(self, clip: Clip, do: Callable[[], TaskTold]) -> TaskTold:
+        """Leave the clip's outcome open where its source is gone, or changed since it was found."""
+        try:
+            return do()
+        except UnsteadySource as error:
+            left = ClipTold(clip_id=clip.id, name=clip.name, outcome=UNFINISHED, reason=str(error))
+            return replace(self.told, clips=(left,))
+
     def watch(self, whole: Clip) -> TaskTold:
         first = self.stages.of(whole)[0]
         with self.dataset.in_use():
             with _resource(first):
-                cut = cut_source(whole, self.stages, self.dataset, on_report=self._listener(whole.id))
+                heard, survey = self._listener(whole.id), self.until is not None
+                cut = cut_source(whole, self.stages, self.dataset, on_report=heard, survey=survey)
             if cut.row is not None:
                 return replace(self.told, clips=(told_of_row(cut.row),))
             follow_ups = [self._after_first(clip) for clip in cut.clips]
@@ -207,7 +243,7 @@ class _Work:
             try:
                 heard = self._listener(clip_id)
                 new = revalidate(row, self.stages, self.dataset, self.settings, on_report=heard)
-            except NotRevalidated as error:
+            except (NotRevalidated, CorruptArtefact, UnsteadySource) as error:
                 get_run_logger().warning(str(error))
                 return replace(self.told, moved=Moved.of(row, row, left=str(error)))
         return replace(self.told, clips=(told_of_row(new),), moved=Moved.of(row, new))
@@ -224,7 +260,9 @@ class _Work:
                 row, _ = process_clip(clip, chain, self.dataset, on_report=heard, settings=self.settings)
                 return replace(self.told, clips=(told_of_row(row),))
             end = runs[index][-1].name
-            row = prepare_clip(clip, chain, self.dataset, end, on_report=heard, settings=self.settings)
+            row = prepare_clip(
+                clip, chain, self.dataset, end, on_report=heard, settings=self.settings, survey=self.until is not None
+            )
         if row is not None:
             return replace(self.told, clips=(told_of_row(row),))
         if last:
@@ -266,6 +304,9 @@ class _Work:
         broken = next((clip for clip in told.clips if clip.broken), None)
         if broken is not None:
             return Completed(name="Broken", data=told, message=broken.reason)
+        if left := next((clip for clip in told.clips if clip.outcome == UNFINISHED), None):
+            get_run_logger().warning(left.reason)
+            return Completed(name="Left", data=told, message=left.reason)
         return Completed(name="Completed" if told.ran else "Reused", data=told)
 
 

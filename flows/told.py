@@ -16,6 +16,8 @@ from pipeline.verdict import Verdict
 
 PREPARED = "prepared"
 """How a survey calls a clip that it stopped before the verdict."""
+UNFINISHED = "unfinished"
+"""What a run calls a clip whose outcome it leaves open: its task failed, or its source is gone or changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class ClipTold:
     clip_id: str
     name: str
     outcome: str
-    """One of :class:`pipeline.manifest.Outcome`, or :data:`PREPARED`."""
+    """One of :class:`pipeline.manifest.Outcome`, :data:`PREPARED` or :data:`UNFINISHED`."""
     duration_s: float = 0.0
     """Length of its motion [s]."""
     usable_s: float = 0.0

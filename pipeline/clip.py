@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pipeline.exceptions import UnreadableVideo
-from robots.exceptions import InvalidArray
+from pipeline.exceptions import UnreadableVideo, UnsteadySource
+from robots.exceptions import InvalidArray, WushuError
 
 UNKNOWN_LICENCE = "unknown"
 
@@ -82,6 +84,47 @@ class Source:
         """File name without its ending, for people to read; never part of a path."""
         return Path(self.path).stem
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make sure that the file has the content it was identified by, before and after the block reads it.
+
+        It was identified hours ago, perhaps: it may be gone by now, or was still being copied then, or is now.
+
+        Raises:
+            UnsteadySource: It has not; what the block made of it is worth nothing, its errors included.
+        """
+        before = self._stamp_of_same()
+        try:
+            yield
+        except WushuError:
+            self._require_same(before)
+            raise
+        self._require_same(before)
+
+    def _stamp_of_same(self) -> tuple[int, ...]:
+        """Hold the content against its hash; return what tells cheaply whether it is touched from now on."""
+        path = Path(self.path)
+        try:
+            stamp, content = _stamp(path), file_sha256(path)
+        except OSError as error:
+            raise self._unsteady((error.strerror or str(error)).lower()) from error
+        except UnreadableVideo as error:
+            raise self._unsteady(error.problem) from error
+        if content != self.sha256:
+            raise self._unsteady("it changed after it was found, or is still being copied")
+        return stamp
+
+    def _require_same(self, before: tuple[int, ...]) -> None:
+        try:
+            untouched = _stamp(Path(self.path)) == before
+        except OSError:
+            untouched = False
+        if not untouched:  # which need not change the content
+            self._stamp_of_same()
+
+    def _unsteady(self, problem: str) -> UnsteadySource:
+        return UnsteadySource(Path(self.path), problem=problem, remedy="Run again when it is there, whole.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
@@ -133,6 +176,11 @@ def _require_text(path: Path) -> None:
         shown = Path(os.fsencode(path).decode("utf-8", "backslashreplace"))
         remedy = "Rename it, or the folder that is called so."
         raise UnreadableVideo(shown, problem="its name is not UTF-8", remedy=remedy) from None
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def file_sha256(path: Path) -> str:

@@ -45,6 +45,15 @@ class UnreadableVideo(PipelineError):
         super().__init__(f"{path}: {problem}. {remedy}")
 
 
+class UnsteadySource(PipelineError):
+    """A source's file is not what it was identified by: no outcome of its clips, which stay as they were."""
+
+    def __init__(self, path: Path, *, problem: str, remedy: str) -> None:
+        self.path = path
+        self.problem = problem
+        super().__init__(f"{path}: {problem}. {remedy}")
+
+
 class NoPersonFound(PipelineError):
     """A video decodes, but nobody was seen in it long enough to make a motion."""
 

@@ -122,8 +122,15 @@ def withdraw_row(dataset: Dataset, clip_id: str) -> None:
 
     Its results stay: should the clip come back, they are found again. What lies behind a link is not ours, and stays.
     """
-    folder = dataset.clip_dir(clip_id)
-    for path in (folder / ROW_FILE, *sorted((folder / "handoff").glob("*"))):
+    row = dataset.clip_dir(clip_id) / ROW_FILE
+    if dataset.holds(row):
+        remove_file(row)
+    withdraw_handoff(dataset, clip_id)
+
+
+def withdraw_handoff(dataset: Dataset, clip_id: str) -> None:
+    """Take back the handed-off files of a clip that is accepted no more."""
+    for path in sorted((dataset.clip_dir(clip_id) / "handoff").glob("*")):
         if dataset.holds(path):
             remove_file(path)
 

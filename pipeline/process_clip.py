@@ -14,8 +14,8 @@ from typing import Any
 
 from pipeline.clip import Clip, Source
 from pipeline.evidence import Evidence
-from pipeline.exceptions import CorruptArtefact, MachineFault
-from pipeline.manifest import ManifestRow, withdraw_row, write_row
+from pipeline.exceptions import CorruptArtefact, MachineFault, UnsteadySource
+from pipeline.manifest import ManifestRow, withdraw_handoff, withdraw_row, write_row
 from pipeline.measurement import Measurements
 from pipeline.readers import MotionFile
 from pipeline.repair import Repairs
@@ -92,6 +92,7 @@ def run_stage(
 
     Raises:
         MachineFault: The machine lacks something, which is no fault of the clip's.
+        UnsteadySource: The source's file is gone or not what it was identified by; nothing was kept of it.
     """
     with _lock_of_owner(stage, clip, dataset):
         report = _ensure(stage, clip, stages, dataset, progress, on_report)
@@ -132,11 +133,12 @@ def _ensure(
                 inputs.append(_load(by_name[name], clip, known[name], dataset))
         owner = stage.owner(clip)
         context = StageContext(clip=owner, clip_dir=dataset.clip_dir(owner.id), progress=progress)
-        result = stage.run(context, *inputs)
+        with nullcontext() if stage.reads else owner.source.held():
+            result = stage.run(context, *inputs)
         dataset.add_recipe(stage.recipe)
         origin = stage.origin(clip, {name: known[name] for name in stage.reads})
         dataset.save(owner.id, stage.name, fingerprint, result, origin)
-    except MachineFault:
+    except (MachineFault, UnsteadySource):
         raise
     except WushuError as error:
         return StageReport(stage=stage.name, fingerprint=fingerprint, error=str(error))
@@ -155,6 +157,7 @@ def process_source(
 
     Raises:
         MachineFault: The machine lacks something; rows stay as they were.
+        UnsteadySource: The source's file is gone or changed; rows stay as they were.
     """
     whole = Clip.of(source)
     cut = cut_source(whole, stages, dataset, progress, listener_of(whole))
@@ -172,11 +175,22 @@ def cut_source(
     dataset: Dataset,
     progress: Progress = silent,
     on_report: ReportListener = unheard,
+    *,
+    survey: bool = False,
 ) -> Cut:
     """Run the first stage of a source, register its clips, and take back those that it was cut into before.
 
+    Args:
+        whole: The source as a whole.
+        stages: Of all sources.
+        dataset: Where results are, and are kept.
+        progress: Of the first stage.
+        on_report: Hears of stages as they end.
+        survey: Only look: outcomes, and what the source counts as cut into, stay as they are.
+
     Raises:
         MachineFault: The machine lacks something.
+        UnsteadySource: The source's file is gone or changed; all stays as it was.
     """
     chain = stages.of(whole)
     clips: list[Clip] = []
@@ -190,9 +204,10 @@ def cut_source(
             except WushuError as error:
                 reports.append(StageReport(stage=chain[1].name, fingerprint="", error=str(error)))
                 on_report(reports[-1])
-        gone = dataset.record_clips(whole, clips or [whole])
+        gone = [] if survey else dataset.record_clips(whole, clips or [whole])
         if not clips:
-            row = conclude(whole, chain, dataset, reports, dataset.add_settings(stages.settings))
+            end = outcome_of if survey else conclude
+            row = end(whole, chain, dataset, reports, dataset.add_settings(stages.settings))
     for clip_id in gone:
         with dataset.clip_lock(clip_id):
             withdraw_row(dataset, clip_id)
@@ -234,8 +249,20 @@ def prepare_clip(
     on_stage: StageListener = lambda name: silent,
     on_report: ReportListener = unheard,
     settings: str | None = None,
+    *,
+    survey: bool = False,
 ) -> ManifestRow | None:
     """Run the first stages of a clip, as far as ``upto``, for another program to go on; a row only if the clip broke.
+
+    Args:
+        clip: One that its source was cut into.
+        stages: All of its stages.
+        dataset: Where results are, and are kept.
+        upto: Last stage to run.
+        on_stage: Hears of stages as they begin.
+        on_report: Hears of stages as they end.
+        settings: Digest of the settings that the stages were made from.
+        survey: Only look: the row is returned and not written.
 
     Raises:
         MachineFault: The machine lacks something; the row stays as it was.
@@ -244,7 +271,8 @@ def prepare_clip(
     with dataset.clip_lock(clip.id):
         dataset.add_clip(clip)
         reports = _run_all(clip, stages[: last + 1], stages, dataset, on_stage, on_report)
-        return None if reports[-1].error is None else conclude(clip, stages, dataset, reports, settings)
+        end = outcome_of if survey else conclude
+        return None if reports[-1].error is None else end(clip, stages, dataset, reports, settings)
 
 
 def _run_all(
@@ -270,7 +298,25 @@ def conclude(
     reports: Sequence[StageReport],
     settings: str | None = None,
 ) -> ManifestRow:
-    """Gather a clip's outcome from its results and write it into its folder, whose lock the caller holds."""
+    """Write a clip's outcome into its folder, whose lock the caller holds.
+
+    A clip that broke before files were handed off has none: those of an earlier run are taken away.
+    """
+    row = outcome_of(clip, stages, dataset, reports, settings)
+    if row.error is not None and "handoff" not in row.fingerprints:
+        withdraw_handoff(dataset, clip.id)
+    write_row(dataset, row)
+    return row
+
+
+def outcome_of(
+    clip: Clip,
+    stages: Sequence[Stage],
+    dataset: Dataset,
+    reports: Sequence[StageReport],
+    settings: str | None = None,
+) -> ManifestRow:
+    """Gather a clip's outcome from its results."""
     done = {report.stage: report.fingerprint for report in reports if report.error is None}
     broken = next((report for report in reports if report.error is not None), None)
     metrics: dict[str, float] = {}
@@ -299,7 +345,7 @@ def conclude(
         elif isinstance(record, Evidence | MotionFile):
             remarks += record.remarks
             licences.update([record.licence] if isinstance(record, MotionFile) else [])
-    row = ManifestRow(
+    return ManifestRow(
         clip=clip,
         fingerprints=done,
         metrics=metrics,
@@ -315,8 +361,6 @@ def conclude(
         remarks=tuple(remarks),
         settings=settings,
     )
-    write_row(dataset, row)
-    return row
 
 
 def _metrics(stage: str, measured: Measurements) -> dict[str, float]:

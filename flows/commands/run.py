@@ -17,7 +17,7 @@ from flows.console import bar, clip_listener, progress_bars, show_error, show_ro
 from flows.rounding_off import round_off
 from flows.solver import ready_solver
 from pipeline.clip import UNKNOWN_LICENCE, Clip, People, Source, SourceFacts
-from pipeline.exceptions import MachineFault
+from pipeline.exceptions import MachineFault, UnsteadySource
 from pipeline.home import Home
 from pipeline.manifest import ManifestRow
 from pipeline.process_clip import process_source
@@ -82,7 +82,7 @@ class Run:
             raise ExceptionGroup("bugs, please report them; the other sources were processed", done.crashes)
         if done.fault is not None:
             raise done.fault
-        return int(bool(known.unreadable) or any(row.error is not None for row in done.rows))
+        return int(bool(known.unreadable) or done.left or any(row.error is not None for row in done.rows))
 
     def _settings(self) -> Settings:
         if not self.physics:
@@ -97,6 +97,8 @@ class _Done:
     rows: list[ManifestRow] = field(default_factory=list)
     crashes: list[Exception] = field(default_factory=list)
     """Bugs that were met on the way."""
+    left: bool = False
+    """Whether a source is gone or changed since it was found, so that its outcome stays open."""
     fault: MachineFault | None = None
     """What stopped all that was still to be done."""
 
@@ -120,6 +122,9 @@ def _process(sources: Sequence[Source], stages: Stages, dataset: Dataset) -> _Do
             except MachineFault as error:  # the others would meet it too
                 done.fault = error
                 break
+            except UnsteadySource as error:
+                show_error(error)
+                done.left = True
             except Exception as error:  # a bug, not a bad clip: the other sources go on, then it is shown whole
                 error.add_note(f"while processing {source.path}")
                 done.crashes.append(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,3 +207,44 @@ def test_what_a_fault_becomes_can_travel_between_processes(prefect_server, fault
     with pytest.raises(wanted, match=says.replace("(", r"\(")) as caught:
         in_flow(fail)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_source_that_is_gone_is_left_unfinished_and_counted_so(prefect_server, dataset, whole):
+    """It may come back: no outcome is written, and the run says of which clip it is open."""
+    from flows.tally import Tally
+
+    work = work_with(dataset, stages(1))
+    path = Path(whole.source.path)
+    path.unlink()
+    told = in_flow(lambda: work.or_left(whole, lambda: work.watch(whole)))
+    assert [(clip.outcome, clip.broken) for clip in told.clips] == [("unfinished", False)]
+    tally = Tally()
+    tally.add(told)
+    assert "0 broken, 1 unfinished of 1 clips" in tally.counts()
+    assert f"{path}: no such file" in tally.table()[0]["reasons"]
+    assert not read_rows(dataset)
+
+
+def test_a_survey_leaves_no_outcome_of_a_clip_that_breaks_either(prefect_server, dataset, whole):
+    def refuse(clip):
+        raise PipelineError("nobody is in it")
+
+    told = in_flow(lambda: work_with(dataset, stages(1, measure=refuse), until="verdict").watch(whole))
+    assert [clip.outcome for clip in told.clips] == ["broken"]
+    assert not read_rows(dataset)
+
+
+def test_a_file_that_settings_name_is_read_anew_when_it_changed(dataset, tmp_path):
+    """A worker of a cluster lives for weeks, and the digest of settings says nothing of what their files hold."""
+    from flows.tasks import stages_of
+    from pipeline import limits as presets
+    from pipeline.record_codec import plain
+    from pipeline.settings import Settings
+
+    limits = tmp_path / "mine.toml"
+    limits.write_text((Path(presets.__file__).parent / "trainable.toml").read_text())
+    settings = dataset.add_settings(plain(Settings(limits=str(limits), estimator="landmark")))
+    first = stages_of(dataset.root, settings)
+    assert stages_of(dataset.root, settings) is first
+    limits.write_text((Path(presets.__file__).parent / "clean.toml").read_text())
+    assert stages_of(dataset.root, settings) is not first

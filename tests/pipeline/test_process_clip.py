@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.clip import Clip, Source, SourceFacts
-from pipeline.exceptions import OutputNotWritable, PipelineError
+from pipeline.exceptions import OutputNotWritable, PipelineError, UnsteadySource
 from pipeline.manifest import Outcome, find_row, read_row, read_rows
 from pipeline.measurement import Measurement, Measurements
-from pipeline.process_clip import fingerprints, prepare_clip, process_clip, process_source, run_stage
+from pipeline.process_clip import cut_source, fingerprints, prepare_clip, process_clip, process_source, run_stage
 from pipeline.stage import Stage, WrittenFiles
 from pipeline.stages import Stages
 from pipeline.store import Dataset, Recipe, write_bytes
@@ -297,3 +298,69 @@ def test_a_source_without_a_person_is_one_broken_clip(clip, dataset):
     stages = replace(stages, video=(replace(stages.video[0], version=2), *stages.video[1:]))
     process_source(later, stages, dataset)
     assert [r.clip.name for r in read_rows(dataset)] and all(r.error is None for r in read_rows(dataset))
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile", "meanwhile, and cannot be read"])
+@pytest.mark.parametrize("what", ["gone", "changed"])
+def test_a_source_that_is_not_what_was_found_has_no_outcome_and_harms_none(counted, clip, dataset, when, what):
+    """Files are found hours before they are read: content goes under its own hash, or nowhere."""
+    before, _ = process_clip(clip, counted.stages(), dataset)
+    film = Path(clip.source.path)
+
+    def harm():
+        film.unlink() if what == "gone" else film.write_bytes(b"a longer film")
+
+    def watch(context):
+        if when != "before":
+            harm()
+        if "cannot be read" in when:
+            raise PipelineError("half a film")
+        return seen_in([(0, 4)])
+
+    stages = watching([], None)
+    first = replace(stages.video[0], version=2, run=watch)
+    if when == "before":
+        harm()
+    says = "no such file" if what == "gone" else "it changed after it was found, or is still being copied"
+    with pytest.raises(UnsteadySource, match=rf"kata\.mp4: .*{says}.*\. Run again when it is there, whole\."):
+        process_source(clip.source, replace(stages, video=(first, *stages.video[1:])), dataset)
+    assert not list(dataset.clip_dir(clip.id).glob("recording-*"))
+    assert read_row(dataset, clip.id) == before
+
+
+def test_a_source_that_is_only_touched_is_what_it_was(clip, dataset):
+    """Another name for it, or another time on it, changes nothing of what was read."""
+    stages = watching([], None)
+    first = replace(stages.video[0], run=lambda context: Path(clip.source.path).touch() or seen_in([(0, 4)]))
+    (row,) = process_source(clip.source, replace(stages, video=(first, *stages.video[1:])), dataset)
+    assert row.error is None
+
+
+def test_a_survey_leaves_all_outcomes_as_they_are(clip, dataset):
+    """It may cut otherwise, or break: what is finished and handed off stays."""
+    (before,) = process_source(clip.source, watching([], seen_in([(0, 4)])), dataset)
+    otherwise = watching([], seen_in([(0, 4)], [(0, 4)]))
+    otherwise = replace(otherwise, video=(replace(otherwise.video[0], version=2), *otherwise.video[1:]))
+    assert len(cut_source(clip, otherwise, dataset, survey=True).clips) == 2
+    nobody = watching([], seen_in([(0, 0.5)]))
+    nobody = replace(nobody, video=(replace(nobody.video[0], version=3), *nobody.video[1:]))
+    cut = cut_source(clip, nobody, dataset, survey=True)
+    assert cut.row is not None and cut.row.outcome is Outcome.BROKEN
+    first, *others = Counted(ran=[]).stages(broken=True)
+    row = prepare_clip(before.clip, (replace(first, version=4), *others), dataset, "second", survey=True)
+    assert row is not None and row.outcome is Outcome.BROKEN
+    assert list(read_rows(dataset)) == [before]
+    assert dataset.record_clips(clip, []) == [before.clip.id]
+
+
+def test_a_clip_that_breaks_takes_its_handed_off_files_back(counted, clip, dataset):
+    """What an earlier run handed off is accepted no more."""
+    process_clip(clip, counted.stages(), dataset)
+    handoff = dataset.clip_dir(clip.id) / "handoff" / "x.csv"
+    handoff.parent.mkdir()
+    handoff.write_text("1,2")
+    process_clip(clip, counted.stages(), dataset)
+    assert handoff.exists()
+    first, *others = counted.stages(broken=True)
+    process_clip(clip, (replace(first, version=2), *others), dataset)
+    assert not handoff.exists()
