@@ -22,7 +22,7 @@ class Moves:
     usable_before_s: float = 0.0
     usable_after_s: float = 0.0
     n_left: int = 0
-    """Clips that could not be judged anew."""
+    """Clips that could not be judged anew; those whose outcome is damaged are not told one by one."""
     n_told: int = 0
     told: list[Moved] = field(default_factory=list)
     """The first that moved, or were left."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.exceptions import NotRevalidated
 from pipeline.clip import Clip
+from pipeline.exceptions import MachineFault
 from pipeline.manifest import ManifestRow
 from pipeline.process_clip import ReportListener, StageListener, fingerprints, process_clip, unheard
 from pipeline.record_codec import from_plain, plain
@@ -21,28 +22,39 @@ from pipeline.stages import Stages
 from pipeline.store import Dataset
 from pipeline.verdict import Verdict
 from retarget.progress import silent
+from robots.exceptions import WushuError
 
 
-def with_limits(dataset: Dataset, limits: str, keep: Callable[[Any], str]) -> Callable[[ManifestRow], str]:
+def with_limits(
+    dataset: Dataset, limits: str, keep: Callable[[Any], str], build: Callable[[str], Stages]
+) -> Callable[[ManifestRow], str]:
     """Return what gives, for a clip, the digest of the settings that it was made by with other limits in them.
 
-    It raises NotRevalidated where they are not known or of another version of this program, and CorruptArtefact.
+    It raises NotRevalidated where they are not known, or damaged, or of another version of this program, or name what
+    is gone: a file of the user's own. It raises MachineFault.
 
     Args:
         dataset: Where the settings are.
         limits: Name of a preset, or path of a file.
         keep: Puts settings, as JSON types, into the dataset; gives their digest.
+        build: Makes stages of settings that are in the dataset, by their digest.
     """
 
     @cache
     def digest_with(settings: str) -> str:
-        return keep(plain(replace(from_plain(Settings, dataset.settings(settings)), limits=limits)))
+        anew = keep(plain(replace(from_plain(Settings, dataset.settings(settings)), limits=limits)))
+        build(anew)  # what they name must be there, which is to be known before clips are worked on
+        return anew
 
     def digest_for(row: ManifestRow) -> str:
         if row.settings is None:
             raise NotRevalidated(row.clip.name, problem="it does not say by what settings it was made")
         try:
             return digest_with(row.settings)
+        except MachineFault:
+            raise
+        except WushuError as error:
+            raise NotRevalidated(row.clip.name, problem=str(error).rstrip(".")) from error
         except (ExceptionGroup, ValueError, TypeError) as error:
             problem = "it was made by a version of this program that had other settings"
             raise NotRevalidated(row.clip.name, problem=problem) from error

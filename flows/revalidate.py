@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from prefect.artifacts import create_table_artifact
 from prefect.states import Completed, Failed, State
 
 from flows.building import Part, Workers, failed_with, finish, keep_settings, run_jobs
+from flows.exceptions import NotRevalidated
 from flows.moves import Moves
 from flows.new_limits import with_limits
 from flows.run_page import put_on_page
 from flows.runners import Job, Runner
 from flows.solver import ready_solver
 from flows.tally import Tally
-from flows.tasks import revalidate_clip
+from flows.tasks import revalidate_clip, stages_of
 from flows.told import Moved
 from pipeline.limits import find_limits
 from pipeline.manifest import Rows, read_rows
@@ -45,9 +47,10 @@ def revalidate(
     try:
         find_limits(limits)
         target = Dataset.open(Path(dataset).resolve())
-        tally, moves = Tally(), Moves(limits)
+        tally = Tally()
         with target.in_use():
             rows = read_rows(target)
+            moves = Moves(limits, n_left=len(rows.damaged))
             ready_solver()
             at = Workers(runner=runner, workers=workers, dask_address=dask_address)
             jobs = _jobs(rows, target, limits, moves)
@@ -62,11 +65,12 @@ def revalidate(
 
 def _jobs(rows: Rows, dataset: Dataset, limits: str, moves: Moves) -> Iterator[Job]:
     """Make a job for each clip whose settings are known; the others are left."""
-    settings = with_limits(dataset, limits, lambda new: keep_settings(dataset, new))
+    keep, build = partial(keep_settings, dataset), partial(stages_of, dataset.root)
+    settings = with_limits(dataset, limits, keep, build)
     for row in rows:
         try:
             digest = settings(row)
-        except WushuError as error:
+        except NotRevalidated as error:
             get_run_logger().warning(str(error))
             moves.add(Moved.of(row, row, left=str(error)))
             continue

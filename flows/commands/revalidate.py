@@ -44,9 +44,9 @@ class Revalidate:
         """Judge every clip anew; 1 if one could not be."""
         find_limits(self.limits)
         dataset = Dataset.open(self.dataset)
-        moves = Moves(self.limits)
         with dataset.in_use(), threadpool_limits(limits=1), progress_bars() as bars:
             rows = read_rows(dataset)
+            moves = Moves(self.limits, n_left=len(rows.damaged))
             ready_solver()
             judge, progress = _Judge(dataset, self.limits), bar(bars, f"limits '{self.limits}'")
             for number, row in enumerate(rows):
@@ -67,8 +67,8 @@ class _Judge:
 
     def __init__(self, dataset: Dataset, limits: str) -> None:
         self._dataset = dataset
-        self._settings = with_limits(dataset, limits, dataset.add_settings)
         self._stages = lru_cache(maxsize=4)(self._build)
+        self._settings = with_limits(dataset, limits, dataset.add_settings, self._stages)
 
     def moved(self, row: ManifestRow) -> Moved:
         """Judge a clip; one that cannot be stays as it is."""

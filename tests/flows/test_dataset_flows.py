@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from benchmarks.bad_inputs import write_good_motion
 from flows.cli import main
-from pipeline.manifest import Outcome, read_rows
+from pipeline.manifest import Outcome, read_rows, write_row
 from pipeline.store import Dataset
 
 STRICT = 'tier = "strict"\n[validation.joint_speed]\nmaximum = 0.001\nadvice = "Stand still."\n'
@@ -73,6 +75,26 @@ def test_a_clip_whose_measurements_are_gone_stays_as_it_is(dataset, capsys):
     assert read_rows(dataset).rows == (row,)
 
 
+def lose_correspondence(dataset) -> None:
+    """As if the clip had been built by a table of the user's own, and the table was deleted."""
+    (row,) = read_rows(dataset)
+    assert row.settings is not None
+    settings = copy.deepcopy(dataset.settings(row.settings))
+    settings["retarget"]["correspondence"] = "/none/mine.toml"
+    write_row(dataset, replace(row, settings=dataset.add_settings(settings)))
+
+
+def test_a_clip_whose_settings_name_what_is_gone_stays_as_it_is(dataset, capsys):
+    """One such clip does not keep the others from being judged."""
+    lose_correspondence(dataset)
+    rows = read_rows(dataset).rows
+    assert main(["revalidate", str(dataset.root), "--limits", "clean"]) == 1
+    printed = capsys.readouterr()
+    told = " ".join((printed.out + printed.err).split())
+    assert "nod: " in told and "mine.toml" in told and "1 could not be judged anew" in told
+    assert read_rows(dataset).rows == rows
+
+
 def test_unknown_limits_and_a_folder_that_is_no_dataset_are_said(dataset, tmp_path, capsys):
     assert main(["revalidate", str(dataset.root), "--limits", "cleen"]) == 1
     assert "cleen" in capsys.readouterr().err
@@ -93,6 +115,21 @@ def test_the_flow_says_what_moved(prefect_server, dataset, tmp_path):
     assert read_rows(dataset)[0].outcome is Outcome.REJECTED
     missing = revalidate(str(tmp_path / "none"), return_state=True)
     assert missing.is_failed() and "holds no readable dataset.json" in missing.message
+
+
+@pytest.mark.prefect
+@pytest.mark.filterwarnings("ignore")
+def test_the_flow_fails_by_clips_that_it_must_leave(prefect_server, dataset):
+    """Settings that name what is gone, and a damaged outcome."""
+    from flows.revalidate import revalidate
+
+    lose_correspondence(dataset)
+    damaged = dataset.clip_dir("0123456789abcdef")
+    damaged.mkdir()
+    for name in ("clip.json", "row.json"):
+        (damaged / name).write_text("{")
+    state = revalidate(str(dataset.root), limits="clean", runner="threads", workers=1, return_state=True)
+    assert state.is_failed() and "2 could not be judged anew" in state.message
 
 
 @pytest.mark.prefect
