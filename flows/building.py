@@ -13,7 +13,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Failed, State
 
-from flows.exceptions import RunStopped, UnknownStage
+from flows.exceptions import OptionOutOfRange, RunStopped, UnknownStage
 from flows.rounding_off import round_off
 from flows.run_page import ProgressBar, put_on_page
 from flows.runners import Done, Job, Runner, TaskPool, open_runner
@@ -39,6 +39,15 @@ class Workers:
     """None: as many as this machine has cores for this process."""
     dask_address: str | None = None
 
+    def __post_init__(self) -> None:
+        """Check the number.
+
+        Raises:
+            OptionOutOfRange: Fewer than one.
+        """
+        if self.number < 1:
+            raise OptionOutOfRange("workers", self.workers, allowed="one or more")
+
     @property
     def number(self) -> int:
         """How many at a time."""
@@ -57,6 +66,24 @@ class BuildPlan:
     until: str | None = None
     workers: Workers = field(default_factory=Workers)
     max_broken_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the share.
+
+        Raises:
+            OptionOutOfRange: It is none.
+        """
+        require_share(self.max_broken_share)
+
+
+def require_share(max_broken_share: float) -> None:
+    """Make sure that a share is one: 20, meant as per cent, would let every run complete.
+
+    Raises:
+        OptionOutOfRange: It is not.
+    """
+    if not 0.0 <= max_broken_share <= 1.0:
+        raise OptionOutOfRange("max_broken_share", max_broken_share, allowed="a share from 0 to 1")
 
 
 def build(plan: BuildPlan) -> State[None]:

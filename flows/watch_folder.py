@@ -9,7 +9,8 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.states import Completed, State
 
-from flows.building import BuildPlan, Workers, build, failed_with
+from flows.building import BuildPlan, Workers, build, failed_with, require_share
+from flows.exceptions import OptionOutOfRange
 from flows.inbox import scan
 from flows.runners import Runner
 from pipeline.clip import UNKNOWN_LICENCE, People, SourceFacts
@@ -48,6 +49,10 @@ def watch_folder(
         dask_address: Scheduler of a Dask cluster; left out, Dask workers on this machine.
     """
     try:
+        at = Workers(runner=runner, workers=workers, dask_address=dask_address)
+        require_share(max_broken_share)
+        if not settle_s >= 0:
+            raise OptionOutOfRange("settle_s", settle_s, allowed="seconds, 0 or more")
         settings = Settings() if preset is None else load_settings(Path(preset))
         root = Path(dataset).resolve()
         known = Dataset.open(root) if is_dataset(root) else None
@@ -61,7 +66,7 @@ def watch_folder(
             unreadable=found.unreadable,
             dataset=root,
             stages=build_stages(settings, Home.of_user()),
-            workers=Workers(runner=runner, workers=workers, dask_address=dask_address),
+            workers=at,
             max_broken_share=max_broken_share,
         )
         return build(plan)

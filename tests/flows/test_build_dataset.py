@@ -148,6 +148,27 @@ def test_a_misspelt_setting_and_an_unknown_stage_are_said_before_anything_runs(p
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("max_broken_share", 20.0, "a share from 0 to 1"),
+        ("workers", 0, "one or more"),
+        ("settle_s", -5.0, "seconds, 0 or more"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_said_before_anything_is_made(prefect_server, tmp_path, option, value, says):
+    """A share of 20, meant as per cent, would call a run of broken clips completed."""
+    from flows.build_dataset import build_dataset
+    from flows.watch_folder import watch_folder
+
+    (tmp_path / "nod.bvh").write_text("HIERARCHY nonsense")
+    flows = [watch_folder] if option == "settle_s" else [watch_folder, build_dataset]
+    for flow, first in zip(flows, (str(tmp_path), [str(tmp_path)]), strict=False):
+        state = flow(first, dataset=str(tmp_path / "set"), return_state=True, **{option: value})
+        assert state.is_failed() and state.message == f"--{option} is {value}. Name {says}.", state.message
+    assert not (tmp_path / "set").exists()
+
+
 def test_what_the_machine_lacks_is_said_before_anything_runs(prefect_server, motions, tmp_path, monkeypatch):
     """Two hundred videos without the networks to see anything in them are one sentence, and no broken clips."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
