@@ -136,6 +136,14 @@ class NoGpuLimit(FlowsError):
         )
 
 
+class NotComparable(FlowsError):
+    """New figures of a benchmark cannot be held against those of the last good run."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {problem}. Name another file for the figures, or delete this one to begin anew.")
+
+
 class GpuNeverFree(FlowsError):
     """The GPU was held by others for longer than anyone waits."""
 
