@@ -95,7 +95,8 @@ def test_a_bad_video_ends_alone_and_the_run_says_so(prefect_server, keypoint_mod
     assert run_flow([bad], tmp_path / "set", max_broken_share=1.0).is_completed()
 
 
-@pytest.mark.parametrize("limits", ["trainable", pytest.param("clean", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("limits", ["trainable", "clean"])
 def test_two_flows_on_one_dataset_do_nothing_twice(prefect_server, motions, tmp_path, monkeypatch, limits):
     """Whoever comes second to a clip waits, and finds it done; other settings beside them harm nothing."""
     from prefect.settings import PREFECT_API_URL
@@ -180,7 +181,9 @@ def test_what_the_machine_lacks_is_said_before_anything_runs(prefect_server, mot
     assert not (tmp_path / "set").exists()
 
 
-@pytest.mark.parametrize("runner", ["threads", "processes", pytest.param("dask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "runner", ["threads", *(pytest.param(r, marks=pytest.mark.slow) for r in ("processes", "dask"))]
+)
 def test_a_second_run_reuses_every_stage(prefect_server, motions, tmp_path, runner):
     """The dataset decides what is done, not Prefect's memory; and every runner gives the same dataset."""
     copy = tmp_path / "a copy.bvh"

@@ -167,6 +167,7 @@ def wait_for(what, seconds: float) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
 def test_members_end_with_the_flow_however_it_ends(prefect_server, tmp_path):
     """Killed (SIGKILL), cancelled by a worker (SIGTERM) or by Ctrl-C (SIGINT) in the middle of long tasks."""
