@@ -1,8 +1,9 @@
 """Looks through a watched folder: what in it is new by content, and what is still being copied.
 
 Hashes of files that did not change are remembered, so that a folder of terabytes is not read every ten minutes. A file
-counts as unchanged if path, size and both of its times are the same: content that is put in place with its old time of
-change still has a new inode time. The memory is a cache: without it everything is read once more.
+counts as unchanged if path, size and both of its times are the same. Whether it is still being copied its inode time
+alone decides: content that is put in place with its old time of change has a new one, and a camera whose clock is wrong
+does not set it. The memory is a cache: without it everything is read once more.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from flows.exceptions import NoSuchFolder
 from pipeline.clip import Clip, Source, SourceFacts
-from pipeline.exceptions import CorruptArtefact
+from pipeline.exceptions import CorruptArtefact, UnreadableVideo
 from pipeline.manifest import ROW_FILE
 from pipeline.sealed import read_sealed
 from pipeline.sources import FoundFile, find_files
@@ -44,7 +45,8 @@ class Scan:
     def __str__(self) -> str:
         """Say what was found."""
         waiting = f", {len(self.settling)} still being copied" if self.settling else ""
-        return f"{len(self.new)} new, {self.n_known} known{waiting}"
+        unreadable = f", {len(self.unreadable)} cannot be read" if self.unreadable else ""
+        return f"{len(self.new)} new, {self.n_known} known{waiting}{unreadable}"
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class HashMemory:
 
     known: Mapping[str, tuple[Stamp, str]]
     seen: dict[str, tuple[Stamp, str]] = field(default_factory=dict)
-    """Those that are still there: only they are remembered."""
+    """Those that were looked at now."""
 
     @classmethod
     def load(cls, path: Path) -> HashMemory:
@@ -65,13 +67,14 @@ class HashMemory:
             return cls({})
 
     def save(self, path: Path) -> None:
-        """Write what is still there.
+        """Write what is still there, of other folders too.
 
         Raises:
             OutputNotWritable: The folder cannot be written.
         """
-        if self.seen != dict(self.known):
-            write_bytes(path, json.dumps(self.seen).encode())
+        others = {name: entry for name, entry in self.known.items() if name not in self.seen and Path(name).is_file()}
+        if (now := others | self.seen) != dict(self.known):
+            write_bytes(path, json.dumps(now).encode())
 
     def source(self, file: FoundFile, stamp: Stamp) -> Source:
         """Identify a file, reading it only if it is not as it was.
@@ -109,7 +112,7 @@ def scan(folder: Path, dataset: Dataset | None, facts: SourceFacts, *, now_ns: i
     cache = None if dataset is None else dataset.root / CACHE_FILE
     memory = HashMemory({}) if cache is None else HashMemory.load(cache)
     found = [file for file in find_files([folder], facts) if not file.path.is_dir()]
-    readable, settling, unreadable = _read(found, memory, now_ns - int(settle_s * 1e9))
+    readable, settling, unreadable = read_files(found, memory, now_ns - int(settle_s * 1e9))
     if cache is not None:
         memory.save(cache)
     new: dict[str, Source] = {}
@@ -122,15 +125,19 @@ def scan(folder: Path, dataset: Dataset | None, facts: SourceFacts, *, now_ns: i
     return Scan(new=tuple(new.values()), n_known=n_known, settling=tuple(settling), unreadable=tuple(unreadable))
 
 
-def _read(
-    files: Sequence[FoundFile], memory: HashMemory, changed_before_ns: int
+def read_files(
+    files: Sequence[FoundFile], memory: HashMemory, changed_before_ns: int, *, tell_missing: bool = False
 ) -> tuple[list[Source], list[Path], list[str]]:
-    """Identify all files that hold still: before they are read, and while they are."""
+    """Identify all files that hold still: before they are read, and while they are.
+
+    Returns:
+        Sources, files that may still be being copied, and a sentence for each that cannot be read.
+    """
     readable, settling, unreadable = [], [], []
     for file in files:
         try:
             before = _stamp(file.path)
-            if max(before[1:]) > changed_before_ns:
+            if before[2] > changed_before_ns:
                 settling.append(file.path)
                 continue
             source = memory.source(file, before)
@@ -138,8 +145,10 @@ def _read(
                 readable.append(source)
             else:
                 settling.append(file.path)
-        except FileNotFoundError:  # taken away since the folder was listed
-            continue
+        except FileNotFoundError:  # taken away since the folder was listed, or named and never there
+            if tell_missing:
+                missing = UnreadableVideo(file.path, problem="there is no such file", remedy="Check the path.")
+                unreadable.append(str(missing))
         except (WushuError, OSError) as error:
             unreadable.append(str(error))
     return readable, settling, unreadable

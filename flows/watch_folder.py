@@ -57,13 +57,17 @@ def watch_folder(
         root = Path(dataset).resolve()
         known = Dataset.open(root) if is_dataset(root) else None
         facts = SourceFacts(licence=licence, people=people)
-        found = scan(Path(folder), known, facts, now_ns=time.time_ns(), settle_s=settle_s)
+        found = scan(Path(folder).absolute(), known, facts, now_ns=time.time_ns(), settle_s=settle_s)
         get_run_logger().info("%s: %s", folder, found)
-        if not found.new and not found.unreadable:
+        for path in found.settling:
+            get_run_logger().info("still being copied: %s", path)
+        for sentence in found.unreadable:  # every ten minutes: told, and no reason to fail; the nightly run counts them
+            get_run_logger().warning(sentence)
+        if not found.new:
             return Completed(name="Nothing new", message=f"nothing new: {found}")
         plan = BuildPlan(
             sources=found.new,
-            unreadable=found.unreadable,
+            unreadable=(),
             dataset=root,
             stages=build_stages(settings, Home.of_user()),
             workers=at,

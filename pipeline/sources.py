@@ -97,15 +97,21 @@ def find_files(paths: Iterable[Path], given: SourceFacts | None = None) -> list[
 
 def identify(files: Sequence[FoundFile], progress: Progress = silent) -> KnownSources:
     """Read every file once and tell equal content apart from new; of equal files the first is used."""
-    sources: dict[str, Source] = {}
-    duplicates, unreadable = [], []
+    read, unreadable = [], []
     for number, file in enumerate(files):
         progress(number, len(files))
         try:
-            source = Source.from_file(file.path, file.facts)
+            read.append(Source.from_file(file.path, file.facts))
         except WushuError as error:
             unreadable.append(str(error))
-            continue
+    return by_content(read, unreadable)
+
+
+def by_content(read: Iterable[Source], unreadable: Iterable[str] = ()) -> KnownSources:
+    """Tell equal content apart from new, given the sources in their order and sentences on what cannot be read."""
+    sources: dict[str, Source] = {}
+    duplicates = []
+    for source in read:
         first = sources.setdefault(source.sha256, source)
         if first is not source and first.path != source.path:
             duplicates.append(f"{source.path} has the same content as {first.path}, which stands for both.")

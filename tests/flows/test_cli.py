@@ -17,6 +17,7 @@ from pipeline.home import Home
 from pipeline.manifest import Outcome, read_rows
 from pipeline.process_clip import process_source
 from pipeline.settings import Settings, load_settings
+from pipeline.sources import identify
 from pipeline.store import Dataset
 
 USABLE = (Outcome.ACCEPTED, Outcome.MENDED)
@@ -314,3 +315,20 @@ def test_a_bug_in_one_clip_is_shown_whole_after_the_others(tmp_path, monkeypatch
         main(["run", str(first), str(second), "--dataset", str(tmp_path / "set")])
     assert processed == ["a", "b"]
     assert [row.clip.name for row in read_rows(Dataset.open(tmp_path / "set"))] == ["b"]
+
+
+def test_a_source_that_goes_away_before_its_turn_costs_one_sentence(tmp_path, monkeypatch, capsys):
+    """Exit code 1, and no outcome: it is not the clip's fault, and it may come back."""
+    motion = tmp_path / "nod.bvh"
+    write_good_motion(motion, 31)
+
+    def found_and_gone(*given):
+        known = identify(*given)
+        motion.unlink()
+        return known
+
+    monkeypatch.setattr("flows.commands.run.identify", found_and_gone)
+    code, printed = run(["run", motion, "--dataset", tmp_path / "set"], capsys)
+    assert code == 1
+    assert "nod.bvh: no such file or directory. Run again when it is there, whole." in printed
+    assert not read_rows(Dataset.open(tmp_path / "set"))

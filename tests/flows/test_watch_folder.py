@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,14 @@ from benchmarks.bad_inputs import write_good_motion
 from flows.exceptions import NoSuchFolder
 from flows.inbox import CACHE_FILE, scan
 from pipeline.clip import Clip, Source, SourceFacts
+from pipeline.exceptions import UnsteadySource
 from pipeline.manifest import ManifestRow, read_rows, write_row
+from pipeline.measurement import Measurements
+from pipeline.process_clip import process_source
+from pipeline.stage import Stage
+from pipeline.stages import Stages
 from pipeline.store import Dataset
+from pipeline.video import ClipConfig
 
 HOUR_NS = 3_600_000_000_000
 
@@ -84,9 +91,75 @@ def test_a_file_that_did_not_change_is_not_read_again(inbox, dataset):
     assert look(inbox, dataset).new[0].sha256 == real
     (inbox / "kata.mp4").write_bytes(b"longer than it was")
     assert look(inbox, dataset).new[0].sha256 != real
+    elsewhere = inbox.parent / "elsewhere"
+    elsewhere.mkdir()
+    look(elsewhere, dataset)
+    assert "kata.mp4" in memory.read_text(), "another folder's files are remembered too"
     (inbox / "kata.mp4").unlink()
     look(inbox, dataset)
     assert memory.read_text() == "{}"
+
+
+def test_a_time_in_the_future_is_no_copy_at_work(inbox, dataset):
+    """A camera's clock may be wrong by years; the inode's time is this machine's."""
+    os.utime(inbox / "kata.mp4", (4e9, 4e9))
+    assert len(look(inbox, dataset).new) == 1
+
+
+def test_a_source_that_was_away_when_its_turn_came_is_new_again(inbox, dataset):
+    """No outcome is written for it, so that it is taken up when it is back."""
+    (source,) = look(inbox, dataset).new
+    content = (inbox / "kata.mp4").read_bytes()
+    (inbox / "kata.mp4").unlink()
+    stage = Stage(name="first", version=1, config=None, reads=(), result=Measurements, run=lambda context: None)
+    with pytest.raises(UnsteadySource, match="no such file"):
+        process_source(source, Stages(video=(stage,), motion_file=(), cutting=ClipConfig(), settings={}), dataset)
+    (inbox / "kata.mp4").write_bytes(content)
+    assert len(look(inbox, dataset).new) == 1
+
+
+@pytest.mark.prefect
+@pytest.mark.filterwarnings("ignore")
+def test_a_file_that_cannot_be_read_fails_no_watch_and_is_told(prefect_server, tmp_path, monkeypatch):
+    """It would fail every ten minutes, and write the whole catalogue anew each time; the nightly run counts it."""
+    from flows.watch_folder import watch_folder
+
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    (folder / os.fsdecode(b"k\xe4ta.mp4")).write_bytes(b"a film")
+    options = {"settle_s": 0.0, "runner": "threads", "workers": 1, "return_state": True}
+    state = watch_folder(str(folder), str(tmp_path / "set"), **options)
+    assert (state.name, state.message) == ("Nothing new", "nothing new: 0 new, 0 known, 1 cannot be read")
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.prefect
+@pytest.mark.filterwarnings("ignore")
+def test_the_nightly_run_reads_only_what_changed_and_leaves_what_is_being_copied(prefect_server, inbox, dataset):
+    """It knows the same hashes as the watched folder, by absolute paths; what was named and is missing is told."""
+    from prefect import flow
+
+    from flows.build_dataset import find_sources
+
+    (dataset.root / "clips").mkdir()
+    look(inbox, dataset)
+    memory = dataset.root / CACHE_FILE
+    memory.write_text(memory.read_text().replace(Source.from_file(inbox / "kata.mp4").sha256, "f" * 64))
+    missing = str(inbox / "gone.mp4")
+
+    @flow
+    def find(before_ns):
+        os.chdir(inbox.parent)
+        return find_sources(["inbox", missing], SourceFacts(), dataset.root, changed_before_ns=before_ns)
+
+    here = Path.cwd()
+    try:
+        known, early = find(time.time_ns() + HOUR_NS), find(time.time_ns() - HOUR_NS)
+    finally:
+        os.chdir(here)
+    assert [(s.path, s.sha256) for s in known.sources] == [(str(inbox / "kata.mp4"), "f" * 64)]
+    assert known.unreadable == early.unreadable == (f"{missing}: there is no such file. Check the path.",)
+    assert not early.sources
 
 
 def test_a_folder_that_is_not_there_is_a_mistake_and_an_empty_one_is_not(tmp_path, dataset):
