@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Completed, State
 
 from flows.building import failed_with
+from flows.run_page import put_on_page
 from pipeline.handing import Bundle, HandoffOptions, hand_over
 from pipeline.store import Dataset
 from robots.exceptions import WushuError
@@ -73,11 +74,13 @@ def _told(bundle: Bundle) -> str:
 
 def _publish(bundle: Bundle) -> None:
     readme = (bundle.path / "README.md").read_text(encoding="utf-8")
-    create_markdown_artifact(markdown=readme, key="handed-over", description="what the trainer gets, and how to start")
+    told = "what the trainer gets, and how to start"
+    put_on_page(create_markdown_artifact, markdown=readme, key="handed-over", description=told)
     table = [
         {"clip": item.clip, "name": item.name, "why": item.why.value, "reason": item.sentence}
         for item in bundle.left_out[:SHOWN_LEFT_OUT]
     ]
     if (more := len(bundle.left_out) - len(table)) > 0:
         table.append({"clip": f"... and {more} more", "name": "", "why": "", "reason": "see metadata.json"})
-    create_table_artifact(table=table, key="left-out", description="what was not handed over, and why")
+    told = "what was not handed over, and why"
+    put_on_page(create_table_artifact, table=table, key="left-out", description=told)

@@ -18,7 +18,7 @@ from flows.new_limits import revalidate, with_limits
 from flows.rounding_off import round_off
 from flows.solver import ready_solver
 from flows.told import Moved
-from pipeline.exceptions import CorruptArtefact
+from pipeline.exceptions import CorruptArtefact, UnsteadySource
 from pipeline.home import Home
 from pipeline.limits import find_limits
 from pipeline.manifest import ManifestRow, read_rows
@@ -76,7 +76,7 @@ class _Judge:
             settings = self._settings(row)
             heard = log_listener(self._dataset, row.clip.id)
             new = revalidate(row, self._stages(settings), self._dataset, settings, on_report=heard)
-        except (NotRevalidated, CorruptArtefact) as error:
+        except (NotRevalidated, CorruptArtefact, UnsteadySource) as error:
             return Moved.of(row, row, left=str(error))
         return Moved.of(row, new)
 
