@@ -86,7 +86,8 @@ def _jobs(rows: Rows, dataset: Dataset, limits: str, moves: Moves) -> Iterator[J
 
 def _final_state(moves: Moves, tally: Tally) -> State[Any]:
     if tally.stopped is not None:
-        return Failed(message=f"{tally.stopped} Stopped after {moves.after.total()} clips; when that is mended, run it again to go on.")
+        stopped = f"{tally.stopped} Stopped after {moves.after.total()} clips"
+        return Failed(message=f"{stopped}; when that is mended, run it again to go on.")
     if tally.n_unfinished:
         return Failed(message=f"{moves}; {tally.n_unfinished} unfinished, see the log")
     return Failed(message=str(moves)) if moves.n_left else Completed(message=str(moves))
