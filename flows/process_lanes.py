@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -117,8 +118,9 @@ class Lanes:
         if kind is not None:
             for lane in lanes:
                 lane.leash.close()
-        for lane in lanes:
-            lane.close(now=kind is not None)
+        with ThreadPoolExecutor(max(1, len(lanes))) as closers:  # each takes a second to send its last lines
+            for closed in [closers.submit(lane.close, now=kind is not None) for lane in lanes]:
+                closed.result()
 
     def has_room(self, n_in_flight: int) -> bool:
         """Tell whether another task would run at once: none waits behind another, as it could not change lanes."""
