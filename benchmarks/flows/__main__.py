@@ -4,10 +4,10 @@
 
 ``two_workers_x_bare``: 200 clips of 10 s of recorded motion through retargeting and validation by the flow on two
 processes, as a share of the throughput of two bare processes in the same run, starts and ends of processes included.
-``overhead_pct``: how much longer the flow takes for each clip, from the difference between 200 and 20 of them.
-``rss_growth_mb_2000_clips``: how
-much more memory the flow and its largest process take at the end of 2,000 clips of 1 s than after 200. ``kills`` and
-``rerun_identical``: see ``benchmarks.flows.chaos``. Clips are windows of recorded motion where it lies beside the
+``overhead_pct``: how much longer the flow takes for each clip, from the difference between 200 and 20 of them. Both with
+the default settings, which solve for two variants of the robot, or with ``--one-robot``. ``rss_growth_mb_2000_clips``:
+how much more memory the flow and its largest process take at the end of 2,000 clips of 1 s than after 200. ``kills``
+and ``rerun_identical``: see ``benchmarks.flows.chaos``. Clips are windows of recorded motion where it lies beside the
 checkout, else of the demo's two pieces. About 40 minutes on two cores.
 """
 
@@ -22,7 +22,7 @@ from benchmarks.flows.chaos import survive
 from benchmarks.flows.material import write_clips
 from benchmarks.flows.memory import watch
 from benchmarks.flows.surroundings import surroundings
-from benchmarks.flows.throughput import compare
+from benchmarks.flows.throughput import ONE_ROBOT, compare
 from benchmarks.report import Figure, parser, report
 
 PARTS = ("throughput", "memory", "chaos", "mjlab")
@@ -33,6 +33,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--only", default=",".join(PARTS), help="parts, with commas between them")
     options.add_argument("--kills", type=int, default=30)
+    options.add_argument("--one-robot", action="store_true", help="throughput with one variant of the robot, not two")
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
     wanted = chosen.only.split(",")
@@ -42,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parts: dict[str, Callable[[], list[Figure]]] = {
-            "throughput": lambda: throughput(folder / "throughput"),
+            "throughput": lambda: throughput(folder / "throughput", ONE_ROBOT if chosen.one_robot else ""),
             "memory": lambda: memory(folder / "memory"),
             "chaos": lambda: chaos(folder / "chaos", chosen.kills, chosen.seed),
             "mjlab": mjlab,
@@ -52,12 +53,12 @@ def main() -> None:
     report(figures, chosen.json)
 
 
-def throughput(folder: Path, n_clips: int = 200, n_few: int = 20) -> list[Figure]:
+def throughput(folder: Path, settings: str, n_clips: int = 200, n_few: int = 20) -> list[Figure]:
     """Clips of ten seconds on two workers; a run of a few tells start and end apart from what each clip costs."""
     clips, origin = write_clips(folder / "clips", n_clips, 10.0)
     with surroundings(folder / "around") as around:
-        few = compare(clips[:n_few], folder / "few", around)
-        all_ = compare(clips, folder / "all", around)
+        few = compare(clips[:n_few], folder / "few", around, settings=settings)
+        all_ = compare(clips, folder / "all", around, settings=settings)
     for n, both in ((n_few, few), (n_clips, all_)):
         print(f"throughput: {n} clips of 10 s, {origin}; flow {both.flow_s:.1f} s, bare {both.bare_s:.1f} s")
     whole = "throughput of the flow on two processes, against two bare ones"

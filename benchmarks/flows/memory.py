@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.flows.surroundings import ROOT, Surroundings
-from benchmarks.flows.throughput import PRESET, UNTIL
+from benchmarks.flows.throughput import ONE_ROBOT, UNTIL
 
 _EVERY_S = 2.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -55,7 +55,7 @@ class Watched:
 def watch(clips: Path, n_clips: int, folder: Path, around: Surroundings, workers: int = 2) -> Watched:
     """Run the flow on a folder of clips, and look at its processes every two seconds."""
     folder.mkdir(parents=True)
-    (folder / "preset.toml").write_text(PRESET)
+    (folder / "preset.toml").write_text(ONE_ROBOT)
     parameters = {
         "videos": [str(clips)],
         "dataset": str(folder / "set"),

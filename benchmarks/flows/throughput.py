@@ -25,8 +25,8 @@ from pipeline.store import Dataset
 UNTIL = "verdict"
 """Retargeting, validation and what they need, and no more."""
 
-PRESET = 'formats = ["mjlab"]\n'
-"""One variant of the robot: the least computing, beside which orchestration shows the most."""
+ONE_ROBOT = 'formats = ["mjlab"]\n'
+"""Settings that solve for one variant of the robot: half the computing, beside which orchestration shows more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Both:
         return 100.0 * ((self.flow_s - few.flow_s) / (self.bare_s - few.bare_s) - 1.0)
 
 
-def compare(clips: list[Path], folder: Path, around: Surroundings, workers: int = 2) -> Both:
+def compare(clips: list[Path], folder: Path, around: Surroundings, workers: int = 2, settings: str = "") -> Both:
     """Time both on the same clips: bare, flow, flow, bare, each into a dataset of its own; means of the two.
 
     So a machine that grows slower or faster meanwhile favours neither. Both times hold the start and the end of the
@@ -54,7 +54,7 @@ def compare(clips: list[Path], folder: Path, around: Surroundings, workers: int 
     """
     folder.mkdir(parents=True)
     preset = folder / "preset.toml"
-    preset.write_text(PRESET)
+    preset.write_text(settings)
     bare_s = bare(clips, folder / "bare_1", preset, workers)
     flow_s = flow(clips, folder / "flow_1", preset, around, workers)
     flow_s += flow(clips, folder / "flow_2", preset, around, workers)
