@@ -4,7 +4,7 @@
 
 ``two_workers_x_bare``: 200 clips of 10 s of recorded motion through retargeting and validation by the flow on two
 processes, as a share of the throughput of two bare processes in the same run, starts and ends of processes included.
-``overhead_pct``: how much longer the flow takes for each clip, from the difference between 200 and 20 of them. Both with
+``overhead_pct``: how much longer the flow takes for each clip, from the difference between 200 and 20 of them. Both by
 the default settings, which solve for two variants of the robot, or with ``--one-robot``. ``rss_growth_mb_2000_clips``:
 how much more memory the flow and its largest process take at the end of 2,000 clips of 1 s than after 200. ``kills``
 and ``rerun_identical``: see ``benchmarks.flows.chaos``. Clips are windows of recorded motion where it lies beside the
