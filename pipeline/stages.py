@@ -345,7 +345,7 @@ def _playback_stage(settings: Settings, body: SkinnedBody, variant: Variant, *, 
 
     return Stage(
         name="playback",
-        version=3,
+        version=4,
         config=plain(settings.playback),
         reads=("motion", retarget, "evidence") if source_view else ("motion", retarget),
         result=WrittenFiles,

@@ -108,13 +108,6 @@ def chaos(folder: Path, n_kills: int, seed: int, n_clips: int = 48) -> list[Figu
             meaning="the dataset equals that of an undisturbed build, and nothing was done twice",
             bar="1",
         ),
-        Figure(
-            key="rerun_differences_but_films",
-            value=len(came.differences_but_films),
-            unit="files",
-            meaning="files that differ from the undisturbed build's, playback left out",
-            bar="0",
-        ),
     ]
 
 

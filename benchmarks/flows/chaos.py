@@ -50,11 +50,6 @@ class Outcome:
     """Results that were finished more than once, other than the one that was corrupted."""
 
     @property
-    def differences_but_films(self) -> tuple[str, ...]:
-        """Differences in what is computed: pictures of a film depend a little on what the process drew before."""
-        return tuple(told for told in self.differences if "playback" not in told)
-
-    @property
     def identical(self) -> bool:
         """Whether the dataset is what it would have been."""
         return not self.differences and not self.half_written and not self.done_twice

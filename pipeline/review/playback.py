@@ -21,6 +21,10 @@ Picture = UInt8[np.ndarray, "height width 3"]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _SHADE = (255, 255, 255), (20, 20, 20)
 
+_SAME_EVERYWHERE = "cpu-independent=1"
+"""Keeps x264 to code that writes the same on all processors. Its code for AVX-512 (core 165) weighs blocks by
+memory that nothing has written: the file would depend on what the process did before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaybackConfig:
@@ -83,7 +87,7 @@ def render_playback(
                     stream = container.add_stream("libx264", rate=Fraction(fps / step).limit_denominator(1001))
                     stream.width, stream.height, stream.pix_fmt = row.shape[1], row.shape[0], "yuv420p"
                     stream.codec_context.thread_count = 1  # what x264 writes depends on how many it has
-                    stream.options = {"crf": str(config.crf), "preset": "veryfast"}
+                    stream.options = {"crf": str(config.crf), "preset": "veryfast", "x264-params": _SAME_EVERYWHERE}
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(row, format="rgb24")))
             progress(index + 1, n_frames)
         if stream is not None:
