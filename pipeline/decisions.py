@@ -12,14 +12,16 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from pipeline.exceptions import OutputNotWritable
+from pipeline.exceptions import DecidedMeanwhile, OutputNotWritable
+from pipeline.hand_edits import ContactEdit, HandEdits
 from pipeline.locks import locked
 from pipeline.measurement import Span
 from pipeline.record_codec import from_plain, plain
@@ -31,6 +33,24 @@ DECISIONS_FILE = "decisions.jsonl"
 
 LONGEST_NOTE = 2000
 """Characters that a note may have."""
+
+REASON_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "foot-skate": "A foot that bears weight slides",
+        "floating": "It hangs above the floor",
+        "sinking": "It stands in the floor",
+        "jitter": "It trembles, or jumps from frame to frame",
+        "wrong-person": "It follows somebody else",
+        "wrong-motion": "It does not do what the person does",
+        "collision": "A limb goes through another, or through the trunk",
+        "cut-off": "The picture cuts off what matters",
+        "fell-over": "It falls, or would",
+        "duplicate": "The same performance is there already",
+        "other": "Something else; say it in the note",
+        "good": "Nothing to wish for",
+    }
+)
+"""Code -> what it says. Others may be given; by these, decisions of different reviewers are counted together."""
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _REASON = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -61,6 +81,10 @@ class Decision:
     """When, ISO-8601 in UTC, e.g. ``2026-11-22T08:30:00+00:00``."""
     frames: Span | None = None
     """Frames of the clip's motion that are kept, first and one after the last; None = all. For acceptances only."""
+    ground_m: float = 0.0
+    """The robot is raised by this before it is handed off [m]. For acceptances only."""
+    contacts: tuple[ContactEdit, ...] = ()
+    """Which foot bears weight where, as the reviewer saw it; frames of the whole motion. For acceptances only."""
     reason: str = ""
     """Code in lower case with hyphens, e.g. ``foot-skate``; by these, decisions are counted."""
     note: str = ""
@@ -84,6 +108,11 @@ class Decision:
             raise InvalidArray("reason", problem=problem)
         if len(self.note) > LONGEST_NOTE:
             raise InvalidArray("note", problem=f"has {len(self.note)} characters; {LONGEST_NOTE} are kept")
+        if any("\ud800" <= character <= "\udfff" for character in self.note):
+            raise InvalidArray("note", problem="holds half of a character, which no file can")
+        if self.edits and self.ruling is not Ruling.ACCEPT:
+            field = "ground_m" if self.ground_m else "contacts"
+            raise InvalidArray(field, problem=f"a ruling '{self.ruling}' changes nothing of the motion; leave it out")
         if self.frames is None:
             return
         if self.ruling is not Ruling.ACCEPT:
@@ -93,9 +122,31 @@ class Decision:
             raise InvalidArray("frames", problem=problem)
 
     @property
+    def edits(self) -> HandEdits:
+        """What is changed of the motion."""
+        return HandEdits(ground_m=self.ground_m, contacts=self.contacts)
+
+    @property
+    def alters(self) -> bool:
+        """True if what it accepts is another motion than the one that was solved: a part of it, or an edited one."""
+        return self.frames is not None or bool(self.edits)
+
+    def agrees_with(self, other: Decision) -> bool:
+        """Tell whether it comes to the same as another one; reasons and notes may differ."""
+        own, others = ((d.ruling, d.frames, d.ground_m, d.contacts) for d in (self, other))
+        return own == others
+
+    def repeats(self, other: Decision) -> bool:
+        """Tell whether it says, word for word, what the same reviewer said before of the same motion."""
+        same_words = (self.reason, self.note) == (other.reason, other.note)
+        same_motion = (self.by, self.fingerprint) == (other.by, other.fingerprint)
+        return same_words and same_motion and self.agrees_with(other)
+
+    @property
     def told(self) -> str:
         """Who decided what, when and why, on one line, for the middle of a sentence."""
         part = f" of frames {self.frames[0]} to {self.frames[1] - 1}" if self.frames else ""
+        part += f" ({self.edits.brief})" if self.edits else ""
         note = " ".join("".join(c if c.isprintable() else " " for c in self.note).split())
         why = ": ".join(word for word in (self.reason, note) if word)
         return f"{self.ruling}{part} by {self.by}, {self.at[:10]}{f' ({why})' if why else ''}"
@@ -130,10 +181,10 @@ class Standing:
 
     @property
     def keeps_out(self) -> bool:
-        """True if it keeps the clip out, however old its rejection; a stale trim too, as its frames mean nothing."""
+        """True if it keeps the clip out, however old its rejection; a stale trim too: its frames mean nothing."""
         if self.doubtful or self.decision is None:
             return self.doubtful
-        return self.decision.ruling is Ruling.REJECT or (self.stale and self.decision.frames is not None)
+        return self.decision.ruling is Ruling.REJECT or (self.stale and self.decision.alters)
 
 
 def standing(decisions: Decisions | Sequence[Decision], fingerprint: str | None) -> Standing:
@@ -153,6 +204,29 @@ def standing(decisions: Decisions | Sequence[Decision], fingerprint: str | None)
         return Standing(doubtful=doubtful)
     decision = read.items[last]
     return Standing(decision=decision, stale=decision.fingerprint != fingerprint, doubtful=doubtful)
+
+
+def standing_by_reviewer(decisions: Decisions | Sequence[Decision]) -> dict[str, Decision]:
+    """Return the last ruling of each reviewer that was not taken back, by name."""
+    items = decisions.items if isinstance(decisions, Decisions) else tuple(decisions)
+    return {items[place].by: items[place] for place in _not_undone(items)}
+
+
+def disputed(decisions: Decisions | Sequence[Decision]) -> bool:
+    """Tell whether the last rulings of two reviewers that stand differ, on the motion that was decided on last."""
+    last = list(standing_by_reviewer(decisions).values())
+    held = standing(decisions, None).decision
+    on_it = [ruling for ruling in last if held is not None and ruling.fingerprint == held.fingerprint]
+    return any(not ruling.agrees_with(on_it[0]) for ruling in on_it)
+
+
+def contradicted(decisions: Decisions | Sequence[Decision], new: Decision) -> Decision | None:
+    """Return the last ruling of another reviewer on the same motion that stands and differs from a new one, if any."""
+    if new.ruling is Ruling.UNDO:
+        return None
+    others = [d for by, d in standing_by_reviewer(decisions).items() if by != new.by]
+    differing = [d for d in others if d.fingerprint == new.fingerprint and not d.agrees_with(new)]
+    return max(differing, key=lambda d: datetime.fromisoformat(d.at), default=None)
 
 
 def can_undo(decisions: Decisions, by: str) -> bool:
@@ -187,30 +261,54 @@ def read_decisions(dataset: Dataset, clip_id: str) -> Decisions:
     return Decisions(tuple(items), tuple(damaged), tuple(after))
 
 
-def add_decision(dataset: Dataset, decision: Decision) -> None:
+def add_decision(
+    dataset: Dataset,
+    decision: Decision,
+    seen: int | None = None,
+    *,
+    allowed: Callable[[Decisions], bool] = lambda _: True,
+) -> None:
     """Append a decision to its clip's, to stay whatever happens next; several may do so at once.
 
+    Args:
+        dataset: Where the clip is.
+        decision: What is appended.
+        seen: How many decisions its reviewer knew of; None = all.
+        allowed: Is given all that stands before, while nobody else can add to it. Returns whether to append, or raises.
+
     Raises:
+        DecidedMeanwhile: Someone else decided after those that were seen; the file is as it was.
         OutputNotWritable: It could not be kept; then the file is as it was.
     """
     folder = dataset.clip_dir(decision.clip_id)
     path = folder / DECISIONS_FILE
     with locked(folder / ".decisions.lock"):
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
-        before = os.fstat(handle).st_size
-        try:
-            torn = before > 0 and os.pread(handle, 1, before - 1) != b"\n"
-            _write_all(handle, (b"\n" if torn else b"") + _line(decision))
-            os.fsync(handle)
-        except OSError as error:
-            os.ftruncate(handle, before)
-            raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
-        finally:
-            os.close(handle)
+        before = read_decisions(dataset, decision.clip_id)
+        unseen = [] if seen is None else [other for other in before.items[seen:] if other.by != decision.by]
+        if allowed(before) is False:
+            return
+        if unseen:
+            raise DecidedMeanwhile(decision.clip_id, told=unseen[-1].told)
+        _append(path, _line(decision))
         _sync_folder(folder)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Put a line behind the others, on the disk, or leave the file as it was."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
+    before = os.fstat(handle).st_size
+    try:
+        torn = before > 0 and os.pread(handle, 1, before - 1) != b"\n"
+        _write_all(handle, (b"\n" if torn else b"") + line)
+        os.fsync(handle)
+    except OSError as error:
+        os.ftruncate(handle, before)
+        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
+    finally:
+        os.close(handle)
 
 
 def _not_undone(items: Sequence[Decision]) -> list[int]:

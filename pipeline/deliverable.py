@@ -31,7 +31,8 @@ class Deliverable:
     """One motion that may be handed off."""
 
     name: str
-    """Of its files, without the format: ``<clip id>``, or that with ``.part1``, ``.refined`` or ``.kept10-40``."""
+    """Of its files, without the format: ``<clip id>``, or that with ``.part1``, ``.refined`` or ``.kept10-40``: the
+    frames that a person kept; all of them where the motion was edited and not cut."""
     kind: Kind
     variant: Variant
     """The G1 that the motion is of."""

@@ -109,6 +109,15 @@ class OutputNotWritable(MachineFault):
         super().__init__(f"{path}: cannot be written ({problem}). Free space, fix permissions, or name another folder.")
 
 
+class DecidedMeanwhile(PipelineError):
+    """Someone else decided on a clip, and whoever decides now did not see it, or did not say that they overrule it."""
+
+    def __init__(self, clip: str, *, told: str) -> None:
+        self.clip = clip
+        self.told = told
+        super().__init__(f"{clip}: somebody else decided: {told}. Look at it, and decide again to overrule it.")
+
+
 class InvalidSettings(PipelineError):
     """A settings file names something that does not exist, or holds a wrong value."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.deliverable import REFINED, Deliverable, Deliverables, Kind, Withheld
+from pipeline.hand_edits import NO_EDITS, HandEdits
 from pipeline.limits import find_limits
 from pipeline.measurement import Span
 from pipeline.record_codec import from_plain, plain
@@ -82,10 +83,13 @@ def deliver_trimmed(
     *,
     name: str,
     verdict: Verdict | None = None,
+    changes: HandEdits = NO_EDITS,
+    by: str = "hand",
 ) -> Deliverable:
     """Make a deliverable of what a person accepted, whatever the limits say of it.
 
-    The motion is cut first; then it gets leads, unless with them more would be refused than without.
+    The motion is changed as the person wants it, then cut; then it gets leads, unless with them more would be refused
+    than without.
 
     Args:
         motion: All of the clip's motion.
@@ -93,7 +97,9 @@ def deliver_trimmed(
         frames: What the person keeps.
         judge_led: Leads, validation and limits.
         name: What its files are called.
-        verdict: On the motion as it is cut; without one it is judged anew, of the robot alone.
+        verdict: On the motion as it is changed and cut; without one it is judged anew, of the robot alone.
+        changes: What the person changed of all of the motion.
+        by: Who did, for the sentences.
 
     Raises:
         InvalidArray: There are no such frames.
@@ -103,9 +109,11 @@ def deliver_trimmed(
         problem = f"frames {start} to {stop} are kept, and there are {len(motion)}: give a first and an end within them"
         raise InvalidArray("frames", problem=problem)
     whole = (start, stop) == (0, len(motion))
-    kept = motion if whole else motion.frames(start, stop)
+    changed = changes.applied(motion)
+    kept = changed if whole else changed.frames(start, stop)
     judged = judge_led.verdict(kept, load_g1(variant)) if verdict is None else verdict
-    edits = () if whole else (f"frames {start} to {stop - 1} were kept, by hand",)
+    done = changes.within(frames) + (() if whole else (f"frames {start} to {stop - 1} were kept",))
+    edits = tuple(f"{sentence}, by {by}" for sentence in done)
     candidate = _Candidate(
         name=name, kind="whole" if whole else "part", frames=frames, edits=edits, judged={variant: (kept, judged)}
     )

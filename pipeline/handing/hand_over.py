@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cattrs import BaseValidationError
-
 from pipeline.clip import file_sha256
 from pipeline.deliverable import Deliverable, Deliverables
 from pipeline.exceptions import CorruptArtefact, MachineFault
 from pipeline.export import HandoffFormat, find_format, fk_error_mm
 from pipeline.handing.balance import balance
+from pipeline.handing.by_hand import made_by_hand
 from pipeline.handing.candidate import Candidate, LeftOut, Why, counts
 from pipeline.handing.exceptions import FolderTaken, NothingToHandOver
 from pipeline.handing.folder import METADATA, SUMS, put_in_place, require_free, staged, sums_of
@@ -22,14 +21,9 @@ from pipeline.handing.options import HandoffOptions
 from pipeline.handing.readme import readme_text
 from pipeline.handing.selection import let_in, select
 from pipeline.handing.split import split_sources
-from pipeline.leads_stage import LedJudge, deliver_trimmed
 from pipeline.licences import Use, use_of
-from pipeline.manifest import ManifestRow
 from pipeline.store import Dataset, write_bytes
-from pipeline.variants import stage_of
-from pipeline.verdict import Verdict
 from retarget.progress import Progress, silent
-from retarget.result import RetargetResult
 from robots.exceptions import WushuError
 from robots.g1 import load_g1
 
@@ -169,27 +163,11 @@ def deliverable(dataset: Dataset, candidate: Candidate) -> Deliverable:
         item = delivered.find(candidate.name, candidate.variant)
         assert item is not None  # it was found when the candidate was chosen
         return item
-    retarget, judged = (stage_of(name, candidate.variant) for name in ("retarget", "verdict"))
-    motion = dataset.load(row.clip.id, retarget, row.fingerprints[retarget], RetargetResult).motion
-    verdict = None
-    if candidate.kind == "whole" and judged in row.fingerprints:
-        verdict = dataset.load(row.clip.id, judged, row.fingerprints[judged], Verdict)
-    judge_led = _judge_led(dataset, row)
-    return deliver_trimmed(motion, candidate.variant, candidate.frames, judge_led, name=candidate.name, verdict=verdict)
-
-
-def _judge_led(dataset: Dataset, row: ManifestRow) -> LedJudge:
-    """Read back by which limits a clip was judged, and how it was led; the dataset holds all of it."""
-    fingerprint = row.fingerprints["leads"]
-    origin = dataset.origin(row.clip.id, "leads", fingerprint)
-    if origin is None:
-        path = dataset.clip_dir(row.clip.id) / f"leads-{fingerprint}.json"
-        raise CorruptArtefact(path, problem="does not say what it was made from")
-    try:
-        return LedJudge.of_recipe(dataset.recipe(origin.recipe).config)
-    except (BaseValidationError, ValueError, TypeError) as error:
-        path = dataset.root / "recipes" / f"{origin.recipe}.json"
-        raise CorruptArtefact(path, problem="does not hold limits and leads of this program") from error
+    decision = candidate.decision
+    assert decision is not None  # by whose hand it is
+    return made_by_hand(
+        dataset, row, candidate.variant, frames=candidate.frames, changes=decision.edits, by=decision.by
+    )
 
 
 def _part(

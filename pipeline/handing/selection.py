@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pipeline.decisions import Decision, Ruling, Standing, read_decisions, standing
 from pipeline.deliverable import REFINED, Deliverable, Deliverables
 from pipeline.exceptions import CorruptArtefact
+from pipeline.handing.by_hand import name_by_hand
 from pipeline.handing.candidate import Candidate, LeftOut, Why
 from pipeline.handing.options import HandoffOptions
 from pipeline.licences import Use, use_of
@@ -91,7 +92,7 @@ def _of_row(
     if held.decision is not None and held.stale:
         notes.append(f"{row.clip.id} ({row.clip.name}): {_told_of_stale(held.decision)}")
     try:
-        if decision is not None and (decision.frames is not None or row.outcome is not Outcome.ACCEPTED):
+        if decision is not None and (decision.alters or row.outcome is not Outcome.ACCEPTED):
             return [_by_hand(dataset, row, decision, variant, options)]
         if row.outcome is Outcome.REJECTED:
             return [_left(row, Why.REFUSED, _why_refused(row))]
@@ -112,12 +113,12 @@ def _by_hand(
     verdict = dataset.load(row.clip.id, judged, row.fingerprints[judged], Verdict)
     motion = dataset.load(row.clip.id, stage, row.fingerprints[stage], RetargetResult).motion
     start, stop = decision.frames or (0, len(motion))
-    if stop > len(motion):
+    if max(stop, decision.edits.last_frame) > len(motion):
         told = f"{decision.told}: it has only {len(motion)} frames. Decide again."
         return _left(row, Why.OUTDATED, told)
     whole = (start, stop) == (0, len(motion))
     candidate = Candidate(
-        name=row.clip.id if whole else f"{row.clip.id}.kept{start}-{stop}",
+        name=name_by_hand(row.clip.id, (start, stop), altered=not whole or bool(decision.edits)),
         row=row,
         kind="whole" if whole else "part",
         variant=variant,
@@ -128,7 +129,8 @@ def _by_hand(
         decision=decision,
         by_hand=True,
     )
-    return let_in(candidate, verdict, options) if whole else candidate  # a part has yet to be judged
+    judged = whole and not decision.edits
+    return let_in(candidate, verdict, options) if judged else candidate  # what is cut or edited has yet to be judged
 
 
 def _delivered(
@@ -203,8 +205,9 @@ def _kept_out(row: ManifestRow, held: Standing) -> LeftOut:
 def _told_of_stale(decision: Decision) -> str:
     if decision.ruling is Ruling.REJECT:
         holds = "it stays out until someone looks again"
-    elif decision.frames is not None:
-        holds = "the frames that were kept are those of another motion, and it stays out until someone looks again"
+    elif decision.alters:
+        what = "frames that were kept" if decision.frames is not None else "edits"
+        holds = f"the {what} are those of another motion, and it stays out until someone looks again"
     else:
         holds = "it counts for nothing, and the verdict decides"
     return f"{decision.told}: the motion was solved anew since; {holds}."

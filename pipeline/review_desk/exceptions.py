@@ -43,7 +43,7 @@ class FramesNotThere(PipelineError):
     def __init__(self, clip: str, *, last: int, n_frames: int) -> None:
         self.clip = clip
         self.n_frames = n_frames
-        super().__init__(f"{clip}: frame {last - 1} is spoken of, and there are 0 to {n_frames - 1}. Name some of these.")
+        super().__init__(f"{clip}: frame {last - 1} is named, and there are 0 to {n_frames - 1}. Name some of these.")
 
 
 class NotKept(MachineFault):

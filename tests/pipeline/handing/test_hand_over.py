@@ -102,7 +102,7 @@ def test_the_metadata_says_where_a_motion_comes_from_and_what_it_may_be_used_for
     assert kept["decision"]["reason"] == "good-kick"
     assert not kept["rejections"]  # what refused the clip is not in these frames
     assert kept["score"] > 0.4
-    assert kept["edits"] == ["frames 10 to 39 were kept, by hand"]
+    assert kept["edits"] == ["frames 10 to 39 were kept, by ann"]
     assert (kept["difficulty"], form["difficulty"], form["follows_without_help"]) == (1.0, 0.25, True)
     assert (kept["commercial_use"], form["commercial_use"], document["commercial_use"]) == (
         "forbidden",
