@@ -322,10 +322,10 @@ def _playback_stage(settings: Settings, body: SkinnedBody, variant: Variant, *, 
     robot, retarget = load_g1(variant), stage_of("retarget", variant)
 
     def run(context: StageContext, motion: SmplMotion, result: RetargetResult, *evidence: Evidence) -> WrittenFiles:
-        path = context.clip_dir / "playback.mp4"
+        path, poster = context.clip_dir / "playback.mp4", context.clip_dir / "poster.jpg"
         width, height = settings.playback.view_size
         view = ViewConfig(width=width, height=height)
-        with ExitStack() as stack, atomic_path(path) as temporary:
+        with ExitStack() as stack, atomic_path(poster) as still, atomic_path(path) as temporary:
             views = [
                 *(_marked_source(context.clip, seen) for seen in evidence),
                 body_frames(body, motion, view),
@@ -340,12 +340,13 @@ def _playback_stage(settings: Settings, body: SkinnedBody, variant: Variant, *, 
                 n_frames=len(motion),
                 config=settings.playback,
                 progress=context.progress,
+                poster=still,
             )
-        return WrittenFiles.of(context.clip_dir, [path])
+        return WrittenFiles.of(context.clip_dir, [path, poster])
 
     return Stage(
         name="playback",
-        version=4,
+        version=5,
         config=plain(settings.playback),
         reads=("motion", retarget, "evidence") if source_view else ("motion", retarget),
         result=WrittenFiles,

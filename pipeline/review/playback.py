@@ -21,6 +21,12 @@ Picture = UInt8[np.ndarray, "height width 3"]
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _SHADE = (255, 255, 255), (20, 20, 20)
 
+_KEYFRAME_EVERY = 15
+"""Frames between pictures that stand for themselves: a reviewer who steps back waits for no more to be decoded."""
+
+_POSTER_WIDTH = 320
+"""Width of the still picture [px]."""
+
 _SAME_EVERYWHERE = "cpu-independent=1"
 """Keeps x264 to code that writes the same on all processors. Its code for AVX-512 (core 165) weighs blocks by
 memory that nothing has written: the file would depend on what the process did before."""
@@ -65,6 +71,7 @@ def render_playback(
     n_frames: int,
     config: PlaybackConfig,
     progress: Progress = silent,
+    poster: Path | None = None,
 ) -> None:
     """Write the video.
 
@@ -76,9 +83,11 @@ def render_playback(
         n_frames: How many there are.
         config: Size and quality.
         progress: Told after every frame.
+        poster: Where to write a small still picture of its middle, if anywhere.
     """
     step = max(1, math.ceil(fps / config.fps - 1e-6))  # a rate that is meant to be the same may differ by rounding
-    with av.open(str(path), "w") as container:
+    in_the_middle = n_frames // 2 // step * step
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:  # its index first: it plays at once
         stream = None
         for index, pictures in enumerate(views):
             if index % step == 0:
@@ -87,7 +96,9 @@ def render_playback(
                     stream = container.add_stream("libx264", rate=Fraction(fps / step).limit_denominator(1001))
                     stream.width, stream.height, stream.pix_fmt = row.shape[1], row.shape[0], "yuv420p"
                     stream.codec_context.thread_count = 1  # what x264 writes depends on how many it has
-                    stream.options = {"crf": str(config.crf), "preset": "veryfast", "x264-params": _SAME_EVERYWHERE}
+                    stream.options = _encoding(config)
+                if index == in_the_middle and poster is not None:
+                    _write_poster(poster, row)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(row, format="rgb24")))
             progress(index + 1, n_frames)
         if stream is not None:
@@ -103,6 +114,24 @@ def _side_by_side(
     _label(scaled[0], f"{time_s:6.2f} s   frame {frame}", y=height - 12)
     row = np.hstack(scaled)
     return np.ascontiguousarray(row[:, : row.shape[1] // 2 * 2])
+
+
+def _encoding(config: PlaybackConfig) -> dict[str, str]:
+    return {
+        "crf": str(config.crf),
+        "preset": "veryfast",
+        "g": str(_KEYFRAME_EVERY),
+        "x264-params": _SAME_EVERYWHERE,
+    }
+
+
+def _write_poster(path: Path, row: Picture) -> None:
+    size = (_POSTER_WIDTH, max(1, round(_POSTER_WIDTH * row.shape[0] / row.shape[1])))
+    small = cv2.resize(row, size, interpolation=cv2.INTER_AREA)
+    done, data = cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 82])
+    if not done:
+        raise OSError("OpenCV cannot write JPEG pictures")
+    path.write_bytes(data.tobytes())
 
 
 def _to_height(picture: Picture, height: int) -> Picture:

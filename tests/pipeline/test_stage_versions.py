@@ -68,7 +68,7 @@ class Built:
 
 
 def figures_of_file(path: Path) -> Any:
-    if path.suffix == ".png":
+    if path.suffix in (".png", ".jpg"):
         return figures_of_array(imread(path))
     if path.suffix == ".mp4":
         with av.open(path) as film:

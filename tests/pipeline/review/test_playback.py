@@ -45,6 +45,24 @@ def test_every_frame_shows_all_views_at_one_time(tmp_path, fps, expected_frames)
     assert seen[-1] == (40, 40)
 
 
+def test_a_reviewer_can_step_back_and_a_list_can_show_a_still(tmp_path):
+    """No frame waits for more than half a second of others; the index comes before the pictures; a still of the middle."""
+    path, poster = tmp_path / "playback.mp4", tmp_path / "poster.jpg"
+    ramp = [np.full((240, 240, 3), 20 + 3 * i, dtype=np.uint8) for i in range(60)]
+    config = PlaybackConfig(height_px=240)
+    render_playback(
+        path, ((p, p) for p in ramp), titles=("a", "b"), fps=30.0, n_frames=60, config=config, poster=poster
+    )
+    with av.open(str(path)) as container:
+        keyframes = [index for index, frame in enumerate(container.decode(video=0)) if frame.key_frame]
+    assert keyframes[0] == 0 and max(np.diff([*keyframes, 60])) <= 15
+    content = path.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    still = cv2.imread(str(poster))
+    assert still.shape == (160, 320, 3)
+    assert abs(still[60:100].mean() - ramp[30].mean()) < 3.0
+
+
 def litter(rng):
     """Leave memory that was used for something else, in pieces of all sizes, as another film would."""
     pieces = [rng.integers(0, 255, int(rng.integers(1, 2_000_000)), dtype=np.uint8) for _ in range(20)]
