@@ -1,5 +1,8 @@
-// What a reviewer would change of the clip: trim marks, contact labels, the height of the ground; with undo.
+// What a reviewer would change of the clip: trim marks, contact labels, how high the robot stands; with undo.
 // Nothing of it is kept anywhere until it goes into a decision.
+
+// Farther from where it was solved nobody may put the robot.
+export const HIGHEST_M = 0.2;
 
 const NOTHING = Object.freeze({ first: null, stop: null, ground_m: 0, painted: [] });
 
@@ -70,14 +73,14 @@ export class Edits extends EventTarget {
     if (frames[1] > frames[0]) this.#change({ painted: [...this.now.painted, { foot, frames, stands }] });
   }
 
-  // Put the floor under the motion higher (+) or lower (-), rounded to a tenth of a millimetre.
+  // Raise the robot (+) or lower it (-); kept to a tenth of a millimetre.
   nudge(metres) {
     this.setGround(this.now.ground_m + metres);
   }
 
   setGround(metres) {
     if (!Number.isFinite(metres)) return;
-    this.#change({ ground_m: Math.round(Math.max(-1, Math.min(1, metres)) * 1e4) / 1e4 });
+    this.#change({ ground_m: Math.round(Math.max(-HIGHEST_M, Math.min(HIGHEST_M, metres)) * 1e4) / 1e4 });
   }
 
   undo() {

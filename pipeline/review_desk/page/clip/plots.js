@@ -58,7 +58,7 @@ export class Plots {
     this.cursor.style.transform = `translateX(${x.toFixed(1)}px)`;
     const read = this.pointer ?? frame;
     for (const plot of this.plots) {
-      const value = quantity(plot.series.values[read], plot.series.unit);
+      const value = quantity(plot.series.values[Math.floor(read / this.#stretch(plot.series))], plot.series.unit);
       const after = this.#afterValue(plot.series, read);
       plot.value.textContent = value;
       plot.afterValue.textContent = after === undefined ? "" : "after " + quantity(after, plot.series.unit);
@@ -111,6 +111,11 @@ export class Plots {
     this.#build();
   }
 
+  // Frames of the motion for each value: what a simulation measured has a rate of its own.
+  #stretch(series) {
+    return series.fps ? this.view.fps / series.fps : 1;
+  }
+
   #afterValue(series, frame) {
     const curve = this.#afterCurve(series);
     if (!curve) return undefined;
@@ -140,7 +145,7 @@ export class Plots {
     context.clip();
     this.#drawSpans(context, series);
     for (const limit of drawn) this.#drawLimit(context, limit, series, y);
-    this.#drawCurve(context, series.values, 0, 1, y, COLOURS.ink);
+    this.#drawCurve(context, series.values, 0, this.#stretch(series), y, COLOURS.ink);
     if (after) this.#drawCurve(context, after.values, after.from, after.stretch, y, COLOURS.accept);
     context.restore();
     this.#drawAxis(context, series, low, high, drawn);

@@ -11,7 +11,7 @@ export function timelineRows(view, edits, decision) {
   if (edits.trimmed) rows.push(row("to keep", "what your trim marks keep", [mark(edits.frames, COLOURS.accent, "kept by your marks")], "trim"));
   for (const foot of ["left", "right"]) rows.push(contactRow(foot, edits, fps));
   const letGo = (view.let_go ?? []).map((stance) =>
-    mark([stance.start, stance.stop], COLOURS.letGo, `${plainName(stance.region)} let go: ${stance.reason}`),
+    mark([stance.start, stance.stop], COLOURS.letGo, stance.reason.includes(" ") ? stance.reason : `${plainName(stance.region)} let go: ${stance.reason}`),
   );
   if (letGo.length) rows.push(row("let go", "contacts that the robot could not hold", letGo));
   const hands = (view.stances ?? []).filter((stance) => !/foot/.test(stance.region) && stance.spans.length);

@@ -38,7 +38,7 @@ const RULINGS = { accept: "accepted", reject: "rejected", undo: "took the last r
 export function rulingText(decision, fps) {
   const parts = [RULINGS[decision.ruling] ?? decision.ruling];
   if (decision.frames) parts.push("frames " + spanText(decision.frames, fps));
-  if (decision.ground_m) parts.push(`ground ${millimetres(decision.ground_m)}`);
+  if (decision.ground_m) parts.push(`raised by ${millimetres(decision.ground_m)}`);
   if (decision.contacts?.length) parts.push(`${decision.contacts.length} contact edit${decision.contacts.length > 1 ? "s" : ""}`);
   return parts.join(", ");
 }
@@ -53,6 +53,3 @@ export function when(at) {
   const day = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
   return `${day} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }
-
-// A word for a POSIX shell.
-export const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\\''") + "'");

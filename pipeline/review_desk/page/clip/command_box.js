@@ -1,0 +1,34 @@
+// Where there is no service, a ruling is a command to copy.
+
+import { button, h } from "wushu/clip/dom.js";
+import { decideCommand } from "wushu/command.js";
+
+// Two commands that follow the edits: text to select, and a button to copy.
+export class CommandBox {
+  constructor({ id, dataset, edits }) {
+    Object.assign(this, { id, dataset, edits });
+    this.lines = ["accept", "reject"].map((ruling) => ({ ruling, code: h("code", { tabindex: "0" }) }));
+    this.element = h(
+      "section",
+      { class: "commands" },
+      h("p", {}, "This page has no service behind it and keeps no decision. To decide, run:"),
+      this.lines.map(({ code }) => h("div", { class: "command" }, code, button({ onclick: () => copy(code) }, "Copy"))),
+    );
+    this.show();
+  }
+
+  show() {
+    for (const { ruling, code } of this.lines) {
+      const edits = ruling === "accept" ? this.edits.request : {};
+      code.textContent = decideCommand({ dataset: this.dataset, id: this.id, ruling, ...edits });
+    }
+  }
+}
+
+function copy(code) {
+  const range = document.createRange();
+  range.selectNodeContents(code);
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+  navigator.clipboard?.writeText(code.textContent).catch(() => undefined); // it is selected in any case
+}
