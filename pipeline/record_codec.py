@@ -28,9 +28,7 @@ def decode(cls: type[Record], document: dict[str, Any], arrays: dict[str, np.nda
     Raises:
         Exception: The document does not fit ``cls`` (KeyError, or an exception group of cattrs).
     """
-    converter = _strict_converter()
-    converter.register_structure_hook_func(_is_array_type, lambda value, _: arrays[value[_ARRAY_KEY]])
-    return converter.structure(document, cls)
+    return _decoder().structure(_put_back(document, "", arrays), cls)
 
 
 def plain(record: object) -> Any:
@@ -62,6 +60,14 @@ def _encoder() -> Converter:
 
 
 @cache
+def _decoder() -> Converter:
+    """Return what puts records together whose arrays are back in place; it learns each class once."""
+    converter = _strict_converter()
+    converter.register_structure_hook_func(_is_array_type, lambda value, _: _an_array(value))
+    return converter
+
+
+@cache
 def _plain_decoder() -> Converter:
     """Return what puts records without arrays together; it learns each class once."""
     return _strict_converter()
@@ -84,6 +90,24 @@ def _lift_arrays(node: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(node, list | tuple):
         return [_lift_arrays(value, f"{prefix}{i}", arrays) for i, value in enumerate(node)]
     return node
+
+
+def _put_back(node: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+    """Undo what :func:`_lift_arrays` did: an array is named by where it was."""
+    prefix = f"{path}." if path else ""
+    if isinstance(node, dict):
+        if node == {_ARRAY_KEY: path} and path in arrays:
+            return arrays[path]
+        return {key: _put_back(value, f"{prefix}{key}", arrays) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_put_back(value, f"{prefix}{i}", arrays) for i, value in enumerate(node)]
+    return node
+
+
+def _an_array(value: Any) -> np.ndarray:
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"no array: {value!r:.80}")
+    return value
 
 
 def _is_array_type(cls: Any) -> bool:

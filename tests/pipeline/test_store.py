@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,31 @@ def test_a_record_comes_back_as_it_was_saved(dataset):
     assert motion_back.foot_contact is None
     assert measured_back.items[0].spans == ((0, 1), (2, 3))
     np.testing.assert_array_equal(measured_back.items[0].series, measured.items[0].series)
+
+
+def test_records_of_one_kind_keep_their_own_arrays_and_lacks(dataset):
+    """What takes records apart and together is learnt once a class, and remembers nothing of a record."""
+    bare = a_motion()
+    with_contact = replace(a_motion(seed=1), foot_contact=np.ones((5, 2)))
+    dataset.save("c", "motion", "f1", with_contact)
+    dataset.save("c", "motion", "f2", bare)
+    for _ in range(2):
+        first, second = (dataset.load("c", "motion", name, SmplMotion) for name in ("f1", "f2"))
+        np.testing.assert_array_equal(first.transl, with_contact.transl)
+        np.testing.assert_array_equal(second.transl, bare.transl)
+        assert first.foot_contact is not None and second.foot_contact is None
+
+
+def test_a_result_whose_array_is_not_among_its_arrays_is_refused(dataset):
+    """Both hashes are right, as of a program that wrote nonsense: no number is made up for it."""
+    dataset.save("c", "motion", "f1", a_motion())
+    path = dataset.clip_dir("c") / "motion-f1.json"
+    document = json.loads(path.read_text())
+    del document["sha256"]
+    document["record"]["transl"] = {"npz": "another"}
+    write_json(path, document)
+    with pytest.raises(CorruptArtefact, match=r"motion-f1.*does not hold a SmplMotion"):
+        dataset.load("c", "motion", "f1", SmplMotion)
 
 
 def test_equal_records_give_equal_bytes(dataset):
