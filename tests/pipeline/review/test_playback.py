@@ -46,7 +46,7 @@ def test_every_frame_shows_all_views_at_one_time(tmp_path, fps, expected_frames)
 
 
 def test_a_reviewer_can_step_back_and_a_list_can_show_a_still(tmp_path):
-    """No frame waits for more than half a second of others; the index comes before the pictures; a still of the middle."""
+    """No frame waits for more than half a second of others; the index comes first; a still shows the middle."""
     path, poster = tmp_path / "playback.mp4", tmp_path / "poster.jpg"
     ramp = [np.full((240, 240, 3), 20 + 3 * i, dtype=np.uint8) for i in range(60)]
     config = PlaybackConfig(height_px=240)
