@@ -16,8 +16,7 @@ import numpy as np
 from retarget.body_trajectory import BodyTrajectory
 from retarget.centre_of_mass import CentreOfMass
 from retarget.compilation import compile_solver, solver_is_compiled
-from retarget.contact_regions import regions_of_skeleton
-from retarget.contacts import ContactConfig, region_contacts, standing_height
+from retarget.contacts import ContactConfig
 from retarget.correspondence import load_correspondence
 from retarget.engine.frame_problem import IkConfig
 from retarget.engine.numba_engine import NumbaEngine
@@ -25,9 +24,10 @@ from retarget.engine.pinocchio_engine import PinocchioEngine
 from retarget.engine.poses import clip_poses
 from retarget.exceptions import CannotFollow
 from retarget.feasibility import doubtful_stances, unheld_stances
-from retarget.flat_soles import FlatSolesConfig, with_flat_soles
+from retarget.flat_soles import FlatSolesConfig
 from retarget.flight import FlightConfig, flight_spans
 from retarget.human_checks import check_size, check_speed, check_up_axis
+from retarget.human_reading import read_human
 from retarget.progress import Progress, silent
 from retarget.result import InfeasibleStance, RetargetResult
 from retarget.robot_tasks import RobotTasks
@@ -35,7 +35,7 @@ from retarget.rotations import rotation_log
 from retarget.spans import Span
 from retarget.stance_targets import BodyWeights, PlantingConfig, plant
 from retarget.targets import BodyTargets, build_targets, human_points
-from retarget.trust import RelativeTrust, bridge_doubtful
+from retarget.trust import RelativeTrust
 from retarget.whole_clip import ClipSolution, WholeClipConfig, WholeClipSolver
 from robots.exceptions import InvalidArray
 from robots.motion import RobotMotion
@@ -148,32 +148,24 @@ class Retargeter:
         check_speed(human_pos, trajectory.fps)
         if self.config.check_up_axis:
             check_up_axis(human_rot, table)
-        human = with_flat_soles(trajectory, table, self.tasks.rest, self.config.flat_soles)
-        trajectory = human.trajectory
-        human_pos, human_rot = human_points(trajectory, table)
-        trust = RelativeTrust.of(trajectory, table)
-        human_pos, human_rot = bridge_doubtful(human_pos, human_rot, trust, table, trajectory.fps)
-        regions = regions_of_skeleton(trajectory.names, table.feet)
-        contacts = region_contacts(trajectory, self.config.contact, regions)
+        human = read_human(
+            trajectory, table, self.tasks.rest, flat_soles=self.config.flat_soles, contact=self.config.contact
+        )
+        contacts = human.contacts
         spans = tuple(
             contacts.spans[contacts.names.index(region)] if region in contacts.names else ()
             for region in self.tasks.regions
         )
-        feet = np.stack([contacts.prob[:, contacts.names.index(foot)] for foot in table.feet], axis=1)
-        ankle_height = standing_height(human_pos[:, self.tasks.feet], feet)
-        if not (feet > 0.5).any():  # on the hands or the back all the time: others have told the floor
-            ankle = max(point.height for region in regions if region.name in table.feet for point in region.points)
-            ankle_height = contacts.floor_height + ankle
         targets = build_targets(
-            human_pos,
-            human_rot,
+            human.pos,
+            human.rot,
             table,
             self.tasks.rest,
-            human_ankle_height=ankle_height,
+            human_ankle_height=human.ankle_height,
             robot_ankle_height=self.tasks.ankle_height,
         )
-        flight = flight_spans(trajectory, contacts, self.config.flight, regions)
-        solution, let_go = self._solve_with_stances(targets, trust, spans, flight, trajectory.fps, progress)
+        flight = flight_spans(human.trajectory, contacts, self.config.flight, human.regions)
+        solution, let_go = self._solve_with_stances(targets, human.trust, spans, flight, trajectory.fps, progress)
         result = self._result(solution, targets, spans, let_go, flight, trajectory.fps)
         result = replace(result, sole_turns_rad=human.turn_rad)
         mean = float(result.pos_residual_m.mean())

@@ -6,7 +6,7 @@ from pipeline.render.gl import Renderer, available_renderer, why_no_pictures
 from pipeline.render.hall import Hall, Occluder
 from pipeline.render.overlay import draw_evidence
 from pipeline.render.person_scene import FilmConfig, Performer, film_people, film_person
-from pipeline.render.robot_scene import robot_frames, staged_robot
+from pipeline.render.robot_scene import robot_camera, robot_frames, staged_robot
 from pipeline.render.sight import hidden_by
 from pipeline.render.stage import ViewConfig, follow_camera
 
@@ -26,6 +26,7 @@ __all__ = [
     "film_person",
     "follow_camera",
     "hidden_by",
+    "robot_camera",
     "robot_frames",
     "staged_robot",
     "why_no_pictures",

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from scipy.spatial.transform import Rotation
 
+from pipeline.camera import CameraPath
 from pipeline.render.gl import Renderer
 from pipeline.render.stage import ViewConfig, follow_camera, set_stage
 from robots.kinematics import qpos_in_order
@@ -34,20 +35,24 @@ def robot_frames(
     qpos = qpos_in_order(robot, motion)
     model = staged_robot(robot, config)
     data = mujoco.MjData(model)
-    data.qpos[:] = robot.default_qpos
-    mujoco.mj_forward(model, data)
-    camera = follow_camera(
-        motion.root_pos_w,
-        heading=_heading(motion),
-        stature=_stature(model, data),
-        fps=motion.fps,
-        config=config,
-    )
+    camera = _camera(robot, model, data, motion, config)
     with Renderer(model, width=config.width, height=config.height, shadows=config.shadows) as renderer:
         for frame in range(len(qpos)):
             data.qpos[:] = qpos[frame]
             mujoco.mj_forward(model, data)
             yield renderer.render(data, K=camera.K, R_w2c=camera.R_w2c[frame], pos_w=camera.pos_w[frame])
+
+
+def robot_camera(robot: RobotModel, motion: RobotMotion, config: ViewConfig | None = None) -> CameraPath:
+    """Return the camera through which :func:`robot_frames` shows a motion, for what is drawn over its pictures.
+
+    Args:
+        robot: What is shown.
+        motion: What it does.
+        config: Size and viewing angle.
+    """
+    model = robot.mj_model()
+    return _camera(robot, model, mujoco.MjData(model), motion, ViewConfig() if config is None else config)
 
 
 def staged_robot(robot: RobotModel, config: ViewConfig) -> mujoco.MjModel:
@@ -56,6 +61,21 @@ def staged_robot(robot: RobotModel, config: ViewConfig) -> mujoco.MjModel:
     spec = mujoco.MjSpec.from_string(robot.mjcf, assets={file.name: file.read_bytes() for file in meshes})
     set_stage(spec, config)
     return spec.compile()
+
+
+def _camera(
+    robot: RobotModel, model: mujoco.MjModel, data: mujoco.MjData, motion: RobotMotion, config: ViewConfig
+) -> CameraPath:
+    """Aim at the motion, from as far as the standing robot is tall; ``data`` is left in the standing pose."""
+    data.qpos[:] = robot.default_qpos
+    mujoco.mj_forward(model, data)
+    return follow_camera(
+        motion.root_pos_w,
+        heading=_heading(motion),
+        stature=_stature(model, data),
+        fps=motion.fps,
+        config=config,
+    )
 
 
 def _heading(motion: RobotMotion) -> float:
