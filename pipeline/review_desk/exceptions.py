@@ -7,6 +7,25 @@ from pathlib import Path
 from pipeline.exceptions import MachineFault, PipelineError
 
 
+class UnknownClip(PipelineError):
+    """The dataset has no clip of that id, or none that came to an end."""
+
+    def __init__(self, clip_id: str) -> None:
+        self.clip_id = clip_id
+        super().__init__(
+            f"there is no clip '{clip_id:.40}' here with an outcome. Reload the list; it may have been removed, or is "
+            "being processed."
+        )
+
+
+class UnknownPart(PipelineError):
+    """A clip has no such piece or motion."""
+
+    def __init__(self, clip_id: str, *, part: str) -> None:
+        self.clip_id = clip_id
+        super().__init__(f"clip {clip_id} has no '{part:.40}'. Reload the clip; it may have been solved anew.")
+
+
 class NothingToSee(PipelineError):
     """A clip has no motion that a decision, or a preview, could speak of."""
 
