@@ -21,6 +21,7 @@ from flows.commands.fit_table import FitTable
 from flows.commands.handoff import Handoff
 from flows.commands.play import Play
 from flows.commands.revalidate import Revalidate
+from flows.commands.review import Review
 from flows.commands.run import Run
 from flows.commands.train import Train
 from flows.commands.validate import Validate
@@ -71,6 +72,7 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Revalidate, sub("revalidate")]
         | Annotated[DatasetCommand, sub("dataset")]
         | Annotated[Decide, sub("decide")]
+        | Annotated[Review, sub("review")]
         | Annotated[Handoff, sub("handoff")]
         | Annotated[Play, sub("play")]
         | Annotated[Doctor, sub("doctor")]

@@ -190,3 +190,21 @@ class NotRevalidated(FlowsError):
     def __init__(self, clip: str, *, problem: str) -> None:
         self.clip = clip
         super().__init__(f"{clip}: {problem}. It stays as it is; build it from its source again.")
+
+
+class PortTaken(FlowsError):
+    """Another program answers on a port."""
+
+    def __init__(self, host: str, port: int, *, free: int | None) -> None:
+        self.port = port
+        self.free = free
+        remedy = "Take another by --port" if free is None else f"Port {free} is free: --port {free}"
+        super().__init__(f"port {port} of {host} is in use, perhaps by another `wushu review`. {remedy}.")
+
+
+class NoReviewService(FlowsError):
+    """The review is asked for where what serves it is not installed."""
+
+    def __init__(self, *, missing: str) -> None:
+        self.missing = missing
+        super().__init__(f"the review needs {missing}, which is not installed here: `pip install 'wushu[review]'`.")

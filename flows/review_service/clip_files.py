@@ -1,0 +1,55 @@
+"""Films and pictures of a clip: by fixed names, in parts where a browser asks for parts, never from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, Response
+
+from flows.review_service.answers import Refused
+from flows.review_service.desk import ReviewDesk
+from pipeline.store import Dataset
+
+router = APIRouter()
+
+CLIP_FILES = {
+    "playback.mp4": "video/mp4",
+    "poster.jpg": "image/jpeg",
+    "report.png": "image/png",
+    "retarget.png": "image/png",
+}
+"""What of a clip's folder can be asked for."""
+
+
+@router.get("/api/clips/{clip_id}/files/{name}")
+def _file(request: Request, clip_id: str, name: str) -> Response:
+    desk: ReviewDesk = request.app.state.desk
+    desk.item(clip_id)
+    if name not in CLIP_FILES:
+        raise Refused(404, "missing_file", "a clip has no such file")
+    path = own_file(desk.dataset, clip_id, name)
+    found = path.stat()
+    answer = FileResponse(path, media_type=CLIP_FILES[name], stat_result=found)
+    answer.headers["Cache-Control"] = "no-cache"
+    if "range" not in request.headers and answer.headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": answer.headers["etag"], "Cache-Control": "no-cache"})
+    return answer
+
+
+def own_file(dataset: Dataset, clip_id: str, name: str) -> Path:
+    """Return where a clip's file lies, if it is a plain file of the dataset.
+
+    Raises:
+        Refused: It is not there, or a link leads out of the dataset.
+    """
+    path = dataset.clip_dir(clip_id) / name
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise Refused(404, "missing_file", f"{name} of this clip is not there") from error
+    if not real.is_relative_to(dataset.root.resolve()):
+        raise Refused(403, "refused", f"{name} of this clip is a link that leads out of the dataset")
+    if not real.is_file():
+        raise Refused(404, "missing_file", f"{name} of this clip is no file")
+    return real

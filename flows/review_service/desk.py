@@ -1,0 +1,117 @@
+"""What stands behind the service while it runs: the shelf of clips, and who works on what is slow."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Generic, TypeVar
+
+from pipeline.review_desk.clip_item import ClipItem
+from pipeline.review_desk.shelf import Shelf
+from pipeline.store import Dataset
+
+_LOOK_EVERY_S = 0.5
+"""The disk is not looked at more often, however many pages ask [s]."""
+
+_LOOK_SHARE = 10
+"""Nor for more than one part in so many of the time: a look at a hundred thousand clips takes its while."""
+
+_VIEWS_KEPT, _PREVIEWS_KEPT = 16, 8
+
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Value]):
+    """The last few of what took long to make; whoever asks for one twice at once waits for the first."""
+
+    def __init__(self, n_kept: int) -> None:
+        """Keep nothing yet."""
+        self._n_kept = n_kept
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> Value | None:
+        """Return what is kept, if it still is."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
+    def put(self, key: Hashable, value: Value) -> Value:
+        """Keep it, in place of what was asked for longest ago."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._n_kept:
+                self._values.popitem(last=False)
+        return value
+
+
+@dataclass(slots=True, kw_only=True)
+class ReviewDesk:
+    """One dataset on the desk."""
+
+    dataset: Dataset
+    shelf: Shelf
+    reviewer: str
+    """Whom the page takes for its user until they say otherwise."""
+    read_only: str | None
+    """Why nothing can be decided; None if it can."""
+    views: Kept[bytes] = field(default_factory=lambda: Kept(_VIEWS_KEPT))
+    previews: Kept = field(default_factory=lambda: Kept(_PREVIEWS_KEPT))
+    reading: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "review-reading"))
+    """Reads clips: a few at a time, so that whoever decides need not wait for those who look."""
+    computing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "review-computing"))
+    """Makes previews, one at a time: each keeps a processor busy for seconds."""
+    _next_look_s: float = 0.0
+    _looking: Lock = field(default_factory=Lock)
+
+    def look(self) -> None:
+        """See what changed on the disk, unless somebody just did."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            begun = time.monotonic()
+            if begun < self._next_look_s:
+                return
+            self.shelf.refresh()
+            took = time.monotonic() - begun
+            self._next_look_s = begun + max(_LOOK_EVERY_S, _LOOK_SHARE * took)
+        finally:
+            self._looking.release()
+
+    def item(self, clip_id: str) -> ClipItem:
+        """Return a clip as it is now.
+
+        Raises:
+            UnknownClip: There is none, or it has no outcome.
+        """
+        return self.shelf.look_at(clip_id)
+
+    def view(self, clip_id: str, make: Callable[[], tuple[bytes, bool]]) -> bytes:
+        """Return what a clip's page tells, made only if the clip changed since.
+
+        Args:
+            clip_id: Of a known clip.
+            make: Returns it, and whether it may be kept: what is damaged may be mended under the same outcome.
+        """
+        key = (clip_id, self.shelf.stamp(clip_id))
+        if (kept := self.views.get(key)) is not None:
+            return kept
+        made, keep = make()
+        return self.views.put(key, made) if keep else made
+
+    def close(self) -> None:
+        """Begin nothing new."""
+        for pool in (self.reading, self.computing):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def now_utc() -> str:
+    """Return the time as decisions hold it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
