@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.decisions import Decision, Decisions, Ruling, Standing, read_decisions, standing
+from pipeline.decisions import Decision, Decisions, Ruling, Standing, disputed, read_decisions, standing
 from pipeline.exceptions import CorruptArtefact
+from pipeline.hand_edits import ContactEdit
 from pipeline.handing.selection import seen_by_reviewers
 from pipeline.licences import use_of
 from pipeline.manifest import ROW_FILE, ManifestRow, read_row
@@ -38,7 +39,7 @@ class DecisionItem:
     frames: Span | None
     ground_m: float
     """By how much the robot was raised [m]."""
-    contacts: tuple[object, ...]
+    contacts: tuple[ContactEdit, ...]
     """Contacts that were set by hand."""
     reason: str
     note: str
@@ -52,8 +53,8 @@ class DecisionItem:
             at=decision.at,
             fingerprint=decision.fingerprint,
             frames=decision.frames,
-            ground_m=getattr(decision, "ground_m", 0.0),
-            contacts=getattr(decision, "contacts", ()),
+            ground_m=decision.ground_m,
+            contacts=decision.contacts,
             reason=decision.reason,
             note=decision.note,
         )
@@ -97,7 +98,7 @@ class ClipItem:
     doubtful: bool
     """A later line of the decisions cannot be read."""
     disputed: bool
-    """The last rulings of two reviewers that stand say different things."""
+    """The last rulings of two reviewers on one motion, both standing, say different things."""
 
 
 def clip_item(dataset: Dataset, row: ManifestRow, decisions: Decisions) -> ClipItem:
@@ -125,7 +126,7 @@ def clip_item(dataset: Dataset, row: ManifestRow, decisions: Decisions) -> ClipI
         state=state_of(held),
         stale=held.stale,
         doubtful=held.doubtful,
-        disputed=is_disputed(decisions),
+        disputed=disputed(decisions),
     )
 
 
@@ -153,7 +154,7 @@ def damaged_item(dataset: Dataset, clip_id: str, problem: str, decisions: Decisi
         state=state_of(held),
         stale=held.stale,
         doubtful=held.doubtful,
-        disputed=is_disputed(decisions),
+        disputed=disputed(decisions),
     )
 
 
@@ -189,17 +190,6 @@ def state_of(held: Standing) -> State:
     if decision.ruling is Ruling.REJECT:
         return "rejected"
     return "accepted" if decision.frames is None else "trimmed"
-
-
-def is_disputed(decisions: Decisions) -> bool:
-    """Tell whether the last rulings of two reviewers that stand say different things."""
-    last: dict[str, Decision] = {}
-    for by in dict.fromkeys(item.by for item in decisions.items):
-        own = standing([item for item in decisions.items if item.by == by], None).decision
-        if own is not None:
-            last[by] = own
-    said = {(d.ruling, d.frames, getattr(d, "ground_m", 0.0), getattr(d, "contacts", ())) for d in last.values()}
-    return len(said) > 1
 
 
 def first_sentence(text: str) -> str:
