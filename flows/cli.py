@@ -14,6 +14,7 @@ from flows.commands.bench import Bench
 from flows.commands.body import Body
 from flows.commands.dataset import DatasetCommand
 from flows.commands.decide import Decide
+from flows.commands.decisions import DecisionsCommand
 from flows.commands.demo import Demo
 from flows.commands.doctor import Doctor
 from flows.commands.fetch import Models, Robot
@@ -72,6 +73,7 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Revalidate, sub("revalidate")]
         | Annotated[DatasetCommand, sub("dataset")]
         | Annotated[Decide, sub("decide")]
+        | Annotated[DecisionsCommand, sub("decisions")]
         | Annotated[Review, sub("review")]
         | Annotated[Handoff, sub("handoff")]
         | Annotated[Play, sub("play")]

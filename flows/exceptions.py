@@ -20,6 +20,14 @@ class NoMotion(FlowsError):
         super().__init__(f"{clip} has no robot motion: {reason or 'it was not processed to the end; run it again'}")
 
 
+class Overruled(FlowsError):
+    """A ruling would overrule another reviewer's, and nobody said that it should."""
+
+    def __init__(self, clip: str, *, told: str) -> None:
+        self.clip = clip
+        super().__init__(f"{clip}: another reviewer decided otherwise: {told}. `--overrule` decides all the same.")
+
+
 class DemoFailed(FlowsError):
     """The demo's own clips did not go through the chain."""
 
@@ -33,6 +41,14 @@ class CannotWrite(FlowsError):
     def __init__(self, path: Path, *, problem: str, remedy: str) -> None:
         self.path = path
         super().__init__(f"{path}: {problem}. {remedy}.")
+
+
+class CannotRead(FlowsError):
+    """A file that was named cannot be read."""
+
+    def __init__(self, path: Path, *, problem: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: cannot be read ({problem}). Name another file.")
 
 
 class NothingToLearn(FlowsError):

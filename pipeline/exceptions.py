@@ -115,7 +115,7 @@ class DecidedMeanwhile(PipelineError):
     def __init__(self, clip: str, *, told: str) -> None:
         self.clip = clip
         self.told = told
-        super().__init__(f"{clip}: somebody else decided: {told}. Look at it, and decide again to overrule it.")
+        super().__init__(f"{clip}: somebody else decided: {told}. Look at it, and overrule it if you stand by yours.")
 
 
 class InvalidSettings(PipelineError):

@@ -12,13 +12,14 @@ import tyro
 from rich.markup import escape
 
 from flows.console import console, show_warning
-from flows.exceptions import NoMotion, OptionOutOfRange
-from pipeline.decisions import Decision, Ruling, add_decision, can_undo, read_decisions, standing
+from flows.exceptions import NoMotion, OptionOutOfRange, Overruled
+from pipeline.decisions import REASON_CODES, Ruling, disputed, read_decisions, standing
+from pipeline.exceptions import DecidedMeanwhile
+from pipeline.hand_edits import FEET, ContactEdit
 from pipeline.handing import seen_by_reviewers
 from pipeline.manifest import ManifestRow, find_row
 from pipeline.measurement import Span
 from pipeline.store import Dataset
-from pipeline.variants import shown_variant, stage_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,33 +37,47 @@ class Decide:
     """What you say of it."""
     frames: str | None = None
     """Frames to keep of an accepted clip, `A:B`: the first, and the one after the last, as the report counts them."""
+    ground_m: float = 0.0
+    """Raise the robot of an accepted clip by so many metres, at most 0.2; lower it where negative."""
+    contacts: tuple[str, ...] = ()
+    """Say which foot bears weight where, in an accepted clip: `left:30:45:stands`, `right:50:60:lifted`."""
     reason: str = ""
-    """Code in lower case with hyphens, by which rulings are counted: foot-skate, wrong-person, good-kick..."""
+    """Code in lower case with hyphens, by which rulings are counted: foot-skate, wrong-person, good..."""
     note: str = ""
     """In your own words."""
     by: str | None = None
     """Who decides; your login if it is left out."""
+    overrule: bool = False
+    """Decide otherwise than another reviewer whose ruling stands."""
 
     def __call__(self) -> int:
         """Keep the ruling and say what holds now."""
+        from pipeline.review_desk.journal import DecisionRequest, decide
+
         dataset = Dataset.open(self.dataset)
         row = find_row(dataset, self.clip)
         fingerprint = seen_by_reviewers(row)
         if fingerprint is None:
             raise NoMotion(row.clip.name, reason=row.error)
-        decision = Decision(
+        request = DecisionRequest(
             clip_id=row.clip.id,
             fingerprint=fingerprint,
             ruling=Ruling(self.ruling),
             by=_login() if self.by is None else self.by,
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            overrule=self.overrule,
             frames=_span(self.frames),
+            ground_m=self.ground_m,
+            contacts=tuple(_contact(text) for text in self.contacts),
             reason=self.reason,
             note=self.note,
         )
-        with dataset.in_use(on_wait=_tell_waiting):
-            _check(dataset, row, decision)
-            add_decision(dataset, decision)
+        try:
+            decide(dataset, request, datetime.now(UTC).isoformat(timespec="seconds"), on_wait=_tell_waiting)
+        except DecidedMeanwhile as error:
+            raise Overruled(row.clip.name, told=error.told) from error
+        if request.reason and request.reason not in REASON_CODES:
+            known = ", ".join(REASON_CODES)
+            show_warning(f"'{request.reason}' is a reason of your own; those that all reviewers share are {known}")
         _show(dataset, row)
         return 0
 
@@ -87,20 +102,12 @@ def _span(text: str | None) -> Span | None:
     return int(start), int(stop)
 
 
-def _check(dataset: Dataset, row: ManifestRow, decision: Decision) -> None:
-    """Refuse what could never hold: frames that are not there, nothing to take back."""
-    if decision.ruling is Ruling.UNDO and not can_undo(read_decisions(dataset, row.clip.id), decision.by):
-        raise OptionOutOfRange("by", decision.by, allowed=f"whoever decided on {row.clip.name}: this one did not")
-    if decision.frames is None:
-        return
-    from retarget.result import RetargetResult
-
-    solved = stage_of("retarget", shown_variant(row.fingerprints))
-    n_frames = len(dataset.load(row.clip.id, solved, decision.fingerprint, RetargetResult).motion)
-    if decision.frames[1] > n_frames:
-        raise OptionOutOfRange(
-            "frames", f"{decision.frames[0]}:{decision.frames[1]}", allowed=f"frames in 0:{n_frames}"
-        )
+def _contact(text: str) -> ContactEdit:
+    foot, *numbers, does = text.split(":") if text.count(":") == 3 else ("", "")
+    if foot not in FEET or does not in ("stands", "lifted") or not all(number.isdecimal() for number in numbers):
+        raise OptionOutOfRange("contacts", text, allowed="foot, first frame, the one after the last, and what it does")
+    start, stop = map(int, numbers)
+    return ContactEdit(foot=foot, frames=(start, stop), stands=does == "stands")
 
 
 def _show(dataset: Dataset, row: ManifestRow) -> None:
@@ -111,5 +118,7 @@ def _show(dataset: Dataset, row: ManifestRow) -> None:
     told = "the verdict decides" if held.decision is None else held.decision.told
     stale = "; the motion was solved anew since" if held.stale and held.decision is not None else ""
     console.print(f"{escape(row.clip.name)}: {escape(told)}{stale}", highlight=False, soft_wrap=True)
+    if disputed(decisions):
+        show_warning("reviewers differ on it, which is shown until they agree or one of them takes it back.")
     if decisions.items and row.verdict is not None:
         console.print(f"the checks say: {row.outcome.value}", highlight=False)

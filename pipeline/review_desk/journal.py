@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -18,14 +19,22 @@ from pipeline.decisions import (
 from pipeline.exceptions import DecidedMeanwhile, OutputNotWritable
 from pipeline.hand_edits import ContactEdit, HandEdits
 from pipeline.handing import seen_by_reviewers
-from pipeline.manifest import ManifestRow, read_row
+from pipeline.manifest import ROW_FILE, ManifestRow, read_row
 from pipeline.measurement import Span
-from pipeline.review_desk.clip_item import require_row
-from pipeline.review_desk.exceptions import FramesNotThere, NothingToSee, NothingToUndo, NotKept, StaleView
+from pipeline.review_desk.exceptions import (
+    FramesNotThere,
+    NothingToSee,
+    NothingToUndo,
+    NotKept,
+    StaleView,
+    UnknownClip,
+)
 from pipeline.store import Dataset
 from pipeline.variants import shown_variant, stage_of
 from retarget.result import RetargetResult
 from robots.exceptions import WushuError
+
+_CLIP_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +96,9 @@ class Answer:
     """Why not."""
 
 
-def decide(dataset: Dataset, request: DecisionRequest, at: str) -> Kept:
+def decide(
+    dataset: Dataset, request: DecisionRequest, at: str, *, on_wait: Callable[[], object] = lambda: None
+) -> Kept:
     """Keep one decision; when it returns, it is on the disk.
 
     Sent again by somebody who did not hear the answer (``seen`` is the same), it is not kept twice.
@@ -96,9 +107,10 @@ def decide(dataset: Dataset, request: DecisionRequest, at: str) -> Kept:
         dataset: Holds the clip.
         request: What is decided.
         at: When, ISO-8601 in UTC.
+        on_wait: Called if somebody tidies the dataset now, before waiting for the end of that.
 
     Raises:
-        UnknownName: There is no such clip.
+        UnknownClip: There is none, or it has not come to an end yet.
         CorruptArtefact: Its outcome cannot be read.
         NothingToSee: It has no motion.
         StaleView: The motion was solved anew since it was seen.
@@ -125,7 +137,7 @@ def decide(dataset: Dataset, request: DecisionRequest, at: str) -> Kept:
             raise DecidedMeanwhile(row.clip.name, told=other.told)
         return True
 
-    keep(dataset, decision, request.seen, allowed=allowed)
+    keep(dataset, decision, request.seen, allowed=allowed, on_wait=on_wait)
     return Kept(row=row, decisions=read_decisions(dataset, request.clip_id))
 
 
@@ -154,10 +166,11 @@ def readable_row(dataset: Dataset, clip_id: str) -> ManifestRow:
     """Read the outcome of a clip that somebody named; what they sent becomes no path before it is known.
 
     Raises:
-        UnknownName: There is no such clip.
+        UnknownClip: There is none, or it has not come to an end yet.
         CorruptArtefact: Its outcome cannot be read.
     """
-    require_row(dataset, clip_id)
+    if not _CLIP_ID.fullmatch(clip_id) or not (dataset.clip_dir(clip_id) / ROW_FILE).exists():
+        raise UnknownClip(clip_id)
     return read_row(dataset, clip_id)
 
 
@@ -181,7 +194,14 @@ def check_motion(dataset: Dataset, row: ManifestRow, fingerprint: str, frames: S
         raise FramesNotThere(row.clip.name, last=last, n_frames=n_frames)
 
 
-def keep(dataset: Dataset, decision: Decision, seen: int | None, *, allowed: Callable[[Decisions], bool]) -> None:
+def keep(
+    dataset: Dataset,
+    decision: Decision,
+    seen: int | None,
+    *,
+    allowed: Callable[[Decisions], bool],
+    on_wait: Callable[[], object] = lambda: None,
+) -> None:
     """Append a decision as :func:`pipeline.decisions.add_decision` does, while nobody tidies the dataset.
 
     Raises:
@@ -189,7 +209,7 @@ def keep(dataset: Dataset, decision: Decision, seen: int | None, *, allowed: Cal
         NotKept: It could not be written.
     """
     try:
-        with dataset.in_use():
+        with dataset.in_use(on_wait):
             add_decision(dataset, decision, seen, allowed=allowed)
     except OutputNotWritable as error:
         raise NotKept(error.path, problem=error.problem) from error
