@@ -4,7 +4,7 @@ import { fill, h, sharp } from "wushu/clip/dom.js";
 import { COLOURS } from "wushu/clip/palette.js";
 import { seconds } from "wushu/clip/words.js";
 
-const TALLEST = 0.46; // of the window
+const TALLEST = 0.42; // of the window
 const ANKLES = { left: 7, right: 8 }; // joints of SMPL
 
 export class Film {

@@ -158,8 +158,8 @@ class ClipPage {
     }
     fill(
       this.side,
-      section("What the checks say", reasonList(view, (check, frame) => this.look(check, frame)), true),
       section("Decide", decide.length ? decide : null, true),
+      section("What the checks say", reasonList(view, (check, frame) => this.look(check, frame)), true),
       section("Decisions", this.decisions, true),
       section("Pieces", pieceList(view, (name) => this.compare.choose(name)), true),
       section("Remarks", textList([...(view.problem && view.n_frames ? [view.problem] : []), ...(view.remarks ?? [])]), true),

@@ -22,6 +22,7 @@ export class Playhead extends EventTarget {
     this.film = film;
     this.target = null; // film frame that a seek under way aims at
     this.queued = null; // film frame to seek to once it has arrived
+    this.due = null; // film frame that a seek has reached, but whose picture is not on the screen yet
     this.clock = null; // {time, frame} when the timer was started
     if (video && film) this.#followFilm();
     else this.video = this.film = null;
@@ -39,7 +40,7 @@ export class Playhead extends EventTarget {
 
   // The frame that will be shown once all that was asked for is done.
   get aim() {
-    const film = this.queued ?? this.target;
+    const film = this.queued ?? this.target ?? this.due;
     return film === null ? this.frame : film * this.stride;
   }
 
@@ -121,7 +122,9 @@ export class Playhead extends EventTarget {
     const onPicture = (_now, metadata) => {
       if (this.closed || this.video !== video) return;
       this.seenAt = performance.now();
-      this.#show(this.#pictureAt(metadata.mediaTime) * this.film.step);
+      const picture = this.#pictureAt(metadata.mediaTime);
+      if (picture === this.due || this.playing) this.due = null;
+      this.#show(picture * this.film.step);
       video.requestVideoFrameCallback(onPicture);
     };
     video.requestVideoFrameCallback(onPicture);
@@ -142,7 +145,7 @@ export class Playhead extends EventTarget {
 
   #aimAt(picture) {
     this.target = picture;
-    this.queued = null;
+    this.queued = this.due = null;
     this.askedAt = performance.now();
     this.video.currentTime = (picture + 0.5) / this.film.fps;
   }
@@ -157,9 +160,11 @@ export class Playhead extends EventTarget {
     }
     if (this.playing || reached === null) return;
     const asked = this.askedAt;
+    if (reached * this.film.step !== this.frame) this.due = reached;
     setTimeout(() => {
-      const silent = !(this.seenAt > asked) && this.askedAt === asked;
-      if (this.video && !this.playing && this.target === null && silent) this.#show(reached * this.film.step);
+      if (!this.video || this.playing || this.target !== null || this.askedAt !== asked) return;
+      this.due = null;
+      if (!(this.seenAt > asked)) this.#show(reached * this.film.step);
     }, NO_NEW_PICTURE_MS);
     this.#tell("aim");
   }
@@ -182,7 +187,7 @@ export class Playhead extends EventTarget {
     const goingOn = this.playing;
     const wanted = this.aim;
     this.video = this.film = null;
-    this.target = this.queued = null;
+    this.target = this.queued = this.due = null;
     this.problem = sentence;
     this.#tell("problem");
     this.#show(wanted);

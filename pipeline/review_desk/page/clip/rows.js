@@ -2,7 +2,10 @@
 
 import { runs } from "wushu/clip/edits.js";
 import { COLOURS, severityColour } from "wushu/clip/palette.js";
-import { plainName, quantity, rulingText, spanText, when } from "wushu/clip/words.js";
+import { measuredOn, plainName, quantity, rulingText, spanText, when } from "wushu/clip/words.js";
+
+// Rows of failed checks from which all warnings share one, so that the plots stay in sight.
+const MOST_CHECKS = 8;
 
 // Row: {label, title, marks: [{frames, colour, text, faint}], foot, kind}
 export function timelineRows(view, edits, decision) {
@@ -60,14 +63,20 @@ export function worstFrame(view, check) {
 }
 
 function checkRows(view, fps) {
-  return failedChecks(view)
-    .filter((check) => check.spans?.length)
-    .map((check) => {
-      const colour = severityColour(check.severity);
-      const told = `${plainName(check.measurement)}: ${quantity(check.value, check.unit)}, limit ${quantity(check.limit, check.unit)}`;
-      const marks = check.spans.map((span) => ({ ...mark(span, colour, `${told}; frames ${spanText(span, fps)}`), check }));
-      return row(plainName(check.measurement), check.reason, marks, "check");
-    });
+  const failed = failedChecks(view).filter((check) => check.spans?.length);
+  const names = failed.map((check) => check.measurement);
+  const rows = failed.map((check) => {
+    const colour = severityColour(check.severity);
+    const told = `${plainName(check.measurement)}: ${quantity(check.value, check.unit)}, limit ${quantity(check.limit, check.unit)}`;
+    const marks = check.spans.map((span) => ({ ...mark(span, colour, `${told}; frames ${spanText(span, fps)}`), check }));
+    const twice = names.filter((name) => name === check.measurement).length > 1;
+    return row(plainName(check.measurement) + (twice ? `, ${measuredOn(check.stage)}` : ""), check.reason, marks, "check");
+  });
+  const refusing = rows.filter((_, index) => failed[index].severity === "reject");
+  const warning = rows.slice(refusing.length);
+  if (rows.length <= MOST_CHECKS || warning.length < 2) return rows;
+  const text = "warnings: " + warning.map((one) => one.label).join(", ");
+  return [...refusing, row(`${warning.length} warnings`, text, warning.flatMap((one) => one.marks), "check")];
 }
 
 function contactRow(foot, edits, fps) {

@@ -8,6 +8,7 @@ export function quantity(value, unit) {
   if (unit === "1") return digits(100 * value, 3) + " %";
   if (unit === "rad") return digits((value * 180) / Math.PI, 3) + "°";
   if (unit === "m" && Math.abs(value) < 1) return digits(100 * value, 3) + " cm";
+  if (value !== 0 && Math.abs(value) < 5e-4) return `≈ 0 ${unit}`;
   const number = Math.abs(value) >= 1000 ? value.toFixed(0) : digits(value, 3);
   return unit ? number + " " + unit : number;
 }
@@ -25,6 +26,9 @@ export function spanText([start, stop], fps) {
   if (stop - start <= 1) return `${start} (${seconds(start, fps)})`;
   return `${start}–${stop - 1} (${(start / fps).toFixed(2)}–${seconds(stop - 1, fps)})`;
 }
+
+const MEASURED_ON = { plausibility: "human", validation: "robot", tracking: "simulation" };
+export const measuredOn = (stage) => MEASURED_ON[stage] ?? stage;
 
 export const plainName = (name) => name.replaceAll("_", " ");
 
