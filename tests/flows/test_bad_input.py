@@ -10,11 +10,14 @@ import time
 
 import pytest
 
-from benchmarks.bad_inputs import CASES, noise_pictures, react, write_good_motion, write_video
+from benchmarks.bad_inputs import CASES, BadInput, noise_pictures, react, write_good_motion, write_video
 from pipeline.manifest import Outcome, read_rows
 from pipeline.store import Dataset
 
 NO_PICTURES = {**os.environ, "MUJOCO_GL": "disable"}
+
+_COSTS_ITSELF = [case for case in CASES if case.good_finishes]
+_STOPS_THE_RUN = [case for case in CASES if not case.good_finishes]
 
 
 def wushu(*arguments) -> subprocess.Popen:
@@ -22,9 +25,31 @@ def wushu(*arguments) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=NO_PICTURES)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_bad_input_is_answered_in_a_sentence(case, keypoint_models, tmp_path):
-    """File, cause and remedy; exit code 1; no traceback; nothing half-written; the good file beside it is finished."""
+def test_bad_files_in_one_run_are_each_answered_in_a_sentence(keypoint_models, tmp_path):
+    """Each file, cause and remedy; exit code 1; no traceback; nothing half-written; the good file is finished."""
+
+    def make(folder):
+        places = [folder / str(index) for index in range(len(_COSTS_ITSELF))]
+        for place in places:
+            place.mkdir()
+        return [argument for case, place in zip(_COSTS_ITSELF, places, strict=True) for argument in case.make(place)]
+
+    says = tuple(part for case in _COSTS_ITSELF for part in case.says)
+    reaction = react(BadInput(name="all at once", make=make, says=says), tmp_path)
+    assert not reaction.problems, reaction.text
+
+
+@pytest.mark.parametrize("case", _STOPS_THE_RUN, ids=lambda case: case.name)
+def test_what_stops_a_run_is_said_in_a_sentence(case, keypoint_models, tmp_path):
+    """File, cause and remedy; exit code 1; no traceback; nothing half-written."""
+    reaction = react(case, tmp_path)
+    assert not reaction.problems, reaction.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", _COSTS_ITSELF, ids=lambda case: case.name)
+def test_a_bad_file_alone_is_answered_in_a_sentence(case, keypoint_models, tmp_path):
+    """The same without the company of others."""
     reaction = react(case, tmp_path)
     assert not reaction.problems, reaction.text
 
