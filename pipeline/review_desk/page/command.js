@@ -13,7 +13,7 @@ export function decideCommand({ dataset, id, ruling, frames, ground_m, contacts,
     words.push("--contact", `${edit.foot}:${edit.frames[0]}:${edit.frames[1]}:${edit.stands ? "on" : "off"}`);
   }
   if (reason) words.push("--reason", reason);
-  if (note) words.push("--note", note);
-  if (by) words.push("--by", by);
+  if (note) words.push(`--note=${note}`); // a note may begin like an option
+  if (by) words.push(`--by=${by}`);
   return words.map(quoted).join(" ");
 }

@@ -1,0 +1,336 @@
+// From "accept" to a line on the service's disk. Nothing is shown as decided before the service has confirmed it.
+
+import { json, NoAnswer, offline, post } from "wushu/answers.js";
+import { decideCommand } from "wushu/command.js";
+import { choose, showCommand } from "wushu/dialogs.js";
+import { lineOf } from "wushu/outbox.js";
+import { clips, ruled, told } from "wushu/words.js";
+
+// Decisions that are sent together.
+const AT_ONCE = 100;
+
+export class Decider {
+  #app;
+  #busy = new Set(); // clips with a decision on its way
+  #asking = new Set(); // clips with a question on the screen
+  #undoable = []; // what this page decided: lists of clips, the last one last
+  #isSending = false;
+
+  // `app`: session, outbox, item(id), receive(items, {mine}), toast(text, facts), reviewer(), lost(error), isLost, redraw()
+  constructor(app) {
+    this.#app = app;
+  }
+
+  // True while a decision on a clip is on its way or waits for the service.
+  isPending(id) {
+    return this.#busy.has(id) || this.#waiting().has(id);
+  }
+
+  get waiting() {
+    return this.#app.outbox.entries;
+  }
+
+  // The clips that this page decided on last, and that are not undone yet.
+  get lastDecided() {
+    return this.#undoable.at(-1) ?? null;
+  }
+
+  // Decide on one clip. Returns {item, decisions} once it is kept, null if it waits, was refused or given up.
+  async one(request) {
+    const { id, ruling } = request;
+    if (offline) return this.#asCommand(request);
+    const by = await this.#mayDecide([id]);
+    if (by === null) return null;
+    if (this.#busy.has(id)) return null;
+    if (this.#waiting().has(id)) return this.#queue(request, by);
+    const standsAgainst = ruling !== "undo" && this.#against(id, by, request);
+    if (standsAgainst && !(await this.#askOverrule([id], request))) return null;
+    const [entry] = this.#app.outbox.add([this.#entry(request, by, standsAgainst)]);
+    return this.#deliver(entry);
+  }
+
+  // Decide the same on many clips, each by itself. Returns how many were kept.
+  async many(ids, { ruling, reason = "", note = "" }) {
+    const by = await this.#mayDecide(ids);
+    if (by === null) return 0;
+    const waiting = this.#waiting();
+    const able = ids.filter((id) => this.#app.item(id)?.fingerprint && !this.#busy.has(id) && !waiting.has(id));
+    const against = ruling === "undo" ? [] : able.filter((id) => this.#against(id, by, { ruling }));
+    let overruled = [];
+    if (against.length > 0) {
+      const answer = await this.#askOverrule(against, { ruling });
+      if (answer === null) return 0;
+      overruled = answer ? against : [];
+    }
+    const plain = able.filter((id) => !against.includes(id));
+    const left = ids.length - able.length;
+    if (left > 0) this.#app.toast(`${clips(left)} left out: without a motion, or with a decision that is not sent yet.`);
+    let kept = 0;
+    for (const [these, overrule] of [[plain, false], [overruled, true]]) {
+      for (let from = 0; from < these.length; from += AT_ONCE) {
+        const part = these.slice(from, from + AT_ONCE);
+        const entries = part.map((id) => this.#entry({ id, ruling, reason, note }, by, overrule));
+        kept += await this.#deliverMany(this.#app.outbox.add(entries));
+      }
+    }
+    return kept;
+  }
+
+  // Send again what was not confirmed, one after the other: at the start, and when the service is back.
+  async sendWaiting() {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    try {
+      const blocked = new Set([...this.#busy, ...this.#asking]);
+      for (const { key, id } of this.#app.outbox.entries) {
+        if (blocked.has(id)) continue;
+        await this.#sendAgain(key);
+        if (this.#app.isLost) return;
+        if (this.#app.outbox.has(key)) blocked.add(id); // what was decided later on this clip waits its turn
+      }
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  drop(entries) {
+    this.#app.outbox.remove(entries.map((entry) => entry.key));
+    this.#app.redraw();
+  }
+
+  // An earlier decision on this clip is not sent yet: this one goes after it.
+  async #queue(request, by) {
+    this.#app.outbox.add([this.#entry(request, by, false)]);
+    this.#app.redraw();
+    await this.sendWaiting();
+    return null;
+  }
+
+  #waiting() {
+    return new Set(this.#app.outbox.entries.map((entry) => entry.id));
+  }
+
+  async #asCommand(request) {
+    const { dataset, reviewer } = this.#app.session;
+    await showCommand(decideCommand({ ...request, dataset, by: request.by ?? reviewer }));
+    return null;
+  }
+
+  async #mayDecide(ids) {
+    const { session } = this.#app;
+    if (session.read_only) return this.#refuse(session.read_only);
+    if (ids.length === 1 && !this.#app.item(ids[0])?.fingerprint) {
+      return this.#refuse("This clip has no motion: there is nothing to decide on.");
+    }
+    return this.#app.reviewer();
+  }
+
+  #refuse(sentence) {
+    this.#app.toast(sentence, { bad: true });
+    return null;
+  }
+
+  #entry({ id, ruling, frames, ground_m, contacts, reason, note }, by, overrule) {
+    const item = this.#app.item(id);
+    const accepts = ruling === "accept";
+    const body = {
+      ruling,
+      by,
+      fingerprint: item.fingerprint,
+      seen: item.n_decisions,
+      overrule,
+      frames: (accepts && frames) || null,
+      ground_m: (accepts && ground_m) || 0,
+      contacts: (accepts && contacts) || [],
+      reason: reason ?? "",
+      note: note ?? "",
+    };
+    return { id, name: item.name, after: item.n_decisions, body };
+  }
+
+  // Does the ruling of another stand that says something else?
+  #against(id, by, request) {
+    const stands = this.#app.item(id).decision;
+    if (!stands || stands.by === by) return false;
+    const frames = request.ruling === "accept" ? (request.frames ?? null) : null;
+    return stands.ruling !== request.ruling || String(stands.frames ?? "") !== String(frames ?? "");
+  }
+
+  // True: decide anyway; false: leave theirs; null: nothing at all.
+  async #askOverrule(ids, request) {
+    const what = request.ruling === "accept" ? "Accept" : "Reject";
+    const items = ids.map((id) => this.#app.item(id));
+    if (ids.length === 1) {
+      const [item] = items;
+      const answer = await choose(`Someone else decided on ${item.name}`, [`It was ${told(item.decision)}.`], [
+        [false, "Leave theirs", true],
+        [true, "Decide anyway", false],
+      ]);
+      return answer === true;
+    }
+    const named = items.slice(0, 6).map((item) => `${item.name}: ${told(item.decision)}.`);
+    if (items.length > named.length) named.push(`And ${items.length - named.length} more.`);
+    return choose(`Others decided otherwise on ${clips(ids.length)}`, named, [
+      [false, "Leave these as they are", true],
+      [true, `${what} these too`, false],
+    ]);
+  }
+
+  async #deliver(entry) {
+    this.#busy.add(entry.id);
+    this.#app.redraw();
+    let failed = null;
+    let answer;
+    try {
+      answer = await this.#app.outbox.alone([entry], () => this.#send(entry));
+    } catch (error) {
+      failed = error;
+    }
+    this.#busy.delete(entry.id);
+    if (failed) return this.#notKept(entry, failed);
+    if (answer) this.#kept(entry, answer);
+    this.#app.redraw();
+    return answer ?? null;
+  }
+
+  // With the lock held, so that nobody else sends it between the answer and forgetting it.
+  async #send(entry) {
+    if (!this.#app.outbox.has(entry.key)) return undefined;
+    const answer = await post(`/api/clips/${entry.id}/decisions`, entry.body);
+    this.#app.outbox.arrived(entry, answer.item.n_decisions);
+    return answer;
+  }
+
+  #kept({ id, name, body }, answer) {
+    this.#remember([id], body.ruling);
+    this.#app.receive([answer.item], { mine: true });
+    this.#app.toast(`${name}: ${ruled(body)}`);
+  }
+
+  #remember(ids, ruling) {
+    this.#undoable = this.#undoable.map((some) => some.filter((id) => !ids.includes(id))).filter((some) => some.length);
+    if (ruling !== "undo") this.#undoable.push(ids);
+  }
+
+  async #notKept(entry, error) {
+    if (error.clip) this.#app.receive([error.clip], { mine: true });
+    if (error.kind === "decided_meanwhile") return this.#askMeanwhile([[entry, error]]);
+    if (mayPass(error)) return this.#app.lost(error);
+    this.#app.outbox.remove([entry.key]);
+    const why = error.kind === "stale" ? "its motion was solved anew meanwhile; look at it again." : error.message;
+    this.#app.toast(`${entry.name}: not ${ruled(entry.body)}: ${why}`, { bad: true, stays: true });
+    this.#app.redraw();
+    return null;
+  }
+
+  // Others decided while this page did not see it: nothing of theirs is overruled without a word.
+  async #askMeanwhile(clashes) {
+    const entries = clashes.map(([entry]) => entry);
+    const title = entries.length === 1 ? entries[0].name : clips(entries.length);
+    const sentences = clashes.slice(0, 6).map(([entry, error]) => {
+      const theirs = error.clip?.decision;
+      return `${entry.name}: ${theirs ? told(theirs) : error.message}. You said: ${ruled(entry.body)}.`;
+    });
+    for (const { id } of entries) this.#asking.add(id);
+    const anyway = await choose(`Someone else decided on ${title} meanwhile`, sentences, [
+      [false, "Leave theirs", true],
+      [true, "Decide anyway", false],
+    ]);
+    for (const { id } of entries) this.#asking.delete(id);
+    if (anyway !== true) {
+      this.drop(entries);
+      this.#app.toast(`${title}: theirs stands`);
+      return null;
+    }
+    const again = clashes.map(([entry, error]) => {
+      const seen = error.clip?.n_decisions ?? entry.body.seen;
+      return { ...entry, after: seen, body: { ...entry.body, seen, overrule: true } };
+    });
+    for (const entry of again) this.#app.outbox.replace(entry);
+    if (again.length > 1) return this.#deliverMany(again);
+    return this.#deliver(again[0]);
+  }
+
+  async #deliverMany(entries) {
+    const { by, ruling, reason, note, overrule } = entries[0].body;
+    const sent = entries.map(({ id, body }) => ({ id, fingerprint: body.fingerprint, seen: body.seen }));
+    for (const { id } of entries) this.#busy.add(id);
+    this.#app.redraw();
+    let results = [];
+    try {
+      const answer = await this.#app.outbox.alone(entries, async () => {
+        const { results } = await post("/api/decisions", { by, ruling, reason, note, overrule, clips: sent });
+        this.#forget(entries, results);
+        return results;
+      });
+      results = answer ?? [];
+    } catch (error) {
+      if (mayPass(error)) this.#app.lost(error);
+      else {
+        this.#app.outbox.remove(entries.map((entry) => entry.key));
+        this.#app.toast(`Nothing was decided: ${error.message}`, { bad: true, stays: true });
+      }
+    }
+    for (const { id } of entries) this.#busy.delete(id);
+    return this.#sorted(entries, results);
+  }
+
+  #forget(entries, results) {
+    const byId = new Map(results.map((result) => [result.id, result]));
+    for (const entry of entries) {
+      const result = byId.get(entry.id);
+      if (result && !result.error) this.#app.outbox.arrived(entry, result.item.n_decisions);
+    }
+  }
+
+  // What became of each of many; returns how many were kept.
+  async #sorted(entries, results) {
+    const byId = new Map(entries.map((entry) => [entry.id, entry]));
+    const done = results.filter((result) => !result.error).map((result) => result.id);
+    const { body } = entries[0];
+    if (done.length > 0) {
+      this.#remember(done, body.ruling);
+      this.#app.toast(`${clips(done.length)}: ${ruled(body)}`);
+    }
+    this.#app.receive(results.map((result) => result.item).filter(Boolean), { mine: true });
+    this.#app.redraw();
+    const clashes = [];
+    for (const { id, error, kind, item } of results) {
+      if (!error) continue;
+      const failed = Object.assign(new Error(error), { kind, clip: item ?? null, status: 0 });
+      if (kind === "decided_meanwhile") clashes.push([byId.get(id), failed]);
+      else await this.#notKept(byId.get(id), failed);
+    }
+    if (clashes.length > 0) await this.#askMeanwhile(clashes);
+    return done.length;
+  }
+
+  // Ask the clip's history whether it arrived, and send it if not; all under one lock.
+  async #sendAgain(key) {
+    const entry = this.#app.outbox.entries.find((one) => one.key === key);
+    if (!entry) return;
+    this.#busy.add(entry.id);
+    let failed = null;
+    let answer;
+    try {
+      answer = await this.#app.outbox.alone([entry], async () => {
+        const view = await json(`/api/clips/${entry.id}`);
+        const line = lineOf(entry, view.decisions);
+        if (line < 0) return this.#send(entry);
+        this.#app.outbox.arrived(entry, line + 1);
+        return view;
+      });
+    } catch (error) {
+      failed = error;
+    }
+    this.#busy.delete(entry.id);
+    if (failed) await this.#notKept(entry, failed);
+    else if (answer) this.#kept(entry, answer);
+    this.#app.redraw();
+  }
+}
+
+// The service may keep it later: the decision waits in the browser meanwhile.
+function mayPass(error) {
+  return error instanceof NoAnswer || error.kind === "not_writable" || error.status >= 500 || error.status === 401;
+}
