@@ -15,7 +15,10 @@ from rich.markup import escape
 
 from flows.console import bar, console, progress_bars, show_warning
 from flows.exceptions import NoReviewService
+from pipeline.home import Home
 from pipeline.store import Dataset
+from robots.exceptions import MeshesMissing
+from robots.meshes import find_g1_meshes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,8 @@ class Review:
                 shelf=shelf,
                 reviewer=_login() if self.by is None else self.by,
                 read_only=asked or why_read_only(dataset),
+                mesh_dir=_mesh_dir(),
+                bodies_dir=Home.of_user().bodies_dir,
             )
             if desk.read_only is not None:
                 show_warning(desk.read_only)
@@ -85,6 +90,14 @@ class Review:
 def _has_screen() -> bool:
     """Tell whether a browser has somewhere to open: without a screen it would be one in this terminal."""
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _mesh_dir() -> Path | None:
+    """Where the G1's meshes are, if they were fetched."""
+    try:
+        return find_g1_meshes(Home.of_user().meshes_dir)
+    except MeshesMissing:
+        return None
 
 
 def _login() -> str:

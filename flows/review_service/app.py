@@ -6,41 +6,25 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from flows.review_service import clip_files, clips, page
+from flows.review_service import clip_files, clips, deciding, motions, page
 from flows.review_service.answers import Refused, error_answer
 from flows.review_service.desk import ReviewDesk
 from flows.review_service.door import Door, Guard
-from pipeline.exceptions import CorruptArtefact, DecidedMeanwhile, MachineFault
-from pipeline.review_desk.exceptions import StaleView, UnknownClip
+from flows.review_service.kinds import kind_of
 from robots.exceptions import WushuError
-
-_KINDS: tuple[tuple[type[WushuError], int, str], ...] = (
-    (UnknownClip, 404, "unknown_clip"),
-    (DecidedMeanwhile, 409, "decided_meanwhile"),
-    (StaleView, 409, "stale"),
-    (CorruptArtefact, 422, "damaged"),
-    (MachineFault, 503, "not_writable"),
-    (WushuError, 422, "invalid"),
-)
-"""The first that fits counts."""
 
 
 def create_app(desk: ReviewDesk, door: Door) -> FastAPI:
     """Build the service for one dataset; nothing of it answers who may not come in."""
     app = FastAPI(title="wushu review", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.desk = desk
-    for module in (page, clips, clip_files):
+    for module in (page, clips, clip_files, motions, deciding):
         app.include_router(module.router)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(WushuError, _told)
     app.add_exception_handler(HTTPException, _unknown)
     app.add_middleware(Guard, door=door)
     return app
-
-
-def kind_of(error: WushuError) -> tuple[int, str]:
-    """Return the status and the kind by which an error is told."""
-    return next((status, kind) for cls, status, kind in _KINDS if isinstance(error, cls))
 
 
 def _told(_: Request, error: Exception) -> Response:

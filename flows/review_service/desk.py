@@ -8,10 +8,12 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
 from pipeline.review_desk.clip_item import ClipItem
+from pipeline.review_desk.preview import Preview
 from pipeline.review_desk.shelf import Shelf
 from pipeline.store import Dataset
 
@@ -21,13 +23,13 @@ _LOOK_EVERY_S = 0.5
 _LOOK_SHARE = 10
 """Nor for more than one part in so many of the time: a look at a hundred thousand clips takes its while."""
 
-_VIEWS_KEPT, _PREVIEWS_KEPT = 16, 8
+_VIEWS_KEPT, _PREVIEWS_KEPT, _ROBOTS_KEPT = 16, 8, 4
 
 Value = TypeVar("Value")
 
 
 class Kept(Generic[Value]):
-    """The last few of what took long to make; whoever asks for one twice at once waits for the first."""
+    """The last few of what took long to make."""
 
     def __init__(self, n_kept: int) -> None:
         """Keep nothing yet."""
@@ -41,6 +43,11 @@ class Kept(Generic[Value]):
             if key in self._values:
                 self._values.move_to_end(key)
             return self._values.get(key)
+
+    def find(self, wanted: Callable[[Value], bool]) -> Value | None:
+        """Return one that is kept and wanted, if there is one."""
+        with self._lock:
+            return next((value for value in self._values.values() if wanted(value)), None)
 
     def put(self, key: Hashable, value: Value) -> Value:
         """Keep it, in place of what was asked for longest ago."""
@@ -63,7 +70,12 @@ class ReviewDesk:
     read_only: str | None
     """Why nothing can be decided; None if it can."""
     views: Kept[bytes] = field(default_factory=lambda: Kept(_VIEWS_KEPT))
-    previews: Kept = field(default_factory=lambda: Kept(_PREVIEWS_KEPT))
+    previews: Kept[Preview] = field(default_factory=lambda: Kept(_PREVIEWS_KEPT))
+    robots: Kept[bytes] = field(default_factory=lambda: Kept(_ROBOTS_KEPT))
+    mesh_dir: Path | None = None
+    """Where the G1's meshes are, if they were fetched."""
+    bodies_dir: Path | None = None
+    """Where bodies are that the user imported."""
     reading: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "review-reading"))
     """Reads clips: a few at a time, so that whoever decides need not wait for those who look."""
     computing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "review-computing"))
@@ -93,14 +105,15 @@ class ReviewDesk:
         """
         return self.shelf.look_at(clip_id)
 
-    def view(self, clip_id: str, make: Callable[[], tuple[bytes, bool]]) -> bytes:
+    def view(self, clip_id: str, make: Callable[[], tuple[bytes, bool]], part: str = "") -> bytes:
         """Return what a clip's page tells, made only if the clip changed since.
 
         Args:
             clip_id: Of a known clip.
             make: Returns it, and whether it may be kept: what is damaged may be mended under the same outcome.
+            part: Of what it tells.
         """
-        key = (clip_id, self.shelf.stamp(clip_id))
+        key = (clip_id, part, self.shelf.stamp(clip_id))
         if (kept := self.views.get(key)) is not None:
             return kept
         made, keep = make()
