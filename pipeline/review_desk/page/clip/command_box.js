@@ -17,6 +17,11 @@ export class CommandBox {
     this.show();
   }
 
+  focus() {
+    this.lines[0].code.focus();
+    this.element.scrollIntoView({ block: "nearest" });
+  }
+
   show() {
     for (const { ruling, code } of this.lines) {
       const edits = ruling === "accept" ? this.edits.request : {};

@@ -9,10 +9,18 @@ export class Compare extends EventTarget {
     Object.assign(this, { path, view, plots, tell });
     this.name = null; // "piece-1", "preview-KEY" or null
     this.preview = null;
+    this.after = null; // {frames, series, ...} of what is chosen
     this.read = new Map();
     this.select = h("select", { "aria-label": "compare with", onchange: () => this.#picked() });
     this.element = h("label", { class: "compare" }, "compare with ", this.select);
     this.#fill();
+  }
+
+  // What the free view is to show beside the motion: null, or which motion, of which frames, with which leads.
+  get shown() {
+    if (!this.after) return null;
+    const { frames, n_lead_in = 0, n_lead_out = 0 } = this.after;
+    return { of: this.name, frames, n_lead_in, n_lead_out };
   }
 
   addPreview(preview) {
@@ -25,6 +33,7 @@ export class Compare extends EventTarget {
     this.#fill();
     const after = await this.#after(name);
     if (this.name !== name) return; // another was chosen meanwhile
+    this.after = after;
     this.plots.setAfter(after);
     this.dispatchEvent(new Event("change"));
   }

@@ -5,8 +5,9 @@ import { millimetres, plainName, quantity, score, spanText } from "wushu/clip/wo
 
 export class EditPanel {
   // act: {first, last, preview, clear, undoEdit, accept, reject, note, undo}; readOnly: null or why nothing can be decided.
-  constructor({ view, edits, playhead, act, readOnly }) {
-    Object.assign(this, { view, edits, playhead, act, readOnly });
+  // Without a service (offline) nothing is ruled or solved here: only the edits are.
+  constructor({ view, edits, playhead, act, readOnly, offline }) {
+    Object.assign(this, { view, edits, playhead, act, readOnly, offline });
     this.trim = h("span", { class: "edit-value" });
     this.contacts = h("span", { class: "edit-value" });
     this.ground = h("input", { type: "number", step: "0.5", min: "-200", max: "200", class: "ground", "aria-label": "raise the robot by, in millimetres" });
@@ -15,11 +16,13 @@ export class EditPanel {
       event.stopPropagation();
       if (event.key === "Enter" || event.key === "Escape") this.ground.blur();
     });
-    this.previewButton = button({ onclick: act.preview, title: "solve and judge what these edits leave (p)" }, "Preview");
+    this.previewButton = button({ onclick: act.preview, title: "judge what would be handed over, with its leads (p)" }, "Preview");
     this.undoButton = button({ onclick: act.undoEdit, title: "take the last edit back (z)" }, "Undo edit");
     this.clearButton = button({ onclick: act.clear, title: "take all edits back (c)" }, "Clear");
     this.acceptButton = button({ class: "accept", onclick: act.accept, title: "accept (a)" }, "Accept");
     this.rejectButton = button({ class: "reject", onclick: act.reject, title: "reject (r)" }, "Reject");
+    this.noteButton = button({ onclick: act.note, title: "a note for the decision (n)" }, "Note");
+    this.undoRuling = button({ onclick: act.undo, title: "take your decision on this clip back (u)" }, "Undo decision");
     this.result = h("div", { class: "preview", role: "status", "aria-live": "polite" });
     this.element = h("section", { class: "edits", "aria-label": "edits" }, this.#rows(), this.result);
     this.show();
@@ -28,17 +31,18 @@ export class EditPanel {
   show() {
     const frames = this.edits.frames;
     const length = frames ? ((frames[1] - frames[0]) / this.view.fps).toFixed(2) + " s" : "";
-    fill(this.trim, frames ? `${spanText(frames, this.view.fps)}, ${length}` : "all frames");
+    fill(this.trim, frames ? `${frames[0]}–${frames[1] - 1}, ${length}` : "all frames");
     const changed = this.edits.contacts;
     const n = changed.reduce((sum, edit) => sum + edit.frames[1] - edit.frames[0], 0);
     fill(this.contacts, changed.length ? `${changed.length} changed (${n} frames)` : "as found; drag over a foot's row");
     if (document.activeElement !== this.ground) this.ground.value = String(Number((this.edits.now.ground_m * 1000).toFixed(1)));
     const any = this.edits.any;
-    this.previewButton.disabled = this.busy || !any;
+    this.previewButton.disabled = Boolean(this.busy);
     this.undoButton.disabled = !this.edits.past.length;
     this.clearButton.disabled = !any;
     this.acceptButton.textContent = any ? "Accept with these edits" : "Accept";
-    for (const control of [this.acceptButton, this.rejectButton]) {
+    this.undoRuling.hidden = !this.view.item.decision;
+    for (const control of [this.acceptButton, this.rejectButton, this.noteButton, this.undoRuling]) {
       control.disabled = this.readOnly !== null;
       if (this.readOnly !== null) control.title = this.readOnly;
     }
@@ -46,7 +50,7 @@ export class EditPanel {
 
   waiting() {
     this.busy = true;
-    fill(this.result, h("p", { class: "busy" }, h("span", { class: "spinner", "aria-hidden": "true" }), "solving and judging…"));
+    fill(this.result, h("p", { class: "busy" }, h("span", { class: "spinner", "aria-hidden": "true" }), "cutting, leading and judging…"));
     this.show();
   }
 
@@ -76,8 +80,9 @@ export class EditPanel {
       line("Keep", button({ title: "keep from this frame on ([)", onclick: this.act.first }, "["), button({ title: "keep up to this frame (])", onclick: this.act.last }, "]"), this.trim),
       line("Raise", nudge(-5), nudge(-1), this.ground, h("span", { class: "faint" }, "mm"), nudge(1), nudge(5)),
       line("Contacts", this.contacts),
-      h("div", { class: "edit-row buttons" }, this.previewButton, this.undoButton, this.clearButton),
-      h("div", { class: "edit-row buttons rulings" }, this.acceptButton, this.rejectButton),
+      h("div", { class: "edit-row buttons" }, this.offline ? null : this.previewButton, this.undoButton, this.clearButton),
+      this.offline ? null : h("div", { class: "edit-row buttons rulings" }, this.acceptButton, this.rejectButton),
+      this.offline ? null : h("div", { class: "edit-row buttons" }, this.noteButton, this.undoRuling),
     ];
   }
 }

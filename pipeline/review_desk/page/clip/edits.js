@@ -83,6 +83,13 @@ export class Edits extends EventTarget {
     this.#change({ ground_m: Math.round(Math.max(-HIGHEST_M, Math.min(HIGHEST_M, metres)) * 1e4) / 1e4 });
   }
 
+  // Take up what was kept of earlier edits; what does not fit this motion is left out.
+  restore({ first = null, stop = null, ground_m = 0, painted = [] }) {
+    const frame = (value) => (Number.isInteger(value) && value >= 0 && value <= this.nFrames ? value : null);
+    const fits = ({ foot, frames }) => foot in this.original && frame(frames?.[0]) !== null && frame(frames?.[1]) > frames[0];
+    this.now = Object.freeze({ first: frame(first), stop: frame(stop), ground_m: Number(ground_m) || 0, painted: painted.filter(fits) });
+  }
+
   undo() {
     if (!this.past.length) return false;
     this.now = this.past.pop();

@@ -6,6 +6,7 @@ import { Compare } from "wushu/clip/compare.js";
 import { Controls } from "wushu/clip/controls.js";
 import { attemptList, decisionList, deliveryList, metricTable, pieceList, section, textList } from "wushu/clip/details.js";
 import { fill, h } from "wushu/clip/dom.js";
+import { Draft } from "wushu/clip/draft.js";
 import { EditPanel } from "wushu/clip/edit_panel.js";
 import { Edits } from "wushu/clip/edits.js";
 import { Film } from "wushu/clip/film.js";
@@ -60,6 +61,7 @@ class ClipPage {
     const { view } = this;
     this.item = view.item;
     this.edits = new Edits({ nFrames: view.n_frames, contacts: view.contacts });
+    this.draft = new Draft(this.edits, this.item);
     const address = view.video ? fileUrl(this.path + "/files/playback.mp4") : null;
     this.film = new Film(view, address);
     this.playhead = new Playhead({ nFrames: view.n_frames, fps: view.fps || 30, video: this.film.video, film: this.film.film });
@@ -83,7 +85,7 @@ class ClipPage {
     this.plots = new Plots({ view, scale, playhead });
     this.controls = new Controls({ view, playhead, scale, film: this.film, toggle3d: () => this.toggle3d(), toggleGhost: () => this.toggleGhost() });
     this.compare = new Compare({ path: this.path, view, plots: this.plots, tell: (sentence) => this.say(sentence) });
-    this.compare.addEventListener("change", () => this.scene?.show({ ghost: this.film.ghostShown, after: this.compare.name }));
+    this.compare.addEventListener("change", () => this.#show3d());
     fill(this.plots.tools, this.compare.element);
     this.threeBox = h("div", { class: "three-box" });
     this.threeBox.hidden = true;
@@ -146,6 +148,7 @@ class ClipPage {
     const act = {
       first: () => this.markFirst(), last: () => this.markLast(), preview: () => this.preview(), undoEdit: () => this.edits.undo(),
       clear: () => this.clear(), accept: () => this.accept(), reject: () => this.reject(),
+      note: () => this.app?.askNote?.(this.id), undo: () => this.app?.undo?.(this.id),
     };
     const decide = [];
     if (offline) {
@@ -153,7 +156,7 @@ class ClipPage {
       decide.push(this.commands.element);
     }
     if (view.n_frames) {
-      this.panel = new EditPanel({ view, edits: this.edits, playhead: this.playhead, act, readOnly: this.readOnly, offline });
+      this.panel = new EditPanel({ view, edits: this.edits, playhead: this.playhead, act, readOnly: this.readOnly, offline, by: () => this.app?.name });
       decide.unshift(this.panel.element);
     }
     fill(
@@ -212,7 +215,7 @@ class ClipPage {
   }
 
   async preview() {
-    if (!this.panel || this.panel.busy || !this.edits.any) return;
+    if (!this.panel || this.panel.busy) return;
     if (offline) {
       this.panel.failed("A preview needs the service: run `wushu review` on the dataset.");
       return;
@@ -246,6 +249,7 @@ class ClipPage {
   // Rulings ----------------------------------------------------------------------------------------------------------
 
   async accept() {
+    if (offline) this.commands?.focus();
     if (!this.#mayDecide()) return;
     const done = await this.app.decide({ id: this.id, ruling: "accept", ...this.edits.request });
     if (done && !this.closed) this.#decided();
@@ -253,12 +257,11 @@ class ClipPage {
 
   reject() {
     if (!this.#mayDecide()) return;
-    if (this.app.askReject) this.app.askReject(this.id);
-    else this.app.decide({ id: this.id, ruling: "reject" });
+    this.app.askReject(this.id);
   }
 
   #mayDecide() {
-    if (!this.view || !this.app?.decide) return false;
+    if (!this.view || !this.app?.decide || offline) return false;
     if (this.readOnly === null) return true;
     this.say(this.readOnly);
     return false;
@@ -278,6 +281,7 @@ class ClipPage {
     const solvedAnew = item.fingerprint !== this.view.item.fingerprint;
     this.item = this.view.item = item;
     fillHeader(this.header, item, this.view);
+    this.panel?.show();
     if (solvedAnew) this.say("This motion was solved anew: open the clip again to see it.");
     this.#rows();
     try {
@@ -303,7 +307,7 @@ class ClipPage {
     this.film.ghostShown = shown;
     this.controls?.show();
     this.film.draw();
-    this.scene?.show({ ghost: shown, after: this.compare.name });
+    this.#show3d();
     if (!shown || this.film.ghost || !this.film.film) return;
     try {
       this.film.ghost = new Float32Array(await binary(this.path + "/ghost"));
@@ -313,6 +317,10 @@ class ClipPage {
       this.controls?.show();
     }
     this.film.draw();
+  }
+
+  #show3d() {
+    this.scene?.show({ ghost: this.film.ghostShown, after: this.compare.shown });
   }
 
   async toggle3d() {
@@ -343,7 +351,7 @@ class ClipPage {
         return;
       }
       this.scene = scene;
-      scene?.show({ ghost: this.film.ghostShown, after: this.compare.name });
+      this.#show3d();
     } catch (error) {
       fill(this.threeBox, h("p", { class: "problem", role: "alert" }, "No 3D: " + error.message));
     }
