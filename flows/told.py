@@ -10,6 +10,7 @@ from pipeline.clip import Clip
 from pipeline.manifest import ManifestRow, Outcome
 from pipeline.measurement import Measurements
 from pipeline.process_clip import StageReport, fingerprints
+from pipeline.record_codec import from_plain
 from pipeline.stage import Resource, Stage
 from pipeline.store import Dataset
 from pipeline.verdict import Verdict
@@ -151,14 +152,16 @@ def told_of_survey(clip: Clip, chain: tuple[Stage, ...], dataset: Dataset) -> Cl
     found: dict[type, Any] = {}
     for stage in chain:
         if stage.result in (Verdict, Measurements) and stage.result not in found:
-            found[stage.result] = dataset.load(stage.owner(clip).id, stage.name, known[stage.name], stage.result)
+            named = stage.owner(clip).id, stage.name, known[stage.name]
+            found[stage.result] = dataset.document(*named)["record"]  # the arrays of measurements take longer to unpack
     verdict, measured = found.get(Verdict), found.get(Measurements)
+    verdict = None if verdict is None else from_plain(Verdict, verdict)
     outcome = PREPARED if verdict is None else (Outcome.ACCEPTED if verdict.accepted else Outcome.REJECTED).value
     return ClipTold(
         clip_id=clip.id,
         name=clip.name,
         outcome=outcome,
-        duration_s=0.0 if measured is None else measured.n_frames / measured.fps,
+        duration_s=0.0 if measured is None else measured["n_frames"] / measured["fps"],
         reason=verdict.rejections[0] if verdict is not None and verdict.rejections else "",
         kinds=_refusals(verdict),
     )
