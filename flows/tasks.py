@@ -43,6 +43,9 @@ GPU_LIMIT = "gpu"
 _LONGEST_WAIT_S = 4 * 3600.0
 """For the GPU: longer than many workers that wait for each other need."""
 
+_QUICK_S = 1.0
+"""Stages that take less share a line of the task's log [s]: a line costs all processes together some 4 ms of a core."""
+
 NAMES_OF_TASKS = "{name} ({clip_id}): {stages}"
 """The server finds a clip's tasks, and so its log, by the id; a tag would cost half a second a task (Prefect 3.8.8)."""
 
@@ -202,6 +205,8 @@ class _Work:
     until: str | None
     told: TaskTold = field(default_factory=TaskTold)
     reused: list[str] = field(default_factory=list)
+    quick: list[str] = field(default_factory=list)
+    """Stages that are done, and not yet in the task's log."""
 
     @classmethod
     def of(cls, dataset: Path, settings: str, until: str | None) -> _Work:
@@ -215,6 +220,8 @@ class _Work:
         except UnsteadySource as error:
             left = ClipTold(clip_id=clip.id, name=clip.name, outcome=UNFINISHED, reason=str(error))
             return replace(self.told, clips=(left,))
+        finally:
+            self._log_done()
 
     def watch(self, whole: Clip) -> TaskTold:
         first = self.stages.of(whole)[0]
@@ -246,6 +253,8 @@ class _Work:
             except (NotRevalidated, CorruptArtefact, UnsteadySource) as error:
                 get_run_logger().warning(str(error))
                 return replace(self.told, moved=Moved.of(row, row, left=str(error)))
+            finally:
+                self._log_done()
         return replace(self.told, clips=(told_of_row(new),), moved=Moved.of(row, new))
 
     def _run(self, clip: Clip, first: str) -> TaskTold:
@@ -289,16 +298,26 @@ class _Work:
                 return
             self.told = self.told.counting(report)
             if report.error is not None:
+                self._log_done()
                 logger.warning("%s: %s", report.stage, report.error)
             elif report.reused:
                 self.reused.append(report.stage)
             else:
-                logger.info("%s: %.2f s", report.stage, report.seconds)
+                self.quick.append(f"{report.stage}: {report.seconds:.2f} s")
+                if report.seconds >= _QUICK_S:
+                    self._log_done()
 
         return on_report
 
+    def _log_done(self) -> None:
+        """Put what is done into the task's log."""
+        if self.quick:
+            get_run_logger().info(", ".join(self.quick))
+            self.quick.clear()
+
     def state(self, told: TaskTold) -> State[TaskTold]:
         """Return the task's final state: a bad clip is an outcome, and no failure."""
+        self._log_done()
         if self.reused:
             get_run_logger().info("reused: %s", ", ".join(self.reused))
         broken = next((clip for clip in told.clips if clip.broken), None)

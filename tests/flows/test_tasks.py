@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import queue
 from dataclasses import replace
+from logging.handlers import QueueHandler
 from pathlib import Path
 
 import numpy as np
@@ -248,3 +251,34 @@ def test_a_file_that_settings_name_is_read_anew_when_it_changed(dataset, tmp_pat
     assert stages_of(dataset.root, settings) is first
     limits.write_text((Path(presets.__file__).parent / "clean.toml").read_text())
     assert stages_of(dataset.root, settings) is not first
+
+
+def test_quick_stages_share_a_line_of_the_log_in_order_and_a_slow_one_is_told_at_once(prefect_server, dataset, whole):
+    """A line costs as much as many a stage; who waits for a long one sees what was done until then."""
+    from pipeline.process_clip import StageReport
+
+    dataset.add_clip(whole)
+    work = work_with(dataset, stages(1))
+
+    records = queue.SimpleQueue()
+
+    def lines():
+        drained = [records.get() for _ in range(records.qsize())]
+        return [record.getMessage() for record in drained if record.filename == "tasks.py"]
+
+    def four_stages():
+        heard = work._listener(whole.id)
+        heard(StageReport(stage="motion", fingerprint="f", seconds=0.2))
+        heard(StageReport(stage="retarget", fingerprint="f", seconds=2.5))
+        until_then = lines()
+        heard(StageReport(stage="verdict", fingerprint="f", seconds=0.1))
+        heard(StageReport(stage="handoff", fingerprint="f", error="no room"))
+        return until_then
+
+    logger, listener = logging.getLogger("prefect.flow_runs"), QueueHandler(records)
+    logger.addHandler(listener)
+    try:
+        assert in_flow(four_stages) == ["motion: 0.20 s, retarget: 2.50 s"]
+    finally:
+        logger.removeHandler(listener)
+    assert lines() == ["verdict: 0.10 s", "handoff: no room"]
