@@ -6,11 +6,13 @@ the one that started it, and what all tasks share does not travel with each.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -63,10 +65,18 @@ def _begin_member(leash: Connection, settings: dict[str, Any]) -> None:
     threading.Thread(target=_end_with_parent, args=(leash,), name="leash", daemon=True).start()
     os.environ.update(_ONE_CORE)  # read by libraries that are not loaded yet
     threadpool_limits(limits=1)  # for those that are
+    _leave_extras_asleep()
     SettingsContext(**settings).__enter__()  # both for the life of the process
     SyncClientContext().__enter__()
     ensure_logging_setup()
     keep_going_unheard()
+
+
+def _leave_extras_asleep() -> None:
+    """Let the first task not import all of Prefect's extras, of which Dask takes a second; none is used in a member."""
+    with suppress(ImportError):  # a place of Prefect 3.8's own; elsewhere they are imported, and nothing is lost
+        collections = importlib.import_module("prefect._internal.plugins.collections")
+        setattr(collections, "_collections", {})  # noqa: B010
 
 
 def _end_with_parent(leash: Connection) -> None:
