@@ -56,14 +56,15 @@ def test_a_bad_video_costs_one_sentence_and_the_others_finish(short_clip, keypoi
 
 
 @pytest.mark.render
-def test_new_limits_redo_the_verdict_and_take_back_the_hand_off(short_clip, keypoint_models, tmp_path, capsys):
+def test_new_limits_redo_the_verdict_and_take_back_the_hand_off(tmp_path, capsys):
     """A refused clip leaves no file behind that someone could train on; nothing before the verdict is redone."""
-    dataset = tmp_path / "set"
-    assert run(["run", short_clip.video, "--dataset", dataset], capsys)[0] == 0
+    dataset, source = tmp_path / "set", tmp_path / "good.bvh"
+    write_good_motion(source)
+    assert run(["run", source, "--dataset", dataset], capsys)[0] == 0
     (before,) = read_rows(Dataset.open(dataset))
     strict = tmp_path / "strict.toml"
     strict.write_text('tier = "strict"\n[validation.joint_speed]\nmaximum = 0.001\nadvice = "Stand still."\n')
-    code, printed = run(["run", short_clip.video, "--dataset", dataset, "--limits", strict], capsys)
+    code, printed = run(["run", source, "--dataset", dataset, "--limits", strict], capsys)
     (after,) = read_rows(Dataset.open(dataset))
     assert code == 0
     assert "rejected" in printed and "Stand still." in printed
@@ -72,9 +73,9 @@ def test_new_limits_redo_the_verdict_and_take_back_the_hand_off(short_clip, keyp
     handoff = dataset / "clips" / after.clip.id / "handoff"
     assert not handoff.exists()
     # There and back again: the second refusal is found in the dataset, and takes the files back all the same.
-    run(["run", short_clip.video, "--dataset", dataset, "--formats", "pbhc"], capsys)
+    run(["run", source, "--dataset", dataset, "--formats", "pbhc"], capsys)
     assert {path.suffix for path in handoff.iterdir()} == {".pkl"}
-    run(["run", short_clip.video, "--dataset", dataset, "--limits", strict], capsys)
+    run(["run", source, "--dataset", dataset, "--limits", strict], capsys)
     assert not handoff.exists()
 
 
