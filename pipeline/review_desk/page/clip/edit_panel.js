@@ -4,7 +4,7 @@ import { button, fill, h } from "wushu/clip/dom.js";
 import { millimetres, plainName, quantity, score, spanText } from "wushu/clip/words.js";
 
 export class EditPanel {
-  // act: {first, last, preview, clear, undoEdit, accept, reject, note, undo}; readOnly: null or why nothing can be decided.
+  // act: {first, last, preview, clear, undoEdit, accept, reject}; readOnly: null or why nothing can be decided.
   // Without a service (offline) nothing is ruled or solved here: only the edits are.
   constructor({ view, edits, playhead, act, readOnly, offline }) {
     Object.assign(this, { view, edits, playhead, act, readOnly, offline });
@@ -21,8 +21,6 @@ export class EditPanel {
     this.clearButton = button({ onclick: act.clear, title: "take all edits back (c)" }, "Clear");
     this.acceptButton = button({ class: "accept", onclick: act.accept, title: "accept (a)" }, "Accept");
     this.rejectButton = button({ class: "reject", onclick: act.reject, title: "reject (r)" }, "Reject");
-    this.noteButton = button({ onclick: act.note, title: "a note for the decision (n)" }, "Note");
-    this.undoRuling = button({ onclick: act.undo, title: "take your decision on this clip back (u)" }, "Undo decision");
     this.result = h("div", { class: "preview", role: "status", "aria-live": "polite" });
     this.element = h("section", { class: "edits", "aria-label": "edits" }, this.#rows(), this.result);
     this.show();
@@ -41,8 +39,7 @@ export class EditPanel {
     this.undoButton.disabled = !this.edits.past.length;
     this.clearButton.disabled = !any;
     this.acceptButton.textContent = any ? "Accept with these edits" : "Accept";
-    this.undoRuling.hidden = !this.view.item.decision;
-    for (const control of [this.acceptButton, this.rejectButton, this.noteButton, this.undoRuling]) {
+    for (const control of [this.acceptButton, this.rejectButton]) {
       control.disabled = this.readOnly !== null;
       if (this.readOnly !== null) control.title = this.readOnly;
     }
@@ -82,7 +79,6 @@ export class EditPanel {
       line("Contacts", this.contacts),
       h("div", { class: "edit-row buttons" }, this.offline ? null : this.previewButton, this.undoButton, this.clearButton),
       this.offline ? null : h("div", { class: "edit-row buttons rulings" }, this.acceptButton, this.rejectButton),
-      this.offline ? null : h("div", { class: "edit-row buttons" }, this.noteButton, this.undoRuling),
     ];
   }
 }

@@ -148,7 +148,6 @@ class ClipPage {
     const act = {
       first: () => this.markFirst(), last: () => this.markLast(), preview: () => this.preview(), undoEdit: () => this.edits.undo(),
       clear: () => this.clear(), accept: () => this.accept(), reject: () => this.reject(),
-      note: () => this.app?.askNote?.(this.id), undo: () => this.app?.undo?.(this.id),
     };
     const decide = [];
     if (offline) {
@@ -156,7 +155,7 @@ class ClipPage {
       decide.push(this.commands.element);
     }
     if (view.n_frames) {
-      this.panel = new EditPanel({ view, edits: this.edits, playhead: this.playhead, act, readOnly: this.readOnly, offline, by: () => this.app?.name });
+      this.panel = new EditPanel({ view, edits: this.edits, playhead: this.playhead, act, readOnly: this.readOnly, offline });
       decide.unshift(this.panel.element);
     }
     fill(
@@ -252,7 +251,7 @@ class ClipPage {
     if (offline) this.commands?.focus();
     if (!this.#mayDecide()) return;
     const done = await this.app.decide({ id: this.id, ruling: "accept", ...this.edits.request });
-    if (done && !this.closed) this.#decided();
+    if (done) this.#decided();
   }
 
   reject() {

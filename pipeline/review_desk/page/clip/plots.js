@@ -144,9 +144,9 @@ export class Plots {
     context.rect(GUTTER, 0, scale.width - GUTTER - MARGIN, HEIGHT);
     context.clip();
     this.#drawSpans(context, series);
-    for (const limit of drawn) this.#drawLimit(context, limit, series, y);
     this.#drawCurve(context, series.values, 0, this.#stretch(series), y, COLOURS.ink);
     if (after) this.#drawCurve(context, after.values, after.from, after.stretch, y, COLOURS.accept);
+    for (const limit of drawn) this.#drawLimit(context, limit, series, y);
     context.restore();
     this.#drawAxis(context, series, low, high, drawn);
   }
@@ -176,7 +176,7 @@ export class Plots {
     context.font = "10px system-ui, sans-serif";
     context.textAlign = "right";
     context.textBaseline = y(limit) > 16 ? "bottom" : "top";
-    context.fillText(quantity(limit, series.unit), this.scale.width - MARGIN - 3, y(limit));
+    haloed(context, quantity(limit, series.unit), this.scale.width - MARGIN - 3, y(limit));
   }
 
   #drawCurve(context, values, from, stretch, y, colour) {
@@ -208,14 +208,14 @@ export class Plots {
     context.fillStyle = COLOURS.faint;
     context.textAlign = "left";
     context.textBaseline = "top";
-    context.fillText(quantity(high, series.unit), GUTTER + 3, 4);
+    haloed(context, quantity(high, series.unit), GUTTER + 3, 4);
     context.textBaseline = "bottom";
-    context.fillText(quantity(low, series.unit), GUTTER + 3, HEIGHT - 3);
+    haloed(context, quantity(low, series.unit), GUTTER + 3, HEIGHT - 3);
     const far = series.limits.filter((limit) => !drawn.includes(limit));
     if (!far.length) return;
     context.textAlign = "right";
     context.textBaseline = "top";
-    context.fillText("limit " + far.map(({ limit }) => quantity(limit, series.unit)).join(", "), this.scale.width - MARGIN - 3, 4);
+    haloed(context, "limit " + far.map(({ limit }) => quantity(limit, series.unit)).join(", "), this.scale.width - MARGIN - 3, 4);
   }
 
   #frameAt(event) {
@@ -241,6 +241,15 @@ export class Plots {
 }
 
 const keyOf = ({ stage, name }) => stage + "." + name;
+
+// Text that a curve behind it does not make unreadable.
+function haloed(context, text, x, y) {
+  context.strokeStyle = COLOURS.band;
+  context.lineWidth = 3;
+  context.strokeText(text, x, y);
+  context.lineWidth = 1;
+  context.fillText(text, x, y);
+}
 
 // What failed first, then the usual.
 function firstChoice(view) {

@@ -7,6 +7,7 @@ export function quantity(value, unit) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (unit === "1") return digits(100 * value, 3) + " %";
   if (unit === "rad") return digits((value * 180) / Math.PI, 3) + "°";
+  if (unit === "m" && value !== 0 && Math.abs(value) < 5e-5) return "≈ 0 cm";
   if (unit === "m" && Math.abs(value) < 1) return digits(100 * value, 3) + " cm";
   if (value !== 0 && Math.abs(value) < 5e-4) return `≈ 0 ${unit}`;
   const number = Math.abs(value) >= 1000 ? value.toFixed(0) : digits(value, 3);
