@@ -57,8 +57,8 @@ async function ask(path, options) {
   let answer;
   try {
     answer = await fetch(path, { credentials: "same-origin", redirect: "error", ...options });
-  } catch (error) {
-    throw new NoAnswer(`The service does not answer (${error.message}).`);
+  } catch {
+    throw new NoAnswer("The service does not answer.");
   }
   if (answer.ok) return answer;
   let told = {};

@@ -58,7 +58,7 @@ export class App {
     this.decider = new Decider(this);
     this.query = { ...this.query, ...recall(this.#place("query"), {}) };
     this.order = arranged(this.items, this.query);
-    this.current = this.order[0]?.id ?? null;
+    this.current = (this.order.find(isTodo) ?? this.order[0])?.id ?? null;
     this.shell = new Shell(this, this.#root);
     addEventListener("hashchange", () => this.#route());
     document.addEventListener("keydown", (event) => this.#onKey(event));
@@ -215,9 +215,10 @@ export class App {
     return answer && this.#many(ids, { ruling: "reject", ...answer });
   }
 
-  // Take back what stands of mine on the current clip; else what this page decided last.
+  // Take back what I said of the current clip; else what this page decided last.
   async undoHere() {
-    if (this.item(this.current)?.decision?.by === this.name) return this.undo(this.current);
+    const isMine = this.item(this.current)?.decision?.by === this.name;
+    if (isMine || this.decider.isPending(this.current)) return this.undo(this.current);
     const last = this.decider.lastDecided;
     if (last === null) return this.toast("Nothing of yours stands on this clip, and this page has decided nothing yet.");
     if (last.length > 1) return this.#many(last, { ruling: "undo" });
@@ -352,12 +353,6 @@ export class App {
   // The keys of the open clip come first, then these.
   #onKey(event) {
     press(event, [this.#page?.keys, this.#page ? this.#clipKeys() : this.#listKeys(), this.#keys()]);
-  }
-
-  pressed(key) {
-    const handler = this.#page?.keys?.[key];
-    if (handler) handler();
-    return Boolean(handler);
   }
 
   #keys() {

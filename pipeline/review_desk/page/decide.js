@@ -13,7 +13,7 @@ export class Decider {
   #app;
   #busy = new Set(); // clips with a decision on its way
   #asking = new Set(); // clips with a question on the screen
-  #undoable = []; // what this page decided: lists of clips, the last one last
+  #undoable = []; // what this page decided, confirmed or not: lists of clips, the last one last
   #isSending = false;
 
   // `app`: session, outbox, item(id), receive(items, {mine}), toast(text, facts), reviewer(), lost(error), isLost, redraw()
@@ -46,6 +46,7 @@ export class Decider {
     const standsAgainst = ruling !== "undo" && this.#against(id, by, request);
     if (standsAgainst && !(await this.#askOverrule([id], request))) return null;
     const [entry] = this.#app.outbox.add([this.#entry(request, by, standsAgainst)]);
+    this.#remember([id], ruling);
     return this.#deliver(entry);
   }
 
@@ -65,6 +66,7 @@ export class Decider {
     const plain = able.filter((id) => !against.includes(id));
     const left = ids.length - able.length;
     if (left > 0) this.#app.toast(`${clips(left)} left out: without a motion, or with a decision that is not sent yet.`);
+    this.#remember([...plain, ...overruled], ruling);
     let kept = 0;
     for (const [these, overrule] of [[plain, false], [overruled, true]]) {
       for (let from = 0; from < these.length; from += AT_ONCE) {
@@ -93,14 +95,17 @@ export class Decider {
     }
   }
 
+  // These are not to be kept: refused, or given up.
   drop(entries) {
     this.#app.outbox.remove(entries.map((entry) => entry.key));
+    this.#remember(entries.map((entry) => entry.id), "undo");
     this.#app.redraw();
   }
 
   // An earlier decision on this clip is not sent yet: this one goes after it.
   async #queue(request, by) {
     this.#app.outbox.add([this.#entry(request, by, false)]);
+    this.#remember([request.id], request.ruling);
     this.#app.redraw();
     await this.sendWaiting();
     return null;
@@ -162,11 +167,10 @@ export class Decider {
     const items = ids.map((id) => this.#app.item(id));
     if (ids.length === 1) {
       const [item] = items;
-      const answer = await choose(`Someone else decided on ${item.name}`, [`It was ${told(item.decision)}.`], [
+      return choose(`Someone else decided on ${item.name}`, [`It was ${told(item.decision)}.`], [
         [false, "Leave theirs", true],
         [true, "Decide anyway", false],
       ]);
-      return answer === true;
     }
     const named = items.slice(0, 6).map((item) => `${item.name}: ${told(item.decision)}.`);
     if (items.length > named.length) named.push(`And ${items.length - named.length} more.`);
@@ -197,29 +201,27 @@ export class Decider {
   async #send(entry) {
     if (!this.#app.outbox.has(entry.key)) return undefined;
     const answer = await post(`/api/clips/${entry.id}/decisions`, entry.body);
-    this.#app.outbox.arrived(entry, answer.item.n_decisions);
+    this.#app.outbox.arrived(entry, answer.decisions.length, answer.decisions);
     return answer;
   }
 
-  #kept({ id, name, body }, answer) {
-    this.#remember([id], body.ruling);
+  #kept({ name, body }, answer) {
     this.#app.receive([answer.item], { mine: true });
     this.#app.toast(`${name}: ${ruled(body)}`);
   }
 
   #remember(ids, ruling) {
     this.#undoable = this.#undoable.map((some) => some.filter((id) => !ids.includes(id))).filter((some) => some.length);
-    if (ruling !== "undo") this.#undoable.push(ids);
+    if (ruling !== "undo" && ids.length > 0) this.#undoable.push(ids);
   }
 
   async #notKept(entry, error) {
     if (error.clip) this.#app.receive([error.clip], { mine: true });
     if (error.kind === "decided_meanwhile") return this.#askMeanwhile([[entry, error]]);
     if (mayPass(error)) return this.#app.lost(error);
-    this.#app.outbox.remove([entry.key]);
+    this.drop([entry]);
     const why = error.kind === "stale" ? "its motion was solved anew meanwhile; look at it again." : error.message;
     this.#app.toast(`${entry.name}: not ${ruled(entry.body)}: ${why}`, { bad: true, stays: true });
-    this.#app.redraw();
     return null;
   }
 
@@ -228,8 +230,9 @@ export class Decider {
     const entries = clashes.map(([entry]) => entry);
     const title = entries.length === 1 ? entries[0].name : clips(entries.length);
     const sentences = clashes.slice(0, 6).map(([entry, error]) => {
-      const theirs = error.clip?.decision;
-      return `${entry.name}: ${theirs ? told(theirs) : error.message}. You said: ${ruled(entry.body)}.`;
+      const stands = error.clip?.decision;
+      const theirs = stands && stands.by !== entry.body.by ? `${entry.name} was ${told(stands)}.` : error.message;
+      return `${theirs} You said: ${ruled(entry.body)}.`;
     });
     for (const { id } of entries) this.#asking.add(id);
     const anyway = await choose(`Someone else decided on ${title} meanwhile`, sentences, [
@@ -267,7 +270,7 @@ export class Decider {
     } catch (error) {
       if (mayPass(error)) this.#app.lost(error);
       else {
-        this.#app.outbox.remove(entries.map((entry) => entry.key));
+        this.drop(entries);
         this.#app.toast(`Nothing was decided: ${error.message}`, { bad: true, stays: true });
       }
     }
@@ -289,7 +292,6 @@ export class Decider {
     const done = results.filter((result) => !result.error).map((result) => result.id);
     const { body } = entries[0];
     if (done.length > 0) {
-      this.#remember(done, body.ruling);
       this.#app.toast(`${clips(done.length)}: ${ruled(body)}`);
     }
     this.#app.receive(results.map((result) => result.item).filter(Boolean), { mine: true });
@@ -317,7 +319,7 @@ export class Decider {
         const view = await json(`/api/clips/${entry.id}`);
         const line = lineOf(entry, view.decisions);
         if (line < 0) return this.#send(entry);
-        this.#app.outbox.arrived(entry, line + 1);
+        this.#app.outbox.arrived(entry, line + 1, view.decisions);
         return view;
       });
     } catch (error) {

@@ -3,7 +3,7 @@
 // What can be chosen, and the values that a clip has of it.
 const VALUES = {
   outcome: (item) => [item.outcome],
-  state: (item) => [item.state, ...["stale", "disputed", "doubtful"].filter((mark) => item[mark])],
+  state: (item) => [...(isOpen(item) ? [item.state] : []), ...["stale", "disputed", "doubtful"].filter((mark) => item[mark])],
   kind: (item) => item.kinds,
   use: (item) => [item.use],
 };
@@ -79,6 +79,11 @@ export function progressOf(items) {
 // Someone should look: nothing holds of the motion as it is now.
 export function isTodo(item) {
   return item.fingerprint !== null && (item.state === "todo" || item.stale || item.doubtful);
+}
+
+// A clip without a motion waits for nobody.
+function isOpen(item) {
+  return item.fingerprint !== null || item.state !== "todo";
 }
 
 function wordsOf(text) {

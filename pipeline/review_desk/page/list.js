@@ -96,7 +96,8 @@ export class ListView {
     const app = this.#app;
     const shown = app.order.filter((item) => marked.has(item.id)).length;
     const off = Boolean(app.session.read_only) || offline;
-    const all = button({ onclick: () => app.mark(app.order.map((item) => item.id), true), disabled: off }, "Mark all shown");
+    const able = () => app.order.filter((item) => item.fingerprint !== null).map((item) => item.id);
+    const all = button({ onclick: () => app.mark(able(), true), disabled: off }, "Mark all shown");
     if (marked.size === 0) {
       fill(this.batch, all);
       return;

@@ -48,12 +48,19 @@ export class Outbox {
     );
   }
 
-  // A decision arrived as line `n` of its clip's history: what was decided later stands after it.
-  arrived(entry, n) {
+  // A decision arrived, and its clip's history has `n` lines now: what was decided later here stands after them. That
+  // counts as seen only where it is known that all of them are this reviewer's own.
+  arrived(entry, n, history = null) {
+    const { by, seen } = entry.body;
+    const isOwn = history ? history.slice(seen, n).every((decision) => decision.by === by) : n === seen + 1;
+    const later = (other) => {
+      const body = isOwn && other.body.by === by ? { ...other.body, seen: Math.max(other.body.seen, n) } : other.body;
+      return { ...other, after: Math.max(other.after, n), body };
+    };
     const left = this.entries.filter((other) => other.key !== entry.key);
     remember(
       this.#place,
-      left.map((other) => (other.id === entry.id ? { ...other, after: Math.max(other.after, n) } : other)),
+      left.map((other) => (other.id === entry.id ? later(other) : other)),
     );
   }
 

@@ -41,10 +41,10 @@ export class Poll {
   }
 
   async #changes() {
-    const { revision, clips, gone } = await json(`/api/changes?since=${this.#revision}`);
-    if (revision < this.#revision) return this.#all(); // another service than before
+    const { revision, clips, gone, whole } = await json(`/api/changes?since=${this.#revision}`);
     this.#revision = revision;
-    if (clips.length > 0 || gone?.length > 0) this.#app.receive(clips, { gone: gone ?? [] });
+    if (whole) this.#app.replaceAll(clips); // another service than before
+    else if (clips.length > 0 || gone?.length > 0) this.#app.receive(clips, { gone: gone ?? [] });
   }
 
   async #all() {

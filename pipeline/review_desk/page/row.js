@@ -4,7 +4,7 @@ import { fileUrl } from "wushu/answers.js";
 import { h } from "wushu/clip/dom.js";
 import { kindName, MARKS, score, seconds, STATES, told, USES } from "wushu/words.js";
 
-export const ROW_HEIGHT = 58; // px, as in style.css
+export const ROW_HEIGHT = 64; // px, as in style.css
 
 const REST_MS = 60; // a line that is only scrolled past fetches no picture
 
@@ -17,7 +17,7 @@ export class Row {
   constructor() {
     this.item = null;
     this.tick = h("span", { class: "tick", title: "Mark for a decision on many (x)" });
-    this.picture = h("img", { alt: "", width: "150", height: "50", draggable: "false" });
+    this.picture = h("img", { alt: "", width: "132", height: "58", draggable: "false" });
     this.picture.addEventListener("error", () => this.picture.removeAttribute("src"));
     this.name = h("span", { class: "name" });
     this.why = h("span", { class: "why" });
@@ -65,7 +65,7 @@ export class Row {
     this.element.dataset.state = item.state;
     this.name.textContent = item.name;
     this.name.title = `${item.name}\n${item.source}\n${item.id}`;
-    this.why.textContent = item.decision ? told(item.decision) : item.reason;
+    this.why.textContent = item.decision ? told(item.decision) : inShort(item.reason);
     this.why.title = [item.reason, item.kinds.map(kindName).join(", ")].filter(Boolean).join("\n");
     this.duration.textContent = seconds(item.duration_s);
     this.usable.textContent = seconds(item.usable_s);
@@ -94,4 +94,9 @@ export class Row {
       if (url !== null) this.picture.src = url;
     }, REST_MS);
   }
+}
+
+// Without the folders of a file, or the stage of a check, that it begins with.
+function inShort(reason) {
+  return reason.replace(/^\/(?:[^/:]*\/)+/, "").replace(/^[a-z_]+: (?=[a-z])/, "");
 }

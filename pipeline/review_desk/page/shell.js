@@ -96,19 +96,15 @@ export class Shell {
     const app = this.#app;
     const at = app.order.findIndex((item) => item.id === app.current);
     const item = app.item(app.current);
-    const off = !offline && (Boolean(app.session.read_only) || !item?.fingerprint);
-    const note = app.noteOf(app.current);
-    const key = (label, name, onclick, disabled) => button({ onclick, disabled, title: `key ${name}` }, label, h("kbd", {}, name));
+    const off = offline || Boolean(app.session.read_only) || !item?.fingerprint;
     fill(
       this.tools,
       button({ onclick: () => app.toList(), title: "Back to the list" }, "List", h("kbd", {}, "Esc")),
       button({ onclick: () => app.prev(), disabled: at <= 0, "aria-label": "Previous clip", title: "Previous clip" }, "‹", h("kbd", {}, "k")),
       h("span", { class: "where" }, at < 0 ? "" : `${at + 1} of ${app.order.length}`),
       button({ onclick: () => app.next(), disabled: at + 1 >= app.order.length, "aria-label": "Next clip", title: "Next clip" }, "›", h("kbd", {}, "j")),
-      key("Accept", "a", () => app.pressed("a") || app.accept(), off),
-      key("Reject…", "r", () => app.reject(), off),
-      key(note ? "Note ✎" : "Note…", "n", () => app.askNote(app.current), off || offline),
-      key("Undo", "u", () => app.undoHere(), off || offline),
+      button({ onclick: () => app.undoHere(), disabled: off, title: "Take your decision back" }, "Undo", h("kbd", {}, "u")),
+      app.noteOf(app.current) ? h("span", { class: "mark note", title: app.noteOf(app.current) }, "note ✎") : null,
       app.decider.isPending(app.current) ? h("span", { class: "mark pending" }, "not confirmed yet") : null,
     );
   }

@@ -13,6 +13,7 @@ export class Messages {
 
   // Tell something; what is bad or must be seen stays until it is clicked away.
   toast(text, { bad = false, stays = false } = {}) {
+    for (const same of this.toasts.children) if (same.firstChild.textContent === text) same.remove();
     const close = button({ class: "quiet", "aria-label": "Close", onclick: () => shown.remove() }, "×");
     const shown = h("div", { class: bad ? "toast bad" : "toast" }, h("span", {}, text), close);
     this.toasts.append(shown);
