@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -19,7 +18,7 @@ from pipeline.kfbench.dance import DANCE
 from pipeline.kfbench.kungfu_form import KUNGFU_FORM
 from pipeline.kfbench.performance import perform
 from pipeline.kfbench.truth import Truth, save_truth
-from pipeline.render import FilmConfig, film_person
+from pipeline.render import FilmConfig, add_picture, film_person, h264_stream
 from pipeline.render.skin import DEFAULT_COLOURS
 from pipeline.render.textures import Colour
 from pipeline.store import atomic_path
@@ -118,10 +117,8 @@ def render_clip(
     film = film_person(body, truth.motion, truth.camera, config)
     # Closed here: a film left to the end of the process outlives the graphics it is drawn with.
     with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container, closing(film):
-        stream = container.add_stream("libx264", rate=Fraction(truth.motion.fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"crf": "18", "preset": "veryfast"}
+        stream = h264_stream(container, size=truth.image_size, fps=truth.motion.fps, crf=18)
         for number, frame in enumerate(film, start=1):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            add_picture(container, stream, frame)
             progress(number, len(truth.motion))
         container.mux(stream.encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from pipeline.render import add_picture, h264_stream
 from retarget.progress import Progress, silent
 from robots.exceptions import InvalidArray
 
@@ -26,10 +26,6 @@ _KEYFRAME_EVERY = 15
 
 _POSTER_WIDTH = 320
 """Width of the still picture [px]."""
-
-_SAME_EVERYWHERE = "cpu-independent=1"
-"""Keeps x264 to code that writes the same on all processors. Its code for AVX-512 (core 165) weighs blocks by
-memory that nothing has written: the file would depend on what the process did before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +89,13 @@ def render_playback(
             if index % step == 0:
                 row = _side_by_side(pictures, titles, config.height_px, index, index / fps)
                 if stream is None:
-                    stream = container.add_stream("libx264", rate=Fraction(fps / step).limit_denominator(1001))
-                    stream.width, stream.height, stream.pix_fmt = row.shape[1], row.shape[0], "yuv420p"
-                    stream.codec_context.thread_count = 1  # what x264 writes depends on how many it has
-                    stream.options = _encoding(config)
+                    size = (row.shape[1], row.shape[0])
+                    stream = h264_stream(
+                        container, size=size, fps=fps / step, crf=config.crf, keyframe_every=_KEYFRAME_EVERY
+                    )
                 if index == in_the_middle and poster is not None:
                     _write_poster(poster, row)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(row, format="rgb24")))
+                add_picture(container, stream, row)
             progress(index + 1, n_frames)
         if stream is not None:
             container.mux(stream.encode())
@@ -114,15 +110,6 @@ def _side_by_side(
     _label(scaled[0], f"{time_s:6.2f} s   frame {frame}", y=height - 12)
     row = np.hstack(scaled)
     return np.ascontiguousarray(row[:, : row.shape[1] // 2 * 2])
-
-
-def _encoding(config: PlaybackConfig) -> dict[str, str]:
-    return {
-        "crf": str(config.crf),
-        "preset": "veryfast",
-        "g": str(_KEYFRAME_EVERY),
-        "x264-params": _SAME_EVERYWHERE,
-    }
 
 
 def _write_poster(path: Path, row: Picture) -> None:
