@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pipeline.exceptions import CorruptArtefact
@@ -21,9 +23,12 @@ def test_equal_content_gives_equal_bytes():
     assert sealed_bytes(dict(reversed(DOCUMENT.items()))) == sealed_bytes(DOCUMENT)
 
 
-def test_every_flipped_byte_is_found(tmp_path):
-    """Also one in white space, or in the seal itself."""
-    path, whole = tmp_path / "a.json", sealed_bytes(DOCUMENT)
+@pytest.mark.parametrize("document", [DOCUMENT, {"a": {"sha256": "x"}}, {"z": 1}, {}])
+def test_every_flipped_byte_is_found(tmp_path, document):
+    """Also one in white space, or in the seal itself, be it the first key, the last, or the only one."""
+    path, whole = tmp_path / "a.json", sealed_bytes(document)
+    path.write_bytes(whole)
+    assert read_sealed(path) == document
     for at in range(len(whole)):
         for flip in (0x01, 0x20, 0x80):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
@@ -39,6 +44,15 @@ def test_what_is_no_sealed_document_is_refused(tmp_path, content):
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(CorruptArtefact, match=r"a\.json"):
         read_sealed(tmp_path / "a.json")
+
+
+def test_a_seal_of_what_is_written_otherwise_holds_nothing(tmp_path):
+    """The same content in other spacing is not what was written."""
+    loose = json.dumps(json.loads(sealed_bytes(DOCUMENT)), indent=1, sort_keys=False)
+    for content in (loose, loose.replace('": ', '" : '), json.dumps(json.loads(loose), sort_keys=True)):
+        (tmp_path / "a.json").write_bytes(content.encode())
+        with pytest.raises(CorruptArtefact, match=r"a\.json: .*changed"):
+            read_sealed(tmp_path / "a.json")
 
 
 def test_a_missing_document_is_named(tmp_path):
