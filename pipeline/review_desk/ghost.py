@@ -8,12 +8,14 @@ import numpy as np
 from jaxtyping import Float
 
 from pipeline.exceptions import CorruptArtefact
-from pipeline.manifest import ManifestRow
+from pipeline.manifest import ManifestRow, read_row
 from pipeline.record_codec import from_plain
 from pipeline.render.robot_scene import robot_camera
 from pipeline.render.stage import ViewConfig
 from pipeline.review.playback import PlaybackConfig
-from pipeline.review_desk.video_facts import VideoFacts
+from pipeline.review_desk.clip_item import PLAYBACK_FILE, require_row
+from pipeline.review_desk.exceptions import UnknownPart
+from pipeline.review_desk.video_facts import VideoFacts, video_facts
 from pipeline.store import Dataset
 from pipeline.variants import shown_variant, stage_of
 from retarget.correspondence import Correspondence
@@ -30,18 +32,35 @@ from robots.motion import RobotMotion
 Record = TypeVar("Record")
 
 
-def human_in_robot_world(dataset: Dataset, row: ManifestRow) -> Float[np.ndarray, "frames 24 3"]:
-    """Return the human's joints as retargeting put them under the robot, as little-endian float32 [m].
+def human_in_robot_world(dataset: Dataset, clip_id: str) -> Float[np.ndarray, "frames 24 3"]:
+    """Read the human's joints as retargeting put them under the robot, as little-endian float32 [m].
 
     Raises:
+        UnknownClip: There is no such clip.
         CorruptArtefact: What it needs is not there, or damaged.
     """
-    variant = shown_variant(row.fingerprints)
-    stage = stage_of("retarget", variant)
-    motion = _load(dataset, row, "motion", SmplMotion)
-    solved = _load(dataset, row, stage, RetargetResult)
-    config, table = _recipe(dataset, row, stage)
-    return place_human(motion, solved, load_g1(variant), config, table).astype("<f4")
+    require_row(dataset, clip_id)
+    row = read_row(dataset, clip_id)
+    return _placed(dataset, row, _solved(dataset, row)).astype("<f4")
+
+
+def human_in_film(dataset: Dataset, clip_id: str) -> Float[np.ndarray, "frames 24 2"]:
+    """Read where the film's camera sees these joints over the robot, as little-endian float32 [px].
+
+    Raises:
+        UnknownClip: There is no such clip.
+        UnknownPart: It has no film that could be drawn on.
+        CorruptArtefact: What it needs is not there, or damaged.
+    """
+    require_row(dataset, clip_id)
+    row = read_row(dataset, clip_id)
+    solved = _solved(dataset, row)
+    film = dataset.clip_dir(clip_id) / PLAYBACK_FILE
+    facts = video_facts(film, n_frames=len(solved.motion), fps=solved.motion.fps)
+    if isinstance(facts, str):
+        raise UnknownPart(clip_id, part=PLAYBACK_FILE)
+    robot = load_g1(shown_variant(row.fingerprints))
+    return seen_in_film(_placed(dataset, row, solved), solved.motion, robot, facts)
 
 
 def place_human(
@@ -88,6 +107,16 @@ def seen_in_film(
     pixels[..., 0] += panel.x
     pixels[depth <= 0] = np.nan
     return pixels.astype("<f4")
+
+
+def _solved(dataset: Dataset, row: ManifestRow) -> RetargetResult:
+    return _load(dataset, row, stage_of("retarget", shown_variant(row.fingerprints)), RetargetResult)
+
+
+def _placed(dataset: Dataset, row: ManifestRow, solved: RetargetResult) -> Float[np.ndarray, "frames 24 3"]:
+    variant = shown_variant(row.fingerprints)
+    config, table = _recipe(dataset, row, stage_of("retarget", variant))
+    return place_human(_load(dataset, row, "motion", SmplMotion), solved, load_g1(variant), config, table)
 
 
 def _load(dataset: Dataset, row: ManifestRow, stage: str, cls: type[Record]) -> Record:
