@@ -45,7 +45,7 @@ class Review:
         """Serve until Ctrl-C."""
         dataset = Dataset.open(self.dataset)
         try:
-            from flows.review_service.serving import listen, serve, token_for, url_of
+            from flows.review_service.serving import listen, review_server, token_for, url_of
         except ImportError as error:
             raise NoReviewService(missing=error.name or "fastapi") from error
         from flows.review_service.desk import ReviewDesk
@@ -69,7 +69,12 @@ class Review:
             if desk.read_only is not None:
                 show_warning(desk.read_only)
             token = token_for(sock)
-            serve(desk, sock, self.host, token, lambda: self._tell(url_of(self.host, sock, token), token))
+            server = review_server(desk, sock, self.host, token)
+            self._tell(url_of(self.host, sock, token), token)
+            try:
+                server.run(sockets=[sock])
+            finally:
+                desk.close()
         except KeyboardInterrupt:
             console.print("ended: every decision that the page showed is on the disk")
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -9,6 +10,7 @@ from starlette.responses import FileResponse, Response
 
 from flows.review_service.answers import Refused
 from flows.review_service.desk import ReviewDesk
+from pipeline.review_desk.static_page import clip_page, file_stem
 from pipeline.store import Dataset
 
 router = APIRouter()
@@ -35,6 +37,20 @@ def _file(request: Request, clip_id: str, name: str) -> Response:
     if "range" not in request.headers and answer.headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={"ETag": answer.headers["etag"], "Cache-Control": "no-cache"})
     return answer
+
+
+@router.get("/api/clips/{clip_id}/page.html")
+async def _alone(request: Request, clip_id: str) -> Response:
+    """Answer by a page that stands alone: it is kept, and opened from a disk."""
+    desk: ReviewDesk = request.app.state.desk
+
+    def made() -> Response:
+        item = desk.item(clip_id)
+        content = clip_page(desk.dataset, clip_id, bodies_dir=desk.bodies_dir)
+        headers = {"Content-Disposition": f'attachment; filename="{file_stem(item.name, clip_id)}.html"'}
+        return Response(content, headers=headers, media_type="text/html; charset=utf-8")
+
+    return await asyncio.get_running_loop().run_in_executor(desk.reading, made)
 
 
 def own_file(dataset: Dataset, clip_id: str, name: str) -> Path:

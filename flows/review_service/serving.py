@@ -6,7 +6,8 @@ import errno
 import ipaddress
 import secrets
 import socket
-from collections.abc import Callable
+
+from uvicorn import Config, Server
 
 from flows.exceptions import OptionOutOfRange, PortTaken
 from flows.review_service.desk import ReviewDesk
@@ -50,38 +51,32 @@ def url_of(host: str, sock: socket.socket, token: str | None) -> str:
     return f"http://{name}:{sock.getsockname()[1]}/" + (f"?token={token}" if token else "")
 
 
-def serve(desk: ReviewDesk, sock: socket.socket, host: str, token: str | None, on_ready: Callable[[], object]) -> None:
-    """Answer until a signal ends it; whoever was being answered still is, for three seconds.
+def review_server(desk: ReviewDesk, sock: socket.socket, host: str, token: str | None) -> Server:
+    """Return what answers on a socket once its ``run(sockets=[sock])`` is called, until a signal ends it.
+
+    Who is being answered then still is, for three seconds.
 
     Args:
         desk: What is served.
-        sock: Bound; connections are taken from the start, and answered as soon as the service runs.
+        sock: As :func:`listen` returned it; who connects before the server runs is answered when it does.
         host: Name by which the user bound it.
         token: What browsers must bring, or None.
-        on_ready: Called before the first answer, when the address can be opened.
     """
-    import uvicorn
-
     from flows.review_service.app import create_app
     from flows.review_service.door import Door
 
-    app = create_app(desk, Door.of(host, sock.getsockname()[1], token))
-    config = uvicorn.Config(
-        app,
+    config = Config(
+        create_app(desk, Door.of(host, sock.getsockname()[1], token)),
         access_log=False,  # an address may have the token in it
         log_config=None,
         log_level="warning",
         proxy_headers=False,
         server_header=False,
         lifespan="off",
+        ws="none",
         timeout_graceful_shutdown=3,
     )
-    sock.listen(128)
-    on_ready()
-    try:
-        uvicorn.Server(config).run(sockets=[sock])
-    finally:
-        desk.close()
+    return Server(config)
 
 
 def _bound(family: int, address: tuple) -> socket.socket:
