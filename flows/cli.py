@@ -12,6 +12,7 @@ import tyro
 
 from flows.commands.bench import Bench
 from flows.commands.body import Body
+from flows.commands.clip_page import ClipPages
 from flows.commands.dataset import DatasetCommand
 from flows.commands.decide import Decide
 from flows.commands.decisions import DecisionsCommand
@@ -77,6 +78,7 @@ def _command_type(settings: Settings) -> Any:
         | Annotated[Review, sub("review")]
         | Annotated[Handoff, sub("handoff")]
         | Annotated[Play, sub("play")]
+        | Annotated[ClipPages, sub("clip-page")]
         | Annotated[Doctor, sub("doctor")]
         | Annotated[Models, sub("models")]
         | Annotated[Robot, sub("robot")]

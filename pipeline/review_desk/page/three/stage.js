@@ -24,11 +24,11 @@ export function buildStage() {
   sun.shadow.bias = -0.0004;
   sun.shadow.normalBias = 0.01;
   Object.assign(sun.shadow.camera, { left: -1.6, right: 1.6, top: 1.9, bottom: -1.3, near: 0.5, far: 9 });
-  scene.add(floor, new THREE.HemisphereLight(0xffffff, 0xb9bcc0, 1.9), sun, sun.target);
+  scene.add(floor, new THREE.HemisphereLight(0xffffff, 0xb9bcc0, 1.7), sun, sun.target);
   const keep = (x, y) => {
     floor.position.set(Math.round(x), Math.round(y), 0); // by whole metres: the squares stay where they are
     sun.target.position.set(x, y, 0.5);
-    sun.position.set(x + 1.6, y - 1.2, 4.8);
+    sun.position.set(x + 1.2, y - 0.9, 5);
   };
   keep(0, 0);
   return { scene, keep };

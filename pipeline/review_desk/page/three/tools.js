@@ -46,6 +46,7 @@ export class Tools {
   #toggle(word, title, onclick) {
     return button({
       title,
+      class: "switch",
       "aria-pressed": "false",
       onclick: () => {
         onclick();

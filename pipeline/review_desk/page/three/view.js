@@ -134,6 +134,8 @@ class FreeView {
     this.stage = buildStage();
     this.camera = new THREE.PerspectiveCamera(FIELD_OF_VIEW, 1, 0.05, 60);
     this.camera.up.set(0, 0, 1);
+    this.camera.add(new THREE.DirectionalLight(0xffffff, 0.9)); // what is looked at is never in the dark
+    this.stage.scene.add(this.camera);
     this.orbit = new Orbit(this.canvas, this.camera, this.draw);
     this.rootBody = Math.max(0, names.findIndex((name) => /pelvis|base|root/.test(name)));
     this.path = calmPath(track, this.rootBody, Math.round(FOLLOW_S * this.view.fps));
