@@ -32,6 +32,7 @@ export class App {
   #gone = null; // why the service does not answer
   #stuck = null; // why it keeps nothing: {sentence, until}
   #page = null; // the open clip page
+  #left = null; // the clip that was the current one before it left the list
   #poll;
 
   session = { dataset: "", reviewer: "", read_only: null, reason_codes: [], damaged: [] };
@@ -97,7 +98,7 @@ export class App {
     const answer = await this.decider.one({ ...request, note });
     if (ruling === "undo" || !(answer || this.decider.isPending(id))) return answer;
     this.#setNote(id, "");
-    if (this.current !== id) return answer;
+    if (this.current !== id && this.#left !== id) return answer;
     if (next) this.select(next);
     else if (answer) this.toast(this.items.some(isTodo) ? "All that the list shows is reviewed." : "All clips are reviewed.");
     return answer;
@@ -156,6 +157,7 @@ export class App {
   // Make a clip the current one; where a clip's page is open, open this one's.
   select(id) {
     this.current = id;
+    this.#left = null;
     if (this.#page) this.open(id);
     else this.redraw();
   }
@@ -198,6 +200,7 @@ export class App {
 
   // Decisions on what is marked, or on the current clip.
   async accept() {
+    if (this.#isReadOnly()) return null;
     const ids = this.#batch();
     if (ids === null) return this.#canDecide(this.current) && this.decide({ id: this.current, ruling: "accept" });
     const sure = await choose(`Accept ${clips(ids.length)}?`, ["Each is decided by itself; u takes all of them back."], [
@@ -208,6 +211,7 @@ export class App {
   }
 
   async reject() {
+    if (this.#isReadOnly()) return null;
     const ids = this.#batch();
     if (ids === null) return this.askReject(this.current);
     const codes = this.session.reason_codes.filter(({ code }) => code !== "good");
@@ -283,17 +287,25 @@ export class App {
   }
 
   #arrange() {
+    const at = this.order.findIndex((item) => item.id === this.current);
     this.order = arranged(this.items, this.query);
-    if (!this.#items.has(this.current)) this.current = this.order[0]?.id ?? null;
+    if (this.#page || this.order.some((item) => item.id === this.current)) return;
+    this.#left = this.current; // it left the list: the one that took its place is next
+    this.current = (this.order[Math.max(0, at)] ?? this.order.at(-1))?.id ?? null;
   }
 
   #canDecide(id) {
     const item = this.item(id);
-    if (item === null) return false;
-    if (this.session.read_only && !offline) this.toast(this.session.read_only, { bad: true });
-    else if (item.fingerprint === null) this.toast(`${item.name} has no motion: there is nothing to decide on.`, { bad: true });
+    if (item === null || this.#isReadOnly()) return false;
+    if (item.fingerprint === null) this.toast(`${item.name} has no motion: there is nothing to decide on.`, { bad: true });
     else return true;
     return false;
+  }
+
+  #isReadOnly() {
+    const sentence = offline ? null : this.session.read_only;
+    if (sentence) this.toast(sentence, { bad: true });
+    return Boolean(sentence);
   }
 
   // What is marked and shown, where the list is open.
