@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.builds import changed_keys
 from pipeline.catalogue.contents import Told, in_order, read_told, results_of
 from pipeline.exceptions import CorruptArtefact
 from pipeline.manifest import ManifestRow, read_rows
@@ -19,7 +19,6 @@ from pipeline.store import Dataset
 from retarget.progress import Progress, silent
 
 _SHOWN_KEYS = 6
-_SHOWN_TEXT = 60
 _ROUNDING = 1e-9
 
 
@@ -70,35 +69,6 @@ def diff(old: Dataset, new: Dataset, progress: Progress = silent) -> Difference:
         causes={cause: tuple(names) for cause, names in sorted(causes.items(), key=lambda item: -len(item[1]))},
         damaged=tuple(str(error) for error in (*before.damaged, *after.damaged)),
     )
-
-
-def changed_keys(old: Any, new: Any, prefix: str = "") -> Iterator[str]:
-    """Say where two documents of JSON types differ: ``dotted.path: old -> new``."""
-    keys: list[tuple[str, Any, Any]] = []
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [(str(key), old.get(key, _ABSENT), new.get(key, _ABSENT)) for key in sorted({*old, *new}, key=str)]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        keys = [(str(i), a, b) for i, (a, b) in enumerate(zip(old, new, strict=True))]
-    if not keys and old != new:
-        yield f"{prefix}{': ' if prefix else ''}{_short(old)} -> {_short(new)}"
-    for key, a, b in keys:
-        if a != b:
-            yield from changed_keys(a, b, f"{prefix}.{key}" if prefix else key)
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_ABSENT = _Absent()
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    if len(text) > _SHOWN_TEXT and isinstance(value, list | dict):
-        return f"{len(value)} entries"
-    return text if len(text) <= _SHOWN_TEXT else f"{text[: _SHOWN_TEXT - 4]} ..."
 
 
 def _called(row: ManifestRow) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.builds import settings_named
 from pipeline.catalogue.contents import CLIP_FILE, CLIPS_FILE, LOG_FILE, files_of, is_below, is_digest, read_told
 from pipeline.decisions import DECISIONS_FILE
 from pipeline.exceptions import CorruptArtefact
@@ -87,6 +88,7 @@ def _look_through(dataset: Dataset, progress: Progress) -> _Plan:
             _look_at(dataset, folder, plan)
             _spare_links(folder, plan)
     progress(len(folders), len(folders))
+    plan.live.update(dataset.root / "settings" / f"{name}.json" for name in settings_named(dataset))
     return plan
 
 

@@ -1,7 +1,8 @@
 """Makes ``manifest.parquet`` of a dataset's outcomes: one row a clip, for those who choose what to train on.
 
 It is an index. Nothing is decided by it, and :func:`write_catalogue` makes it anew from the outcomes alone. Beside it
-stands ``index.json``, sealed: the hashes of all that is made from the clips together (index, card, page).
+stands ``index.json``, sealed: the hashes of all that is made from the clips together (index, card, page), and of what
+is remembered of builds.
 
 | column | type | what |
 |---|---|---|
@@ -30,6 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.builds import BUILDS_FILE, add_build, read_history
 from pipeline.catalogue.card import CARD_FILE, card
 from pipeline.catalogue.contents import content_sha256, is_digest
 from pipeline.catalogue.findings import Finding
@@ -42,24 +44,31 @@ from pipeline.store import LAYOUT_VERSION, Dataset, write_bytes, write_json
 INDEX_FILE = "index.json"
 MANIFEST_FILE = "manifest.parquet"
 PAGE_FILE = "report.html"
-MADE_TOGETHER = (MANIFEST_FILE, CARD_FILE, PAGE_FILE)
-"""What is made from all clips together, and hashed in ``index.json``; the page only if it is there."""
+MADE_TOGETHER = (MANIFEST_FILE, CARD_FILE, PAGE_FILE, BUILDS_FILE)
+"""What is made from all clips together, and hashed in ``index.json``; the last two only if they are there."""
+
+_NOT_ALWAYS = (PAGE_FILE, BUILDS_FILE)
 
 _REMEDY = "Run `wushu dataset index` on the dataset, which makes it anew from the outcomes"
 
 
-def write_catalogue(dataset: Dataset, write_page: Callable[[Dataset, Rows], object] | None = None) -> Rows:
+def write_catalogue(
+    dataset: Dataset, write_page: Callable[[Dataset, Rows], object] | None = None, *, build_ended: bool = False
+) -> Rows:
     """Make index, card and, if told how, page from the outcomes that are there now; return those.
 
     Args:
         dataset: Whose.
         write_page: Writes ``report.html`` of these outcomes. Without it, the page that is there stays.
+        build_ended: A build came to its end just now: what it changed is remembered, to be compared with the next.
 
     Raises:
         OutputNotWritable: The folder cannot be written, or the disk is full.
     """
     with dataset.index_lock():
         rows, hashes = _read_rows(dataset)
+        if build_ended:
+            add_build(dataset, rows)
         if write_page is not None:
             write_page(dataset, rows)
         write_bytes(dataset.root / MANIFEST_FILE, _parquet(rows, hashes))
@@ -94,7 +103,7 @@ def check_index(dataset: Dataset) -> Iterator[Finding]:
         yield _fault(INDEX_FILE, error.problem)
         return
     files = files if isinstance(files, dict) else {}
-    bad = [finding for name in MADE_TOGETHER for finding in _check_file(root, name, files)]
+    bad = [*_check_builds(dataset), *(finding for name in MADE_TOGETHER for finding in _check_file(root, name, files))]
     yield from bad
     if not any(finding.path == MANIFEST_FILE for finding in bad):
         yield from _check_manifest(root / MANIFEST_FILE, rows)
@@ -102,10 +111,17 @@ def check_index(dataset: Dataset) -> Iterator[Finding]:
 
 def _check_file(root: Path, name: str, files: dict[str, Any]) -> Iterator[Finding]:
     path = root / name
-    if not path.exists() and (name in files or name != PAGE_FILE):
+    if not path.exists() and (name in files or name not in _NOT_ALWAYS):
         yield _fault(name, "is missing")
     elif path.exists() and content_sha256(path) != files.get(name):
         yield _fault(name, "its content has changed since the index was made")
+
+
+def _check_builds(dataset: Dataset) -> Iterator[Finding]:
+    """Read what is remembered of builds; nothing hangs on it but the comparison on the page."""
+    remedy = "Add --repair, which takes it away: the next build begins a new one"
+    for problem in read_history(dataset).damaged:
+        yield Finding(path=BUILDS_FILE, problem=problem, remedy=remedy, remove=(BUILDS_FILE,))
 
 
 def _check_manifest(path: Path, rows: dict[str, Path]) -> Iterator[Finding]:

@@ -16,7 +16,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline.catalogue.contents import CHECKSUMS_FILE, CLIP_FILE, CLIPS_FILE, content_sha256, files_of, is_below
+from pipeline.builds import settings_named
+from pipeline.catalogue.contents import (
+    CHECKSUMS_FILE,
+    CLIP_FILE,
+    CLIPS_FILE,
+    content_sha256,
+    files_of,
+    is_below,
+    is_digest,
+)
 from pipeline.catalogue.exceptions import BadTarget, ChangedMeanwhile, MissingDriver, NotSound, TargetFailed
 from pipeline.catalogue.index import INDEX_FILE, MADE_TOGETHER
 from pipeline.catalogue.verify import MARKER, verify
@@ -209,7 +218,8 @@ def _publish(
 def published_files(dataset: Dataset) -> list[str]:
     """List what counts in a dataset, below its folder, in the order in which it is sent: content before index."""
     found = {path for row in read_rows(dataset) for path in files_of(dataset, row)}
-    names = [path.relative_to(dataset.root).as_posix() for path in found]
+    settings = {dataset.root / "settings" / f"{name}.json" for name in settings_named(dataset) if is_digest(name)}
+    names = [path.relative_to(dataset.root).as_posix() for path in found | {p for p in settings if p.is_file()}]
     last = [name for name in _LAST if (dataset.root / name).is_file()]
     return [*sorted(names, key=_when), *last]
 

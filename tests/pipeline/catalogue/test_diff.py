@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.catalogue.diff import changed_keys, diff
+from pipeline.builds import changed_keys
+from pipeline.catalogue.diff import diff
 from pipeline.clip import Clip
 from pipeline.manifest import read_rows
 from pipeline.measurement import Measurements
