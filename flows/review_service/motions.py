@@ -15,13 +15,12 @@ from flows.review_service.answers import Refused, dumped, json_answer, read_json
 from flows.review_service.desk import ReviewDesk
 from flows.review_service.requests import hand_edits, span_or_none
 from pipeline.review_desk.as_json import as_json
-from pipeline.review_desk.clip_item import PLAYBACK_FILE
-from pipeline.review_desk.ghost import human_in_robot_world, seen_in_film
+from pipeline.review_desk.ghost import human_in_film, human_in_robot_world
 from pipeline.review_desk.journal import readable_row
 from pipeline.review_desk.pieces import piece_view, shown_motion
 from pipeline.review_desk.preview import Preview, preview
 from pipeline.review_desk.scene import poses, robot_item
-from pipeline.review_desk.video_facts import video_facts
+from pipeline.store import Dataset
 from pipeline.variants import shown_variant
 from robots.exceptions import UnknownName
 from robots.g1 import Variant, load_g1
@@ -89,20 +88,12 @@ async def _tracks(request: Request, clip_id: str, of: str = "") -> Response:
 
 @router.get("/api/clips/{clip_id}/human")
 async def _human(request: Request, clip_id: str) -> Response:
-    desk: ReviewDesk = request.app.state.desk
-
-    def made() -> Response:
-        desk.item(clip_id)
-        with desk.dataset.being_read():
-            return _floats(human_in_robot_world(desk.dataset, readable_row(desk.dataset, clip_id)))
-
-    return await _run(desk.reading, made)
+    return await _read(request, clip_id, human_in_robot_world)
 
 
 @router.get("/api/clips/{clip_id}/ghost")
 async def _ghost(request: Request, clip_id: str) -> Response:
-    desk: ReviewDesk = request.app.state.desk
-    return await _run(desk.reading, lambda: _floats(_ghost_pixels(desk, clip_id)))
+    return await _read(request, clip_id, human_in_film)
 
 
 @router.post("/api/clips/{clip_id}/preview")
@@ -136,17 +127,15 @@ def _motion(desk: ReviewDesk, clip_id: str, of: str) -> tuple[RobotMotion, Varia
         return shown_motion(desk.dataset, clip_id, of), variant
 
 
-def _ghost_pixels(desk: ReviewDesk, clip_id: str) -> np.ndarray:
-    desk.item(clip_id)
-    with desk.dataset.being_read():
-        row = readable_row(desk.dataset, clip_id)
-        motion = shown_motion(desk.dataset, clip_id)
-        path = desk.dataset.clip_dir(clip_id) / PLAYBACK_FILE
-        film = video_facts(path, n_frames=len(motion), fps=motion.fps)
-        if film is None or isinstance(film, str):
-            raise Refused(404, "missing_file", film or "this clip has no film")
-        human = human_in_robot_world(desk.dataset, row)
-        return seen_in_film(human, motion, load_g1(shown_variant(row.fingerprints)), film)
+async def _read(request: Request, clip_id: str, read: Callable[[Dataset, str], np.ndarray]) -> Response:
+    desk: ReviewDesk = request.app.state.desk
+
+    def made() -> Response:
+        desk.item(clip_id)
+        with desk.dataset.being_read():
+            return _floats(read(desk.dataset, clip_id))
+
+    return await _run(desk.reading, made)
 
 
 def _floats(values: np.ndarray) -> Response:

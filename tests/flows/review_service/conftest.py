@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 import time
@@ -26,12 +27,12 @@ SCRIPT = "<script>alert(1)<\u2044script> & <img src=x onerror=alert(2)>"
 
 
 def a_row(name: str, *, fingerprint: str | None = SEEN, score: float = 0.5, accepted: bool = True) -> ManifestRow:
-    source = Source(path=f"/films/{name}", sha256=f"{abs(hash(name)):064x}"[:64], facts=SourceFacts(licence="CC0"))
+    source = Source(
+        path=f"/films/{name}", sha256=hashlib.sha256(name.encode()).hexdigest(), facts=SourceFacts(licence="CC0")
+    )
     if fingerprint is None:
-        row = ManifestRow(clip=Clip.of(source), fingerprints={}, metrics={}, licences=("CC0",))
-        return type(row)(
-            clip=row.clip, fingerprints={}, metrics={}, licences=(), broken_stage="reading", error=f"{name}: torn."
-        )
+        torn = {"broken_stage": "reading", "error": f"{name}: torn."}
+        return ManifestRow(clip=Clip.of(source), fingerprints={}, metrics={}, licences=(), **torn)
     check = CheckResult(
         stage="validation",
         measurement="skate_p95",
