@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -94,8 +95,12 @@ def test_a_person_comes_before_the_verdict(built, tmp_path, capsys):
     n_led = len(back) - entry["lead_in_frames"] - entry["lead_out_frames"]
     assert n_led / 50 == pytest.approx(44 / solved.fps, abs=0.04)
 
-    assert main([*decide, "reject", "--note", "no: [brackets]"]) == 0
-    assert f"reject by {getpass.getuser()}" in said(capsys)
+    assert main([*decide, "reject", "--note", "no: [brackets]"]) == 1
+    assert "another reviewer decided otherwise: accept of frames 5 to 49 by ann" in said(capsys)
+    assert main([*decide, "reject", "--note", "no: [brackets]", "--overrule"]) == 0
+    told = said(capsys)
+    assert "reviewers differ on it" in told
+    assert f"reject by {getpass.getuser()}" in told
     assert main([*handoff, str(tmp_path / "none")]) == 1
     assert "nothing can be handed over as mjlab: 1 rejected by a person." in said(capsys)
     assert not (tmp_path / "none").exists()
@@ -109,9 +114,14 @@ def test_a_person_comes_before_the_verdict(built, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("decide", "SET", "form", "undo", "--by", "nobody"), "--by is nobody. Name whoever decided on form"),
+        (("decide", "SET", "form", "undo", "--by", "nobody"), "form: nobody decided nothing here that still stands"),
         (("decide", "SET", "form", "accept", "--frames", "5-50"), "--frames is 5-50. Name the first frame"),
-        (("decide", "SET", "form", "accept", "--frames", "5:5000"), "--frames is 5:5000. Name frames in 0:"),
+        (("decide", "SET", "form", "accept", "--frames", "5:5000"), "form: frame 4999 is named, and there are 0 to"),
+        (("decide", "SET", "form", "accept", "--contacts", "left:5:10"), "--contacts is left:5:10. Name foot"),
+        (("decide", "SET", "form", "accept", "--contacts", "left:10:5:stands"), "10:5 is no span"),
+        (("decide", "SET", "form", "accept", "--ground-m", "0.5"), "ground_m: the robot is raised by -0.2 to 0.2 m"),
+        (("decisions", "import", "SET", "OUT"), "cannot be read (no such file or directory)"),
+        (("decisions", "export", "OUT", "OUT"), "holds no readable dataset.json"),
         (("decide", "SET", "form", "accept", "--frames", "50:5"), "50:5 is no span"),
         (("decide", "SET", "form", "reject", "--frames", "5:50"), "name no frames"),
         (("decide", "SET", "form", "reject", "--reason", "Bad Feet"), "a code in lower case with hyphens"),
@@ -135,3 +145,33 @@ def test_what_cannot_be_done_is_one_sentence(built, tmp_path, capsys, words, sen
     assert sentence in said(capsys)
     assert not (tmp_path / "out").exists()
     assert read_decisions(dataset, row.clip.id) == before
+
+
+def test_a_motion_is_edited_from_the_command_line_and_the_decision_goes_to_another_copy(built, tmp_path, capsys):
+    """By a table, of which each line is taken over once; what was refused makes the exit code 1."""
+    dataset, row = built
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset.root, copy)
+    decide = ["decide", str(dataset.root), "form", "accept", "--by", "ann", "--ground-m", "-0.01"]
+    assert main([*decide, "--contacts", "left:3:9:stands", "right:5:7:lifted", "--reason", "my-own"]) == 0
+    told = said(capsys)
+    assert "accept (lowered by 1 cm, 2 contacts edited) by ann" in told
+    assert "'my-own' is a reason of your own; those that all reviewers share are foot-skate, floating" in told
+    before = len(read_decisions(dataset, row.clip.id).items)
+    file = tmp_path / "decisions.csv"
+    assert main(["decisions", "export", str(dataset.root), str(file)]) == 0
+    assert main(["decisions", "import", str(dataset.root), str(file)]) == 0
+    assert f"0 taken over, {before} known already, 0 refused" in said(capsys)
+    assert main(["decisions", "import", str(copy), str(file)]) == 0
+    assert "1 taken over" in said(capsys)
+    last = read_decisions(dataset, row.clip.id).items[-1]
+    assert read_decisions(Dataset(copy), row.clip.id).items[-1] == last
+    assert last.ground_m == -0.01
+    assert [(edit.foot, edit.frames, edit.stands) for edit in last.contacts] == [
+        ("left", (3, 9), True),
+        ("right", (5, 7), False),
+    ]
+    file.write_bytes(file.read_bytes().replace(row.clip.id.encode(), b"0" * 16))
+    assert main(["decisions", "import", str(copy), str(file)]) == 1
+    assert "note: line 2: there is no clip '0000000000000000'" in said(capsys)
+    assert main(["decide", str(dataset.root), "form", "undo", "--by", "ann"]) == 0

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from pipeline.clip import Clip, Source
 from pipeline.deliverable import Deliverable, Deliverables, Withheld
 from pipeline.export import FORMATS, check_handoff, fk_error_mm
+from pipeline.hand_edits import ContactEdit, HandEdits
 from pipeline.handoff_stage import handoff_stage
 from pipeline.leads_stage import LedJudge, deliver_trimmed, leads_stage
 from pipeline.settings import Settings
@@ -73,6 +74,44 @@ def test_a_trim_cuts_the_motion_before_it_is_led(swaying):
     assert same(part.core, swaying.frames(20, 70))
     assert (part.kind, part.frames, part.edits) == ("part", (20, 70), ("frames 20 to 69 were kept, by hand",))
     assert part.n_lead_in > 10
+
+
+def test_a_motion_is_raised_and_its_contacts_are_set_before_it_is_cut(swaying):
+    """Frames are those of the whole clip; what was done is said, by whom; an edit of what was cut off is none."""
+    lifted = ContactEdit(foot="left", frames=(30, 40), stands=False)
+    changes = HandEdits(ground_m=0.02, contacts=(lifted, replace(lifted, frames=(75, 80))))
+    judge_led = LedJudge.of(Settings())
+    item = deliver_trimmed(swaying, "23dof", (20, 70), judge_led, name="ab12", changes=changes, by="ann")
+    contact = swaying.foot_contact[20:70].copy()
+    contact[10:20, 0] = 0.0
+    np.testing.assert_array_equal(item.core.foot_contact, contact)
+    np.testing.assert_allclose(item.core.root_pos_w, swaying.root_pos_w[20:70] + np.array([0, 0, 0.02]))
+    np.testing.assert_allclose(item.core.joint_pos, swaying.joint_pos[20:70])
+    assert item.edits == (
+        "the robot was raised by 2 cm, by ann",
+        "the left foot was set to bear no weight in frames 30 to 39, by ann",
+        "frames 20 to 69 were kept, by ann",
+    )
+
+
+def test_an_edited_motion_is_judged_anew(swaying, whole):
+    """A robot that is put into the air stands no more on its feet."""
+    judge_led = LedJudge.of(Settings())
+    item = deliver_trimmed(swaying, "23dof", (0, 90), judge_led, name="ab12.kept0-90", changes=HandEdits(ground_m=0.15))
+    assert (item.kind, item.frames) == ("whole", (0, 90))
+    assert whole.verdict.accepted and not item.verdict.accepted
+
+
+def test_a_later_contact_edit_holds_where_two_speak_of_the_same_frames(swaying):
+    first = ContactEdit(foot="right", frames=(10, 30), stands=False)
+    changed = HandEdits(contacts=(first, replace(first, frames=(20, 30), stands=True))).applied(swaying)
+    assert not changed.foot_contact[10:20, 1].any() and changed.foot_contact[20:30, 1].all()
+
+
+def test_contacts_that_are_not_there_cannot_be_set(swaying):
+    changes = HandEdits(contacts=(ContactEdit(foot="left", frames=(80, 91), stands=True),))
+    with pytest.raises(InvalidArray, match="contacts: speak of frame 90, and there are 90"):
+        deliver_trimmed(swaying, "23dof", (0, 90), LedJudge.of(Settings()), name="ab12", changes=changes)
 
 
 @pytest.mark.parametrize("frames", [(5, 5), (-1, 30), (40, 20), (0, 91)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import re
 import resource
 import shutil
@@ -18,9 +19,11 @@ import pytest
 
 from pipeline.exceptions import CorruptArtefact, OutputNotWritable
 from pipeline.export import FORMATS, read_handoff
+from pipeline.hand_edits import ContactEdit
 from pipeline.handing import HandoffOptions, Why, hand_over
 from pipeline.handing.exceptions import FolderTaken, HandOverRunning, NothingToHandOver
 from pipeline.handing.readme import COMMANDS
+from pipeline.leads_stage import LedJudge
 from pipeline.record_codec import plain
 from pipeline.sealed import read_sealed
 from pipeline.settings import Settings
@@ -131,6 +134,40 @@ def test_a_trim_holds_the_frames_that_were_kept(build, tmp_path):
     (path,) = build.dataset.clip_dir(clip.id).glob("retarget-*.npz")
     with np.load(path, allow_pickle=False) as solved:
         np.testing.assert_allclose(motion.joint_pos, solved["motion.joint_pos"][10:40], atol=1e-6)
+
+
+@pytest.mark.parametrize(("to", "variant"), [("unitree-csv", "29dof"), ("pbhc", "23dof")])
+def test_an_edit_reaches_the_file_of_every_robot(build, to, variant, tmp_path):
+    """Height and contacts, also of the robot that nobody saw; the metadata says what was done, and by whom."""
+    clip = build.add("kick")
+    lifted = ContactEdit(foot="left", frames=(20, 30), stands=False)
+    build.decide(clip, "accept", ground_m=0.01, contacts=(lifted,))
+    (entry,) = hand_over(build.dataset, tmp_path / "out", HandoffOptions(to=to)).files
+    assert entry.file == f"train/{clip.id}.kept0-60{FORMATS[to].suffix}"
+    assert entry.edits == (
+        "the robot was raised by 1 cm, by ann",
+        "the left foot was set to bear no weight in frames 20 to 29, by ann",
+    )
+    assert entry.decision.contacts == (lifted,)
+    motion = read_handoff(tmp_path / "out" / entry.file, to)
+    np.testing.assert_allclose(motion.root_pos_w[:, 2], load_g1(variant).default_root_height + 0.01, atol=1e-5)
+    if to == "pbhc":
+        content = pickle.loads((tmp_path / "out" / entry.file).read_bytes())[f"{clip.id}.kept0-60"]
+        left = np.ones(60)
+        left[20:30] = 0.0
+        np.testing.assert_array_equal(content["contact_mask"], np.column_stack([left, np.ones(60)]))
+
+
+def test_an_edited_motion_that_nobody_saw_is_held_against_its_own_verdict(build, tmp_path):
+    """The reviewer accepts that of the shown robot, whatever the limits say of it."""
+    (tmp_path / "strict.toml").write_text("[validation.joint_speed]\nmaximum = 0.01\nadvice = 'Slower.'\n")
+    build.judge_led = LedJudge.of(Settings(limits=str(tmp_path / "strict.toml")))
+    clip = build.add("kick")
+    build.decide(clip, "accept", ground_m=0.01)
+    with pytest.raises(NothingToHandOver, match=r"1 refused for this robot.*g1_23dof was refused"):
+        hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="pbhc"))
+    (entry,) = hand_over(build.dataset, tmp_path / "out", HandoffOptions(to="unitree-csv")).files
+    assert entry.rejections
 
 
 def test_a_decision_needs_no_limits_file(build, tmp_path):

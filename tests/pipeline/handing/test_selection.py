@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.decisions import DECISIONS_FILE
+from pipeline.hand_edits import ContactEdit
 from pipeline.handing import hand_over
 from pipeline.handing.candidate import Why
 from pipeline.handing.exceptions import NothingToHandOver
@@ -64,6 +65,27 @@ def test_a_trim_is_what_is_handed_over(build, outcome):
     (item,) = chosen(build).taken
     assert (item.name, item.kind, item.frames) == (f"{clip.id}.kept10-40", "part", (10, 40))
     assert item.duration_s == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "mended", "rejected"])
+def test_an_edited_clip_is_what_is_handed_over(build, outcome):
+    """Under a name that tells it from the clip as it was solved: all of its frames were kept."""
+    clip = build.add("kick", outcome=outcome)
+    build.decide(clip, "accept", ground_m=0.01)
+    (item,) = chosen(build).taken
+    assert (item.name, item.kind, item.frames, item.by_hand) == (f"{clip.id}.kept0-60", "whole", (0, 60), True)
+    build.decide(clip, "accept", ground_m=0.01, stale=True)
+    (left,) = chosen(build).left_out
+    assert left.why is Why.OUTDATED
+    assert "the edits are those of another motion" in left.sentence
+
+
+def test_contacts_beyond_the_clip_hand_over_nothing(build):
+    """As frames do."""
+    clip = build.add("kick")
+    build.decide(clip, "accept", contacts=(ContactEdit(foot="left", frames=(10, 400), stands=True),))
+    (left,) = chosen(build).left_out
+    assert "it has only 60 frames" in left.sentence
 
 
 def test_a_trim_beyond_the_clip_hands_over_nothing(build):
