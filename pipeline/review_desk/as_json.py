@@ -43,7 +43,7 @@ def as_json(value: Any) -> Any:
 def _rounded(value: float) -> float | None:
     if not isfinite(value):
         return None
-    return float(f"{value:.{_DIGITS}g}") if abs(value) < 10**_DIGITS else round(value, 1)
+    return float(f"{value:.{_DIGITS}g}") if abs(value) < 10 ** (_DIGITS - 1) else round(value, 1)
 
 
 def _listed(array: np.ndarray) -> list[Any]:

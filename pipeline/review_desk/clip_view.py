@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+from pipeline.clip import file_sha256
 from pipeline.decisions import Decisions, read_decisions
 from pipeline.deliverable import Deliverables
 from pipeline.exceptions import CorruptArtefact
@@ -24,6 +26,7 @@ from pipeline.review_desk.clip_item import (
 )
 from pipeline.review_desk.series import Series, series_of
 from pipeline.review_desk.video_facts import VideoFacts, video_facts
+from pipeline.stage import WrittenFiles
 from pipeline.store import Dataset
 from pipeline.tracking import Followed
 from pipeline.variants import shown_variant, stage_of
@@ -182,13 +185,7 @@ def _of_row(dataset: Dataset, row: ManifestRow, decisions: Decisions, history: t
     delivered = kept.load("leads", Deliverables) or Deliverables(items=())
     series = tuple(series_of(_measured(kept, variant), row.verdict))
     n_frames, fps = _length(row, solved, series)
-    video = None
-    if n_frames:
-        film = video_facts(dataset.clip_dir(row.clip.id) / PLAYBACK_FILE, n_frames=n_frames, fps=fps)
-        if isinstance(film, str):
-            kept.damaged.append(film)
-        else:
-            video = film
+    video = _film(dataset.clip_dir(row.clip.id), kept, n_frames, fps) if n_frames else None
     return ClipView(
         item=clip_item(dataset, row, decisions),
         n_frames=n_frames,
@@ -229,6 +226,26 @@ def _length(row: ManifestRow, solved: RetargetResult | None, series: tuple[Serie
     for item in series:
         return len(item.values), item.fps
     return 0, 0.0
+
+
+def _film(folder: Path, kept: KeptResults, n_frames: int, fps: float) -> VideoFacts | None:
+    """Read what the film says of itself; one that was changed is shown as far as it plays."""
+    film = video_facts(folder / PLAYBACK_FILE, n_frames=n_frames, fps=fps)
+    if isinstance(film, str):
+        kept.damaged.append(film)
+        return None
+    written = kept.load("playback", WrittenFiles)
+    if written is not None and written.sha256.get(PLAYBACK_FILE) != _hash(folder / PLAYBACK_FILE):
+        told = f"{PLAYBACK_FILE} is not as it was drawn: it may be cut off. Run the dataset again to draw it anew."
+        kept.damaged.append(told)
+    return film
+
+
+def _hash(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except WushuError:  # gone since its header was read
+        return ""
 
 
 def _contacts(solved: RetargetResult | None) -> Contacts:

@@ -13,7 +13,7 @@ class UnknownClip(PipelineError):
     def __init__(self, clip_id: str) -> None:
         self.clip_id = clip_id
         super().__init__(
-            f"there is no clip '{clip_id:.40}' here with an outcome. Reload the list; it may have been removed, or is "
+            f"there is no clip {clip_id!r:.42} here with an outcome. Reload the list; it may have been removed, or is "
             "being processed."
         )
 
@@ -23,7 +23,7 @@ class UnknownPart(PipelineError):
 
     def __init__(self, clip_id: str, *, part: str) -> None:
         self.clip_id = clip_id
-        super().__init__(f"clip {clip_id} has no '{part:.40}'. Reload the clip; it may have been solved anew.")
+        super().__init__(f"clip {clip_id} has no {part!r:.42}. Reload the clip; it may have been solved anew.")
 
 
 class NothingToSee(PipelineError):
