@@ -80,7 +80,7 @@ def review_server(desk: ReviewDesk, sock: socket.socket, host: str, token: str |
 
 
 def _bound(family: int, address: tuple) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # unsaid, asyncio leaves Nagle's 40 ms in
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one of ours may have ended just now
         if family == socket.AF_INET6:

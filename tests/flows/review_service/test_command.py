@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import httpx
 import pytest
@@ -101,3 +102,12 @@ def test_the_command_line_wakes_no_service(tmp_path):
     """`wushu --help` is quick: what serves is imported by who serves."""
     script = "import sys, flows.cli; sys.exit(bool({'fastapi', 'uvicorn', 'starlette'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False, cwd=tmp_path).returncode == 0
+
+
+def test_a_small_answer_waits_for_no_acknowledgement(client):
+    """A socket whose protocol is not said keeps Nagle's algorithm, which costs each answer 40 ms."""
+    client.get("/api/session")
+    begun = time.perf_counter()
+    for _ in range(25):
+        client.get("/api/session", headers={"Host": "evil.example"})
+    assert time.perf_counter() - begun < 0.9
