@@ -32,13 +32,18 @@ export class Controls {
     this.show();
   }
 
+  showFrame() {
+    const { playhead } = this;
+    this.frame.textContent = `${playhead.frame} / ${Math.max(0, playhead.nFrames - 1)} · ${seconds(playhead.frame, this.view.fps)}`;
+  }
+
   show() {
     const { playhead } = this;
     const text = playhead.playing ? "Pause" : "Play";
     if (this.play.textContent !== text) fill(this.play, text);
     this.play.title = text + " (space)";
     this.speed.value = String(playhead.speed);
-    this.frame.textContent = `${playhead.frame} / ${Math.max(0, playhead.nFrames - 1)} · ${seconds(playhead.frame, this.view.fps)}`;
+    this.showFrame();
     this.ghost?.setAttribute("aria-pressed", String(this.film.ghostShown));
     this.three.setAttribute("aria-pressed", String(this.shown3d));
   }

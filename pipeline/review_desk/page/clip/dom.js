@@ -38,16 +38,16 @@ export function button(facts, ...children) {
 }
 
 // Fit a canvas to its place in device pixels, and return a context that draws in CSS pixels.
-export function sharp(canvas, width, height) {
+export function sharp(canvas, width, height, options = undefined) {
   const ratio = window.devicePixelRatio || 1;
   const [w, hgt] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== hgt) {
     canvas.width = w;
     canvas.height = hgt;
+    canvas.style.width = width + "px";
+    canvas.style.height = height + "px";
   }
-  canvas.style.width = width + "px";
-  canvas.style.height = height + "px";
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", options);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   return context;

@@ -74,13 +74,19 @@ export class Film {
     this.draw();
   }
 
+  // Only the robot's panel is drawn over: every pixel of a canvas costs the film pictures on a slow machine.
   draw() {
     if (!this.film || !this.scale) return;
+    const panel = this.robotPanel;
     const { x, width } = this.region;
-    const context = sharp(this.canvas, width * this.scale, this.film.height * this.scale);
+    const hidden = panel.x + panel.width <= x || panel.x >= x + width;
+    this.canvas.hidden = hidden;
+    if (hidden) return;
+    this.canvas.style.left = (panel.x - x) * this.scale + "px";
+    const context = sharp(this.canvas, panel.width * this.scale, this.film.height * this.scale, { willReadFrequently: true });
     context.save();
     context.scale(this.scale, this.scale);
-    context.translate(-x, 0);
+    context.translate(-panel.x, 0);
     if (this.ghostShown && this.ghost) this.#drawGhost(context);
     this.#drawFeet(context);
     context.restore();
@@ -95,11 +101,7 @@ export class Film {
     const n = parents.length;
     const at = (joint, axis) => this.ghost[(this.frame * n + joint) * 2 + axis];
     if ((this.frame + 1) * n * 2 > this.ghost.length) return;
-    const panel = this.robotPanel;
     context.save();
-    context.beginPath();
-    context.rect(panel.x, 0, panel.width, this.film.height);
-    context.clip();
     context.lineCap = "round";
     for (const [colour, thick, alpha] of [["#ffffff", 6, 0.55], [COLOURS.ghost, 3, 0.9]]) {
       context.strokeStyle = colour;

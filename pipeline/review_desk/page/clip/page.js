@@ -31,6 +31,7 @@ class ClipPage {
     Object.assign(this, { id, app });
     this.path = "/api/clips/" + encodeURIComponent(id);
     this.closed = false;
+    this.toldAt = 0; // when numbers were last written [ms]
     this.header = h("header", { class: "clip-head" });
     this.main = h("div", { class: "clip-main" }, h("p", { class: "faint" }, "Reading the clip…"));
     this.side = h("aside", { class: "clip-side" });
@@ -103,13 +104,19 @@ class ClipPage {
     const { playhead, film, timeline, plots, controls, scale, edits } = this;
     playhead.addEventListener("frame", () => {
       const { frame } = playhead;
+      const tells = !playhead.playing || performance.now() - this.toldAt > READABLE_MS;
+      if (tells) this.toldAt = performance.now();
       scale.keepInSight(frame);
       film.show(frame);
-      timeline.showFrame(frame);
-      plots.showFrame(frame);
-      controls.show();
+      timeline.showFrame(frame, tells);
+      plots.showFrame(frame, tells);
+      if (tells) controls.showFrame();
     });
-    playhead.addEventListener("state", () => controls.show());
+    playhead.addEventListener("state", () => {
+      controls.show();
+      timeline.showFrame(playhead.frame);
+      plots.showFrame(playhead.frame);
+    });
     playhead.addEventListener("problem", () => {
       film.say("No film: " + playhead.problem + " The plots and the timeline follow a clock.");
       controls.show();
@@ -367,4 +374,5 @@ class ClipPage {
   }
 }
 
+const READABLE_MS = 100; // numbers that change faster cannot be read, and cost the film pictures on a slow machine
 const GUTTER_AND_SOME = 240; // px: the names and a little of the frames, however narrow the window

@@ -8,6 +8,9 @@ const ROUNDING = 0.25;
 // Where a seek stays within the shown picture, the browser may present none anew; then "seeked" is all that comes [ms].
 const NO_NEW_PICTURE_MS = 150;
 
+// Pictures that the browser may leave out before the end, when it is short of time.
+const MAY_MISS = 15;
+
 export class Playhead extends EventTarget {
   // video: an HTMLVideoElement or null; film: the clip view's `video` ({n_frames, fps, step}) or null.
   constructor({ nFrames, fps, video = null, film = null }) {
@@ -179,6 +182,11 @@ export class Playhead extends EventTarget {
   }
 
   #ended() {
+    const missing = this.film ? this.film.n_frames - 1 - this.frame / this.film.step : 0;
+    if (missing > MAY_MISS && inSight(this.video)) {
+      this.#fail(`the film shows nothing after frame ${this.frame}: its file is damaged or cut off.`);
+      return;
+    }
     this.playing = false;
     this.#tell("state");
   }
@@ -218,4 +226,10 @@ export class Playhead extends EventTarget {
   #tell(what) {
     this.dispatchEvent(new Event(what));
   }
+}
+
+// Whether the browser has reason to draw it.
+function inSight(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return document.visibilityState === "visible" && bottom > 0 && top < window.innerHeight;
 }

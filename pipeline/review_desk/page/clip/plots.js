@@ -52,10 +52,12 @@ export class Plots {
     this.plots.find((plot) => plot.key === key)?.element.scrollIntoView({ block: "nearest" });
   }
 
-  showFrame(frame) {
+  // tells: also the values there.
+  showFrame(frame, tells = true) {
     const x = this.scale.x(frame + 0.5);
     this.cursor.hidden = !this.plots.length || x < GUTTER - 1 || x > this.scale.width - MARGIN + 1;
     this.cursor.style.transform = `translateX(${x.toFixed(1)}px)`;
+    if (!tells) return;
     const read = this.pointer ?? frame;
     for (const plot of this.plots) {
       const value = quantity(plot.series.values[Math.floor(read / this.#stretch(plot.series))], plot.series.unit);

@@ -39,10 +39,12 @@ export class Timeline {
     this.redraw();
   }
 
-  showFrame(frame) {
+  // tells: also say where we are to those who do not see it.
+  showFrame(frame, tells = true) {
     const x = this.scale.x(frame + 0.5);
     this.cursor.hidden = x < GUTTER - 1 || x > this.scale.width - MARGIN + 1;
     this.cursor.style.transform = `translateX(${x.toFixed(1)}px)`;
+    if (!tells) return;
     this.element.setAttribute("aria-valuenow", String(frame));
     this.element.setAttribute("aria-valuetext", `frame ${frame}, ${seconds(frame, this.fps)}`);
   }
