@@ -12,7 +12,7 @@ import pytest
 from pipeline.render import Renderer, robot_camera, robot_frames, staged_robot
 from pipeline.render.stage import ViewConfig
 from pipeline.review_desk.ghost import seen_in_film
-from pipeline.review_desk.scene import _surface, poses, robot_item
+from pipeline.review_desk.scene import _shape, _surface, poses, robot_item
 from pipeline.review_desk.video_facts import VideoFacts, lay_out
 from robots.g1 import load_g1
 from robots.motion import RobotMotion
@@ -106,3 +106,19 @@ def test_a_film_without_a_robots_panel_has_nothing_to_draw_on():
     """NaN, which a page leaves out."""
     film = VideoFacts(n_frames=6, fps=30.0, step=1, width=100, height=360, panels=())
     assert np.isnan(seen_in_film(np.zeros((6, 2, 3)), stepping(), load_g1("29dof"), replace(film))).all()
+
+
+def test_a_mesh_lies_where_its_file_and_its_geom_put_it():
+    """MuJoCo keeps meshes about their own middle and axes, and the geom tells the way back."""
+    points = np.array([[0.1, 0.2, 0.3], [0.9, 0.2, 0.3], [0.1, 0.6, 0.3], [0.1, 0.2, 0.5]])
+    spec = mujoco.MjSpec()
+    spec.add_mesh(name="wedge", uservert=points.ravel(), userface=[0, 2, 1, 0, 1, 3, 0, 3, 2, 1, 2, 3])
+    body = spec.worldbody.add_body(name="link")
+    turn = [np.cos(np.pi / 4), 0.0, 0.0, np.sin(np.pi / 4)]
+    body.add_geom(type=mujoco.mjtGeom.mjGEOM_MESH, meshname="wedge", pos=[1.0, 0.0, 0.0], quat=turn)
+    shape = _shape(spec.compile(), 0)
+    found = shape.vertices.reshape(-1, 3)
+    expected = np.column_stack([1.0 - points[:, 1], points[:, 0], points[:, 2]])
+    assert all(np.linalg.norm(found - corner, axis=1).min() < 1e-6 for corner in expected)
+    a, b, c = found[shape.triangles.reshape(-1, 3)].transpose(1, 0, 2)
+    assert np.einsum("ij,ij->", a, np.cross(b, c)) / 6 == pytest.approx(0.8 * 0.4 * 0.2 / 6, rel=1e-4)
