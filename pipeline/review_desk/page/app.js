@@ -32,6 +32,7 @@ export class App {
   #gone = null; // why the service does not answer
   #stuck = null; // why it keeps nothing: {sentence, until}
   #page = null; // the open clip page
+  #pageId = null; // whose it is
   #left = null; // the clip that was the current one before it left the list
   #poll;
 
@@ -338,7 +339,10 @@ export class App {
   }
 
   async #route() {
-    const id = location.hash.match(/^#\/clip\/([A-Za-z0-9_-]+)$/)?.[1] ?? null;
+    const only = offline && this.#items.size === 1 ? this.items[0].id : null; // a page that stands alone has no list
+    const id = only ?? location.hash.match(/^#\/clip\/([A-Za-z0-9_-]+)$/)?.[1] ?? null;
+    if (id !== null && id === this.#pageId) return;
+    this.#pageId = id;
     this.#page?.close?.();
     this.#page = null;
     if (id === null || !this.#items.has(id)) {

@@ -8,12 +8,15 @@ export function quoted(word) {
 export function decideCommand({ dataset, id, ruling, frames, ground_m, contacts, reason, note, by }) {
   const words = ["wushu", "decide", dataset || "DATASET", id, ruling];
   if (frames) words.push("--frames", `${frames[0]}:${frames[1]}`);
-  if (ground_m) words.push("--ground", String(ground_m));
-  for (const edit of contacts ?? []) {
-    words.push("--contact", `${edit.foot}:${edit.frames[0]}:${edit.frames[1]}:${edit.stands ? "on" : "off"}`);
-  }
+  if (ground_m) words.push(`--ground-m=${ground_m}`); // what follows = may begin like an option
   if (reason) words.push("--reason", reason);
-  if (note) words.push(`--note=${note}`); // a note may begin like an option
+  if (note) words.push(`--note=${note}`);
   if (by) words.push(`--by=${by}`);
+  const edits = contacts ?? [];
+  if (edits.length > 0) words.push("--contacts", ...edits.map(asWord));
   return words.map(quoted).join(" ");
+}
+
+function asWord({ foot, frames, stands }) {
+  return `${foot}:${frames[0]}:${frames[1]}:${stands ? "stands" : "lifted"}`;
 }

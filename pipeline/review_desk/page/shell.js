@@ -59,7 +59,8 @@ export class Shell {
     this.bar.value = sums.seconds > 0 ? sums.done_s / sums.seconds : 0;
     this.sums.textContent = `${seconds(sums.done_s)} of ${seconds(sums.seconds)} reviewed, ${sums.done} of ${sums.clips} clips`;
     this.who.textContent = session.read_only || offline ? "looking only" : (name ?? "Who reviews?");
-    this.tools.hidden = this.#clip === null;
+    this.tools.hidden = this.#clip === null || offline;
+    this.bar.hidden = this.sums.hidden = offline;
     if (this.#clip === null) this.list.draw();
     else this.#drawTools();
   }
