@@ -62,14 +62,17 @@ export function freeAll(scene) {
 }
 
 // A material that is seen through evenly: what lies behind the first surface of the thing itself is not drawn twice.
-// Give the thing a twin with `depthTwin()` as well.
+// Give the thing a twin with `depthTwin()` as well. Where it lies within some millimetres of something solid, the solid
+// is what is seen: two robots in one pose look like one.
+const BEHIND = { polygonOffset: true, polygonOffsetFactor: 2, polygonOffsetUnits: 600 };
+
 export function glass(color, opacity) {
-  const material = new THREE.MeshStandardMaterial({ color, roughness: 0.8, transparent: true, opacity });
+  const material = new THREE.MeshStandardMaterial({ color, roughness: 0.8, transparent: true, opacity, ...BEHIND });
   material.depthFunc = THREE.LessEqualDepth;
   material.depthWrite = false;
   return material;
 }
 
 export function depthTwin() {
-  return new THREE.MeshBasicMaterial({ colorWrite: false, transparent: true });
+  return new THREE.MeshBasicMaterial({ colorWrite: false, transparent: true, ...BEHIND });
 }

@@ -12,7 +12,8 @@ const PLACES = [
 export class Tools {
   constructor(view) {
     this.view = view;
-    this.places = PLACES.map(([where, word, title]) => button({ title, onclick: () => view.robot && view.standAt(where) }, word));
+    this.places = PLACES.map(([where, word, title]) =>
+      button({ title, onclick: () => view.robot && view.standAt(where) }, word));
     this.follow = this.#toggle("Follow", "the camera goes with the robot, or stays where it is", () => {
       view.follows = !view.follows;
     });

@@ -1,4 +1,4 @@
-// Where feet and root went, drawn on the floor: all of it faintly, what was up to now strongly; dots where a foot stood.
+// Where feet and root went, on the floor: all of it faintly, what was up to now strongly; dots where a foot stood.
 
 import * as THREE from "three";
 

@@ -6,6 +6,7 @@ import { After } from "wushu/three/after.js";
 import { Human } from "wushu/three/human.js";
 import { loadAfter, loadHuman, loadRobot } from "wushu/three/load.js";
 import { Orbit } from "wushu/three/orbit.js";
+import { Pace } from "wushu/three/pace.js";
 import { Robot, footSide } from "wushu/three/robot.js";
 import { buildStage, freeAll } from "wushu/three/stage.js";
 import { Tools } from "wushu/three/tools.js";
@@ -17,8 +18,8 @@ const FOLLOW_S = 0.5; // as calmly as the film's camera
 const FILM_AZIMUTH = (35 * Math.PI) / 180; // to the robot's left of straight ahead, as in the film
 const FIELD_OF_VIEW = 36;
 
-// Show a clip in `container`; return {close(), show({ghost, after}), ready}. `after` is null, "piece-1", "preview-KEY", or
-// {of, frames, n_lead_in, n_lead_out}: which motion, of which frames of the clip, with how many frames of lead.
+// Show a clip in `container`; return {close(), show({ghost, after}), ready}. `after` is null, "piece-1", "preview-KEY",
+// or {of, frames, n_lead_in, n_lead_out}: which motion, of which frames of the clip, with how many frames of lead.
 export function open3d(container, { id, playhead, view }) {
   const made = new FreeView(container, { id, playhead, view });
   return {
@@ -85,7 +86,6 @@ class FreeView {
     } catch (error) {
       this.say(error.message);
     }
-    if (this.human) this.human.root.visible = this.wanted.ghost;
     this.tools.refresh();
     this.draw();
   }
@@ -119,8 +119,10 @@ class FreeView {
     this.renderer.setPixelRatio(Math.min(2, window.devicePixelRatio || 1));
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = THREE.PCFShadowMap;
+    this.pace = new Pace(this.renderer.getContext());
     this.canvas.addEventListener("webglcontextlost", (event) => {
       event.preventDefault();
+      this.pace.forget();
       if (!this.closed) this.say("The graphics card let go of the picture; it comes back by itself, or on reopening.");
     });
     this.canvas.addEventListener("webglcontextrestored", () => {
@@ -206,6 +208,10 @@ class FreeView {
 
   #draw() {
     if (this.closed || !this.robot) return;
+    if (this.pace.isBusy) {
+      this.draw();
+      return;
+    }
     const frame = this.#frame();
     const leading = this.after?.leading ?? false;
     this.robot.root.visible = !this.after;
@@ -217,12 +223,14 @@ class FreeView {
       this.robot.stand(side, this.#stands(side, frame));
       this.after?.robot.stand(side, !leading && this.#stands(side, frame));
     }
+    if (this.human) this.human.root.visible = this.wanted.ghost && !leading; // he does not move in a lead
     if (this.human?.root.visible) this.human.show(frame);
     this.trace.show(frame);
     if (this.follows) this.orbit.follow(...this.path(frame));
     this.stage.keep(this.orbit.target.x, this.orbit.target.y);
     this.orbit.place();
     this.renderer.render(this.stage.scene, this.camera);
+    this.pace.drawn();
     this.canvas.dataset.frame = String(frame);
     this.frameWord.textContent = this.after ? `frame ${frame} · ${this.after.told(frame)}` : `frame ${frame}`;
   }
@@ -236,13 +244,14 @@ function pieceFacts(view, of) {
 // Where the camera looks: the root's path, smoothed over `sigma` frames, so that it does not hide what the feet do.
 function calmPath(track, body, sigma) {
   const reach = 3 * sigma;
-  const weights = Array.from({ length: 2 * reach + 1 }, (_, i) => Math.exp(-((i - reach) ** 2) / (2 * sigma * sigma || 1)));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const weight = (i) => Math.exp(-((i - reach) ** 2) / (2 * sigma * sigma || 1));
+  const weights = Array.from({ length: 2 * reach + 1 }, (_, i) => weight(i));
+  const total = weights.reduce((sum, one) => sum + one, 0);
   return (frame) => {
     const sum = [0, 0, 0];
-    weights.forEach((weight, i) => {
+    weights.forEach((one, i) => {
       track.place(frame + i - reach, body).forEach((value, axis) => {
-        sum[axis] += (weight / total) * value;
+        sum[axis] += (one / total) * value;
       });
     });
     return [sum[0], sum[1], Math.max(0.45, sum[2] - 0.08)];
@@ -250,10 +259,12 @@ function calmPath(track, body, sigma) {
 }
 
 function lay({ box, canvas, frameWord, words }) {
-  Object.assign(box.style, { position: "relative", width: "100%", height: "100%", minHeight: "260px", overflow: "hidden" });
-  Object.assign(canvas.style, { position: "absolute", inset: "0", width: "100%", height: "100%", display: "block" });
+  const filled = { width: "100%", height: "100%" };
+  Object.assign(box.style, filled, { position: "relative", minHeight: "260px", overflow: "hidden" });
+  Object.assign(canvas.style, filled, { position: "absolute", inset: "0", display: "block" });
   const label = { position: "absolute", margin: "0", font: "12px/1.4 system-ui, sans-serif", color: "#1f2937" };
   const plate = { background: "rgba(255,255,255,0.82)", borderRadius: "4px", padding: "2px 6px" };
   Object.assign(frameWord.style, label, plate, { left: "8px", bottom: "8px", fontVariantNumeric: "tabular-nums" });
-  Object.assign(words.style, label, plate, { left: "8px", right: "8px", top: "44px", padding: "6px 8px", width: "fit-content" });
+  const under = { left: "8px", right: "8px", top: "44px", padding: "6px 8px", width: "fit-content" };
+  Object.assign(words.style, label, plate, under);
 }
