@@ -4,7 +4,8 @@ import { fill, h, sharp } from "wushu/clip/dom.js";
 import { COLOURS } from "wushu/clip/palette.js";
 import { seconds } from "wushu/clip/words.js";
 
-const TALLEST = 0.42; // of the window
+const TALLEST = 0.42; // of the window, all panels side by side
+const TALLEST_ALONE = 0.6; // one of them
 const ANKLES = { left: 7, right: 8 }; // joints of SMPL
 
 export class Film {
@@ -57,7 +58,7 @@ export class Film {
   layOut() {
     if (!this.film) return;
     const { x, width } = this.region;
-    const most = Math.max(180, window.innerHeight * TALLEST);
+    const most = Math.max(180, window.innerHeight * (this.panel === null ? TALLEST : TALLEST_ALONE));
     const scale = Math.min(this.element.clientWidth / width, most / this.film.height);
     if (!(scale > 0)) return;
     this.scale = scale;
