@@ -157,7 +157,7 @@ class ClipPage {
       clear: () => this.clear(), accept: () => this.accept(), reject: () => this.reject(),
     };
     const decide = [];
-    if (offline) {
+    if (offline && view.item.fingerprint) {
       this.commands = new CommandBox({ id: this.id, dataset: this.app?.session?.dataset, edits: this.edits });
       decide.push(this.commands.element);
     }
