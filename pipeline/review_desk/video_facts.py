@@ -55,6 +55,8 @@ def video_facts(path: Path, *, n_frames: int, fps: float) -> VideoFacts | str:
     Returns:
         The facts, or a sentence that says why there are none.
     """
+    if path.exists() and not path.is_file():  # a pipe would be read for ever
+        return f"{path.name} is no file. Take it away, and run the dataset again to draw it anew."
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]

@@ -91,6 +91,23 @@ def test_a_page_that_stands_alone_is_a_download_of_this_clip(built, serve):
         assert row.clip.id in page.text
 
 
+def test_a_film_that_is_none_costs_the_film_and_no_more(built, serve):
+    """A pipe, which would be read for ever, and a file that holds something else."""
+    dataset, row = built
+    film = dataset.clip_dir(row.clip.id) / "playback.mp4"
+    try:
+        with serve(dataset) as client:
+            for make, said in ((lambda: os.mkfifo(film), "is no file"), (lambda: film.write_bytes(b"no"), "be played")):
+                make()
+                view = client.get(f"/api/clips/{row.clip.id}").json()
+                assert view["video"] is None
+                assert any("playback.mp4" in sentence and said in sentence for sentence in view["damaged"])
+                assert view["n_frames"] > 0
+                film.unlink()
+    finally:
+        film.unlink(missing_ok=True)
+
+
 def floats(answer) -> np.ndarray:
     assert answer.status_code == 200, answer.text
     return np.frombuffer(answer.content, "<f4")
