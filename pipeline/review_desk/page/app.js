@@ -5,7 +5,7 @@ import { bannersOf } from "wushu/banners.js";
 import { Decider } from "wushu/decide.js";
 import { askName, askNote, askReason, choose } from "wushu/dialogs.js";
 import { arranged, everything, isTodo } from "wushu/filters.js";
-import { showHelp } from "wushu/help.js";
+import { clipKeys, keysEverywhere, listKeys } from "wushu/key_maps.js";
 import { press } from "wushu/keys.js";
 import { Outbox } from "wushu/outbox.js";
 import { Poll } from "wushu/poll.js";
@@ -131,11 +131,18 @@ export class App {
   }
 
   next() {
-    this.#step(1);
+    this.step(1);
   }
 
   prev() {
-    this.#step(-1);
+    this.step(-1);
+  }
+
+  // So many clips on in the list, or back.
+  step(by) {
+    const at = this.order.findIndex((item) => item.id === this.current);
+    const to = this.order[at < 0 ? 0 : Math.min(this.order.length - 1, Math.max(0, at + by))];
+    if (to && to.id !== this.current) this.select(to.id);
   }
 
   // Where the reviewer is ------------------------------------------------------------------------------------------
@@ -222,11 +229,12 @@ export class App {
 
   // Take back what I said of the current clip; else what this page decided last.
   async undoHere() {
-    const isMine = this.item(this.current)?.decision?.by === this.name;
-    if (isMine || this.decider.isPending(this.current)) return this.undo(this.current);
     const last = this.decider.lastDecided;
+    const isMine = this.item(this.current)?.decision?.by === this.name || this.decider.isPending(this.current);
+    const isOfMany = last?.length > 1 && (!isMine || (last.includes(this.current) && !this.#page));
+    if (isOfMany) return this.#many(last, { ruling: "undo" });
+    if (isMine) return this.undo(this.current);
     if (last === null) return this.toast("Nothing of yours stands on this clip, and this page has decided nothing yet.");
-    if (last.length > 1) return this.#many(last, { ruling: "undo" });
     await this.undo(last[0]);
     return this.select(last[0]);
   }
@@ -317,7 +325,7 @@ export class App {
 
   async #many(ids, request) {
     const kept = await this.decider.many(ids, request);
-    if (kept > 0 && request.ruling !== "undo") {
+    if ((kept > 0 || ids.some((id) => this.decider.isPending(id))) && request.ruling !== "undo") {
       this.marked.clear();
       const next = isTodo(this.item(this.current) ?? { fingerprint: null }) ? null : this.nextTodo(this.current);
       if (next) this.select(next);
@@ -330,12 +338,6 @@ export class App {
     const { [id]: _, ...notes } = recall(this.#place("notes"), {});
     remember(this.#place("notes"), text ? { ...notes, [id]: text } : notes);
     this.redraw();
-  }
-
-  #step(by) {
-    const at = this.order.findIndex((item) => item.id === this.current);
-    const to = this.order[at < 0 ? 0 : Math.min(this.order.length - 1, Math.max(0, at + by))];
-    if (to && to.id !== this.current) this.select(to.id);
   }
 
   async #route() {
@@ -368,39 +370,7 @@ export class App {
 
   // The keys of the open clip come first, then these.
   #onKey(event) {
-    press(event, [this.#page?.keys, this.#page ? this.#clipKeys() : this.#listKeys(), this.#keys()]);
-  }
-
-  #keys() {
-    return {
-      j: () => this.next(),
-      k: () => this.prev(),
-      ArrowDown: () => this.next(),
-      ArrowUp: () => this.prev(),
-      a: () => this.accept(),
-      r: () => this.reject(),
-      n: () => this.askNote(this.current),
-      u: () => this.undoHere(),
-      "?": () => showHelp(),
-    };
-  }
-
-  #clipKeys() {
-    return { Escape: () => this.toList(), "/": () => (this.toList(), this.shell.search()) };
-  }
-
-  #listKeys() {
-    const { list } = this.shell;
-    return {
-      Enter: () => this.current && this.open(this.current),
-      x: () => this.current && this.mark([this.current], !this.marked.has(this.current)),
-      "/": () => this.shell.search(),
-      Escape: () => (this.marked.size > 0 ? this.mark([...this.marked], false) : this.shell.clearSearch()),
-      PageDown: () => this.#step(list.rowsShown),
-      PageUp: () => this.#step(-list.rowsShown),
-      Home: () => this.#step(-this.order.length),
-      End: () => this.#step(this.order.length),
-    };
+    press(event, [this.#page?.keys, this.#page ? clipKeys(this) : listKeys(this), keysEverywhere(this)]);
   }
 
   #banners() {

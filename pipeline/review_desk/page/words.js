@@ -38,9 +38,9 @@ export function when(at) {
   return time.toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
-// "accepted in part (frames 30 to 119)", "rejected (foot-skate)", "took a ruling back"
+// "accepted in part (frames 30 to 119)", "rejected (foot-skate)", "ruling taken back"
 export function ruled(decision) {
-  if (decision.ruling === "undo") return "took their ruling back";
+  if (decision.ruling === "undo") return "ruling taken back";
   if (decision.ruling === "reject") return "rejected";
   const edited = decision.ground_m || decision.contacts?.length ? ", edited" : "";
   return decision.frames ? `accepted frames ${decision.frames[0]} to ${decision.frames[1] - 1}${edited}` : `accepted${edited}`;
