@@ -28,7 +28,7 @@ _VIEWS_KEPT, _PREVIEWS_KEPT, _ROBOTS_KEPT = 16, 8, 4
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Value]):
+class Recent(Generic[Value]):
     """The last few of what took long to make."""
 
     def __init__(self, n_kept: int) -> None:
@@ -69,9 +69,9 @@ class ReviewDesk:
     """Whom the page takes for its user until they say otherwise."""
     read_only: str | None
     """Why nothing can be decided; None if it can."""
-    views: Kept[bytes] = field(default_factory=lambda: Kept(_VIEWS_KEPT))
-    previews: Kept[Preview] = field(default_factory=lambda: Kept(_PREVIEWS_KEPT))
-    robots: Kept[bytes] = field(default_factory=lambda: Kept(_ROBOTS_KEPT))
+    views: Recent[bytes] = field(default_factory=lambda: Recent(_VIEWS_KEPT))
+    previews: Recent[Preview] = field(default_factory=lambda: Recent(_PREVIEWS_KEPT))
+    robots: Recent[bytes] = field(default_factory=lambda: Recent(_ROBOTS_KEPT))
     mesh_dir: Path | None = None
     """Where the G1's meshes are, if they were fetched."""
     bodies_dir: Path | None = None

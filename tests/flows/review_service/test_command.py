@@ -111,3 +111,34 @@ def test_a_small_answer_waits_for_no_acknowledgement(client):
     for _ in range(25):
         client.get("/api/session", headers={"Host": "evil.example"})
     assert time.perf_counter() - begun < 0.9
+
+
+@pytest.mark.slow
+def test_a_dataset_on_a_read_only_disk_is_shown_and_not_decided_on(dataset):
+    """The file system refuses, not its modes, which root does not feel; it is said on the terminal and on the page."""
+    root = str(dataset.root)
+    read_only = f"mount --bind {root} {root} && mount -o remount,ro,bind {root}"
+    if subprocess.run(["unshare", "-m", "sh", "-c", read_only], check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount here")
+    words = f"exec {sys.executable} -m flows.cli review {root} --port 0 --no-open"
+    process = subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", f"{read_only} && {words}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(2)]
+        assert "cannot be written, so that nothing can be decided here" in lines[0]
+        found = re.search(r"http://\S+/", lines[1])
+        assert found, lines
+        with httpx.Client(base_url=found[0], headers={"X-Wushu-Review": "1"}, trust_env=False) as client:
+            assert "cannot be written" in client.get("/api/session").json()["read_only"]
+            (clip, *_) = client.get("/api/clips").json()["clips"]
+            assert client.get(f"/api/clips/{clip['id']}").status_code == 200
+            body = {"ruling": "reject", "by": "ann", "fingerprint": "f00d"}
+            assert client.post(f"/api/clips/{clip['id']}/decisions", json=body).json()["kind"] == "read_only"
+    finally:
+        process.kill()
+        process.communicate()
