@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from prefect import get_run_logger
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.states import Failed, State
 
 from flows.exceptions import OptionOutOfRange, RunStopped, UnknownStage
@@ -251,13 +251,20 @@ def _told(done: Done, part: Part, tally: Tally, pool: TaskPool) -> TaskTold | No
 def finish(tally: Tally, dataset: Dataset, *facts: str) -> None:
     """Write what is made of the dataset as a whole, and put numbers and table on the run's page."""
     try:
-        rounded = round_off(dataset)
+        rounded = round_off(dataset, build_ended=tally.is_whole)
     except WushuError as error:  # the disk is full, say: the page of the run tells of it all the same
         tally.stopped = tally.stopped or str(error)
     else:
         for sentence in rounded.damaged:
             get_run_logger().warning("an outcome is damaged: %s", sentence)
         facts = (*rounded.facts, *facts)
+        put_on_page(
+            create_link_artifact,
+            link=rounded.link,
+            link_text="report.html",
+            key="report",
+            description=f"what the dataset holds, and what moved; to decide on clips: `{rounded.review_command}`",
+        )
     put_on_page(
         create_markdown_artifact, markdown=tally.markdown(facts), key="summary", description="what the run gave"
     )

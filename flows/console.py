@@ -96,3 +96,4 @@ def show_rounded(rounded: Rounded) -> None:
     for sentence in rounded.damaged:
         show_warning(sentence)
     console.print(f"page: {escape(str(rounded.page))}", highlight=False, soft_wrap=True)
+    console.print(f"watch and decide: {escape(rounded.review_command)}", highlight=False, soft_wrap=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.catalogue.index import write_catalogue
+from pipeline.decisions import read_decisions, standing
+from pipeline.handing import seen_by_reviewers
 from pipeline.manifest import Rows
 from pipeline.review import PAGE_FILE, usable_sentence, write_run_page
 from pipeline.store import Dataset
@@ -28,8 +31,19 @@ class Rounded:
         """Where everything is, and how much there is by now."""
         return (
             f"dataset: `{self.dataset.root}`, {len(self.rows)} clips in all, {usable_sentence(self.rows)}",
-            f"page: `{self.page}`",
+            f"report: [`{self.page}`]({self.link})",
+            f"watch the clips and decide on them: `{self.review_command}`",
         )
+
+    @property
+    def link(self) -> str:
+        """The page's address on this machine."""
+        return self.page.resolve().as_uri()
+
+    @property
+    def review_command(self) -> str:
+        """What to type to watch the clips and decide on them."""
+        return f"wushu review {shlex.quote(str(self.dataset.root))}"
 
     @property
     def damaged(self) -> tuple[str, ...]:
@@ -37,10 +51,19 @@ class Rounded:
         return tuple(str(error) for error in self.rows.damaged)
 
 
-def round_off(dataset: Dataset) -> Rounded:
+def round_off(dataset: Dataset, *, build_ended: bool = False) -> Rounded:
     """Write page, index and card from the outcomes of all clips, whoever made them.
+
+    Args:
+        dataset: Whose.
+        build_ended: A build of it came to its end just now: it is remembered, and the next is compared with it.
 
     Raises:
         OutputNotWritable: The folder cannot be written, or the disk is full.
     """
-    return Rounded(dataset=dataset, rows=write_catalogue(dataset, write_run_page))
+    return Rounded(dataset=dataset, rows=write_catalogue(dataset, _write_page, build_ended=build_ended))
+
+
+def _write_page(dataset: Dataset, rows: Rows) -> None:
+    held = {row.clip.id: standing(read_decisions(dataset, row.clip.id), seen_by_reviewers(row)) for row in rows}
+    write_run_page(dataset, rows, held)

@@ -59,6 +59,11 @@ class Tally:
         """Of these, those that gave nothing."""
         return self.n_broken + self.n_unfinished
 
+    @property
+    def is_whole(self) -> bool:
+        """True if every clip came to its end: nothing was stopped, left open or only prepared."""
+        return self.stopped is None and self.n_unfinished == self.outcomes[PREPARED] == 0
+
     def add(self, told: TaskTold) -> None:
         """Count a task, and the clips that it brought to their end."""
         self.compute_s += told.seconds

@@ -245,9 +245,12 @@ def survive(folder: Path, n_kills: int, seed: int, n_clips: int, log: Callable[[
             )
 
         peace, disturbed = build("peace"), build("chaos")
-        peace.finish()
         last = sorted(videos.iterdir())[-1]
         shutil.move(last, folder / last.name)
+        peace.finish()
+        shutil.copy2(folder / last.name, last)
+        peace.finish()  # in two builds, as the disturbed one: a dataset remembers its builds
+        last.unlink()
         disturbed.disturb(n_kills)
         disturbed.lose_source(folder / last.name)
         disturbed.finish()

@@ -52,7 +52,7 @@ class Revalidate:
             for number, row in enumerate(rows):
                 progress(number, len(rows))
                 moves.add(judge.moved(row))
-            rounded = round_off(dataset)
+            rounded = round_off(dataset, build_ended=True)
         for moved in moves.told:
             show_warning(moved.left) if moved.left else console.print(escape(str(moved)), highlight=False)
         if (more := moves.n_told - len(moves.told)) > 0:

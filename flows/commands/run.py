@@ -77,7 +77,7 @@ class Run:
             done = _process(known.sources, stages, dataset)
             show_rows(done.rows, dataset)
             with suppress(MachineFault) if done.fault else nullcontext():
-                show_rounded(round_off(dataset))
+                show_rounded(round_off(dataset, build_ended=not (done.fault or done.crashes or done.left)))
         if done.crashes:
             raise ExceptionGroup("bugs, please report them; the other sources were processed", done.crashes)
         if done.fault is not None:

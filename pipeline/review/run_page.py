@@ -1,43 +1,72 @@
-"""Turns the outcomes of a run into one page for a browser: how much can be used, and of each clip why not more.
+"""Turns the outcomes of a run into one page for a browser: how much can be used, what moved, and why not more.
 
 The page stands in the dataset's folder and names pictures and films by relative paths: copy the folder, and it goes
-along. It runs nothing and asks nobody.
+along. It runs nothing and asks nobody. Of very many clips it shows the best and the worst, so that it opens at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.manifest import ManifestRow, Outcome
+from pipeline.builds import compare
+from pipeline.decisions import Standing
+from pipeline.manifest import ManifestRow, Outcome, Rows
+from pipeline.review.run_report.clips import best_and_worst, clip_table, ranked, sections, with_sections
+from pipeline.review.run_report.funnel import decided, funnel_table
+from pipeline.review.run_report.moved import comparison
+from pipeline.review.run_report.scores import histogram
+from pipeline.review.run_report.words import sentences
 from pipeline.store import Dataset, write_bytes
 
 PAGE_FILE = "report.html"
 
-_COLOUR = {
-    Outcome.ACCEPTED: "#2e8540",
-    Outcome.MENDED: "#1f7a8c",
-    Outcome.REJECTED: "#b5701a",
-    Outcome.BROKEN: "#b3261e",
-}
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #222 }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin: 0 }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem }
+h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin: 2rem 0 .4rem } h3 { font-size: 1rem }
+section h2 { margin: 0 } nav a { margin-right: 1rem } a { color: #0b5cad }
+table { border-collapse: collapse; width: 100%; margin: .6rem 0 1.4rem }
 td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top }
-section { border-top: 2px solid #ddd; padding: 1rem 0 }
-.tag { color: #fff; border-radius: .6rem; padding: .1rem .6rem; font-size: .85rem }
-img, video { max-width: 100%; margin-top: .6rem } li { margin: .2rem 0 }
+td, li, p { overflow-wrap: anywhere } td.n, th.n { text-align: right; white-space: nowrap }
+section { border-top: 2px solid #ddd; padding: 1rem 0 } code { font-size: .88em }
+.tag { color: #fff; border-radius: .6rem; padding: .1rem .6rem; font-size: .85rem; white-space: nowrap }
+table.narrow { width: auto; min-width: 26rem } table.funnel td:first-child { min-width: 19rem }
+.bar { width: 8rem; height: .7rem; margin-top: .45rem; background: #eee } .bar i { display: block; height: 100% }
+.bar i { background: #0b5cad } ul.plain { list-style: none; padding-left: 0 }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 1rem; align-items: start }
+.cards > div { border: 1px solid #ddd; border-radius: .4rem; padding: .6rem; font-size: .9rem }
+.cards p { margin: .3rem 0 } .cards img { width: 100%; margin: 0 }
+.nopicture { background: #eee; color: #666; text-align: center; padding: 2.5rem 0 }
+img, video { max-width: 100%; margin-top: .6rem } li { margin: .2rem 0 } svg { max-width: 100%; font-size: 11px }
 """
 
 
-def write_run_page(dataset: Dataset, rows: Sequence[ManifestRow]) -> Path:
-    """Write the page of these outcomes into the dataset's folder, the best clips first; return where it is."""
-    ranked = sorted(rows, key=lambda row: (-row.usable_s, -_score(row), row.clip.name))
-    body = "\n".join([_headline(rows), _table(ranked), *(_section(dataset, row) for row in ranked)])
+def write_run_page(dataset: Dataset, rows: Sequence[ManifestRow], held: Mapping[str, Standing] | None = None) -> Path:
+    """Write the page of these outcomes into the dataset's folder; return where it is.
+
+    Args:
+        dataset: Whose.
+        rows: Outcomes of its clips.
+        held: What people decided of them that holds now, by clip id.
+    """
+    rows = rows if isinstance(rows, Rows) else Rows(tuple(rows))
+    held = held or {}
+    order = ranked(rows)
+    linked = frozenset(row.clip.id for row in with_sections(order))
+    parts = [
+        _headline(rows),
+        sentences("Outcomes that cannot be read, and are not counted:", [str(error) for error in rows.damaged[:20]]),
+        "<h2>From files to clips that can be used</h2>",
+        funnel_table(rows),
+        decided(held),
+        comparison(compare(dataset, rows), linked),
+        _scores(rows),
+        best_and_worst(dataset, rows, linked),
+        clip_table(order, held, linked),
+        *sections(dataset, order, held),
+    ]
+    body = "\n".join(part for part in parts if part)
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -62,76 +91,13 @@ def usable_sentence(rows: Sequence[ManifestRow]) -> str:
 
 def _headline(rows: Sequence[ManifestRow]) -> str:
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome.value}" for outcome in Outcome)
-    return f"<h1>{escape(usable_sentence(rows))}</h1>\n<p>{len(rows)} clips: {counts}.</p>"
+    return (
+        f"<h1>{escape(usable_sentence(rows))}</h1>\n<p>{len(rows)} clips: {counts}. "
+        "To watch them and decide: <code>wushu review DATASET</code>.</p>"
+        '<nav><a href="#moved">What moved</a><a href="#clips">All clips</a></nav>'
+    )
 
 
-def _table(rows: Sequence[ManifestRow]) -> str:
-    lines = [
-        f'<tr><td><a href="#{row.clip.id}">{escape(row.clip.name)}</a></td><td>{_tag(row)}</td>'
-        f"<td>{row.usable_s:.1f} of {row.duration_s:.1f} s</td><td>{_score(row):.2f}</td>"
-        f"<td>{_followed(row)}</td><td>{escape(_shortly(row))}</td></tr>"
-        for row in rows
-    ]
-    titles = ("clip", "outcome", "usable", "score", "simulated robot", "first reason")
-    head = f"<tr>{''.join(f'<th>{title}</th>' for title in titles)}</tr>"
-    return f"<table>{head}\n" + "\n".join(lines) + "</table>"
-
-
-def _section(dataset: Dataset, row: ManifestRow) -> str:
-    """All of one clip: reasons, what was tried, pictures."""
-    pieces = [f"usable: {p.duration_s:.1f} s. {' '.join(p.edits)}" for p in row.pieces if p.edits]
-    tried = [
-        f"{' '.join(a.edits)} {'Accepted.' if a.accepted else f'{len(a.rejections)} reasons to refuse are left.'}"
-        for a in row.attempts
-    ]
-    parts = [
-        f'<section id="{row.clip.id}"><h2>{escape(row.clip.name)} {_tag(row)}</h2>',
-        f"<p>Licence: {escape('; '.join(row.licences))}</p>",
-        _list("Reasons", row.reasons),
-        _list("What can be used", pieces),
-        _list("Repairs that were tried", tried),
-        _list("Notes", row.remarks),
-        *_pictures(dataset, row),
-        "</section>",
-    ]
-    return "\n".join(part for part in parts if part)
-
-
-def _pictures(dataset: Dataset, row: ManifestRow) -> Iterable[str]:
-    folder = dataset.clip_dir(row.clip.id)
-    base = f"clips/{row.clip.id}"
-    if (folder / "playback.mp4").is_file():
-        yield f'<video controls preload="none" src="{base}/playback.mp4"></video>'
-    for name, text in (("report.png", "what was measured"), ("retarget.png", "where the robot left the human")):
-        if (folder / name).is_file():
-            yield f"<details{' open' if name == 'report.png' else ''}><summary>{text}</summary>"
-            yield f'<img loading="lazy" alt="{text}" src="{base}/{name}"></details>'
-
-
-def _list(title: str, sentences: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    return f"<p>{title}</p><ul>{items}</ul>" if items else ""
-
-
-def _tag(row: ManifestRow) -> str:
-    return f'<span class="tag" style="background:{_COLOUR[row.outcome]}">{row.outcome.value}</span>'
-
-
-def _score(row: ManifestRow) -> float:
-    return row.verdict.score if row.verdict is not None else 0.0
-
-
-def _followed(row: ManifestRow) -> str:
-    """How the simulated robot followed: by itself, or with how much help at its root."""
-    found = {name.split(".")[-1]: value for name, value in row.metrics.items() if name.startswith("tracking")}
-    if not found:
-        return ""
-    if found.get("t1_certified") or found.get("t2_passed"):
-        return "follows without help"
-    cap = found.get("assist_cap", np.inf)
-    return f"needs {100 * cap:.0f} % of its weight as help" if cap <= 1.0 else "falls even with help"
-
-
-def _shortly(row: ManifestRow) -> str:
-    """First sentence of the first reason."""
-    return row.reasons[0].split(". ")[0] if row.reasons else ""
+def _scores(rows: Sequence[ManifestRow]) -> str:
+    drawn = histogram(rows)
+    return f"<h2>Scores</h2>{drawn}" if drawn else ""
