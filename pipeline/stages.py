@@ -346,7 +346,7 @@ def _playback_stage(settings: Settings, body: SkinnedBody, variant: Variant, *, 
 
     return Stage(
         name="playback",
-        version=5,
+        version=6,
         config=plain(settings.playback),
         reads=("motion", retarget, "evidence") if source_view else ("motion", retarget),
         result=WrittenFiles,
