@@ -161,7 +161,7 @@ def _layout() -> str:
 | `clips/<id>/row.json` | a clip's outcome with every check, its value, limit and frames |
 | `clips/<id>/<stage>-<fingerprint>.json`, `.npz` | what a stage made of it, and from what |
 | `clips/<id>/handoff/` | files that training reads |
-| `clips/<id>/playback.mp4`, `report.png`, `retarget.png` | to look at; `report.html` shows all of them |
+| `clips/<id>/playback.mp4`, `poster.jpg`, `report.png`, `retarget.png` | to look at; `report.html` shows all of them |
 | `settings/`, `recipes/` | with what it was made |
 
 `wushu dataset verify` tells whether every file is as it was written."""
