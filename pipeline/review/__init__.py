@@ -1,7 +1,7 @@
 """What people look at before they trust a motion: film and pages of a clip, the page of a run, MuJoCo's viewer."""
 
 from pipeline.review.clip_report import ClipReport, write_report
-from pipeline.review.desktop import NoDesktop, play_on_desktop
+from pipeline.review.desktop import NoDesktop, ShownClip, play_on_desktop
 from pipeline.review.playback import PlaybackConfig, render_playback
 from pipeline.review.residual_picture import draw_residuals, write_picture
 from pipeline.review.run_page import PAGE_FILE, usable_sentence, write_run_page
@@ -11,6 +11,7 @@ __all__ = [
     "ClipReport",
     "NoDesktop",
     "PlaybackConfig",
+    "ShownClip",
     "draw_residuals",
     "play_on_desktop",
     "render_playback",

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pipeline.review import NoDesktop, PlaybackConfig, play_on_desktop, render_playback
-from pipeline.review.desktop import Playhead
 from robots.exceptions import InvalidArray
 
 
@@ -96,19 +95,6 @@ def test_settings_that_no_encoder_takes_are_refused(field, value):
     """The encoder's own message would name neither the setting nor its range."""
     with pytest.raises(InvalidArray, match=field):
         PlaybackConfig(**{field: value})
-
-
-def test_the_playhead_pauses_steps_and_goes_round():
-    """Space pauses, an arrow steps and pauses, and the motion starts again at its end."""
-    playhead = Playhead(n_frames=10)
-    assert playhead.advance(9.5) == 9
-    assert playhead.advance(1.0) == 0
-    playhead.on_key(32)
-    assert playhead.advance(5.0) == 0
-    playhead.on_key(263)
-    assert playhead.advance(5.0) == 9
-    playhead.on_key(262)
-    assert playhead.advance(5.0) == 0
 
 
 def test_without_a_screen_the_viewer_says_what_to_watch_instead(monkeypatch):
