@@ -44,6 +44,9 @@ BITS = 12
 DRAWN = frozenset({"picture", "report", "playback"})
 """Stages whose files are pictures; the films here are made another way."""
 
+_OF_ONE = frozenset({".lock", "row.json", "clip.json", "clips.json", "log.jsonl", "decisions.jsonl"})
+"""Files of a clip that its copies have of their own, or not at all."""
+
 _SIDES = 15
 """Sides of a square in the height of the picture."""
 
@@ -170,16 +173,18 @@ READ_NUMBER = (
 """JavaScript: a function from a video to the number on the picture that it shows; null where none can be read."""
 
 
-def copy_clip(dataset: Dataset, template: ManifestRow, name: str, **changes: Any) -> ManifestRow:
+def copy_clip(
+    dataset: Dataset, template: ManifestRow, name: str, change: Callable[[ManifestRow], ManifestRow] = lambda row: row
+) -> ManifestRow:
     """Put a clip's results into the dataset once more, under another name and id; films are shared.
 
     Args:
         dataset: Holds the template, gets the copy.
         template: Its outcome.
         name: File name of the copy's source.
-        **changes: What is different in its row.
+        change: What is different in its row.
     """
-    return next(copy_clips(dataset, template, [name], lambda _, row: replace(row, **changes)))
+    return next(copy_clips(dataset, template, [name], lambda _, row: change(row)))
 
 
 def copy_clips(
