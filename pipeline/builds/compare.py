@@ -58,10 +58,14 @@ class Move:
         return 0.0 if before is None or after is None else after - before
 
     @property
-    def why(self) -> tuple[str, ...]:
-        """What refuses it now and did not, and the other way round."""
-        fails = [f"fails {kind}" for kind in self.after.kinds if kind not in self.before.kinds]
-        return (*fails, *(f"passes {kind}" for kind in self.before.kinds if kind not in self.after.kinds))
+    def fails(self) -> tuple[str, ...]:
+        """What refuses it now, and did not."""
+        return tuple(kind for kind in self.after.kinds if kind not in self.before.kinds)
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """What refused it, and does not now."""
+        return tuple(kind for kind in self.before.kinds if kind not in self.after.kinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

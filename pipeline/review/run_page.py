@@ -32,6 +32,7 @@ td, li, p { overflow-wrap: anywhere } td.n, th.n { text-align: right; white-spac
 section { border-top: 2px solid #ddd; padding: 1rem 0 } code { font-size: .88em }
 .tag { color: #fff; border-radius: .6rem; padding: .1rem .6rem; font-size: .85rem; white-space: nowrap }
 table.narrow { width: auto; min-width: 26rem } table.funnel td:first-child { min-width: 19rem }
+td:first-child { min-width: 10rem } table.moves td:nth-child(2) { white-space: nowrap }
 .bar { width: 8rem; height: .7rem; margin-top: .45rem; background: #eee } .bar i { display: block; height: 100% }
 .bar i { background: #0b5cad } ul.plain { list-style: none; padding-left: 0 }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 1rem; align-items: start }

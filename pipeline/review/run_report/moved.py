@@ -9,7 +9,7 @@ from pipeline.builds import Comparison, Entry, Move, NewSettings
 from pipeline.manifest import Outcome
 from pipeline.review.run_report.words import counted, table, tag
 
-_SHOWN_MOVES, _SHOWN_NAMES, _SHOWN_KEYS, _SHOWN_SETTINGS = 100, 20, 20, 5
+_SHOWN_MOVES, _SHOWN_NAMES, _SHOWN_KEYS, _SHOWN_SETTINGS, _SHOWN_KINDS = 100, 20, 20, 5, 4
 
 
 def comparison(found: Comparison | None, linked: frozenset[str]) -> str:
@@ -78,13 +78,23 @@ def _moves(title: str, moves: Sequence[Move], linked: frozenset[str]) -> str:
             f"{move.before.usable_s:.1f} → {move.after.usable_s:.1f} s",
             _signed_s(move.usable_s),
             _score(move),
-            escape(", ".join(move.why)),
+            escape(_why(move)),
         )
         for move in moves[:_SHOWN_MOVES]
     ]
     titles = ("clip", "outcome", "usable", "", "score", "what changed")
     more = f"<p>... and {len(moves) - _SHOWN_MOVES} more.</p>" if len(moves) > _SHOWN_MOVES else ""
-    return f"<h3>{escape(title)}: {counted(len(moves), 'clip')}</h3>{table(titles, lines, numbers=(2, 3))}{more}"
+    laid_out = table(titles, lines, numbers=(2, 3, 4), style="moves")
+    return f"<h3>{escape(title)}: {counted(len(moves), 'clip')}</h3>{laid_out}{more}"
+
+
+def _why(move: Move) -> str:
+    """Say what it fails now and did not, and the other way round; of very many the first."""
+    said = []
+    for word, kinds in (("fails", move.fails), ("passes", move.passes)):
+        more = [f"and {len(kinds) - _SHOWN_KINDS} more"] if len(kinds) > _SHOWN_KINDS else []
+        said += [f"{word} {', '.join([*kinds[:_SHOWN_KINDS], *more])}"] if kinds else []
+    return "; ".join(said)
 
 
 def _outcome(move: Move) -> str:

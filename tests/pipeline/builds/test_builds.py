@@ -14,6 +14,7 @@ from pipeline.catalogue.publish import Target, publish
 from pipeline.catalogue.verify import repair, verify
 from pipeline.clip import Clip, Source
 from pipeline.manifest import ManifestRow, Rows, read_rows, write_row
+from pipeline.review import write_run_page
 from pipeline.store import Dataset
 from pipeline.verdict import CheckResult, Verdict
 
@@ -97,10 +98,12 @@ def test_what_moved_is_told_with_the_check_that_moved_it(dataset):
     found = compare(dataset, rows)
     assert found is not None and (found.before, found.after) == (1, 2)
     assert [entry.name for entry in found.gone] == ["gone"] and [entry.name for _, entry in found.new] == ["new"]
-    told = {move.after.name: (move.after.outcome, move.usable_s, move.why) for move in found.ended_otherwise}
+    told = {
+        move.after.name: (move.after.outcome, move.usable_s, move.fails, move.passes) for move in found.ended_otherwise
+    }
     assert told == {
-        "worse": ("rejected", -4.0, ("fails validation.skate_p95",)),
-        "better": ("accepted", 4.0, ("passes validation.skate_p95",)),
+        "worse": ("rejected", -4.0, ("validation.skate_p95",), ()),
+        "better": ("accepted", 4.0, (), ("validation.skate_p95",)),
     }
     assert [(move.after.name, move.usable_s) for move in found.moved] == [("less", -1.5)]
     before, after = found.totals
@@ -202,3 +205,31 @@ def test_nothing_is_lost_if_the_line_cannot_be_written(dataset):
     (dataset.root / BUILDS_FILE).mkdir()
     with pytest.raises(OutputNotWritable, match=BUILDS_FILE):
         add_build(dataset, put(dataset, row("a")))
+
+
+def test_a_build_that_was_killed_at_its_end_and_repeated_leaves_what_an_undisturbed_one_leaves(tmp_path):
+    """Byte for byte: line, index and page."""
+    roots = []
+    for name, killed in (("peace", False), ("chaos", True)):
+        dataset = Dataset.open_or_create(tmp_path / name)
+        for rows in ((row("a"), row("b", 0.3)), (row("a", 0.2), row("b"))):
+            put(dataset, rows[0]) if killed else None  # a run that was stopped half-way says what is there so far
+            write_catalogue(dataset, write_run_page) if killed else None
+            found = put(dataset, *rows)
+            add_build(dataset, found) if killed else None  # and another just after its line was written
+            write_catalogue(dataset, write_run_page, build_ended=True)
+        roots.append(dataset.root)
+    files = [{path.name: path.read_bytes() for path in root.iterdir() if path.is_file()} for root in roots]
+    assert files[0] == files[1] and {BUILDS_FILE, "report.html", "index.json"} <= set(files[0])
+
+
+def test_the_index_made_anew_adds_no_build(dataset):
+    """And leaves the page as it is."""
+    put(dataset, row("a"))
+    write_catalogue(dataset, write_run_page, build_ended=True)
+    before = content(dataset), (dataset.root / "report.html").read_bytes()
+    write_catalogue(dataset, write_run_page)
+    assert before == (content(dataset), (dataset.root / "report.html").read_bytes())
+    put(dataset, row("a", 0.3))
+    write_catalogue(dataset, write_run_page)
+    assert content(dataset) == before[0]
