@@ -55,7 +55,12 @@ def task_runs(state) -> list:
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
-    return of_server(lambda client: client.read_task_runs(flow_run_filter=of_run))
+    until = time.monotonic() + 20.0
+    while True:  # the server writes what tasks tell once a second
+        found = of_server(lambda client: client.read_task_runs(flow_run_filter=of_run))
+        if all(run.state is not None and run.state.is_final() for run in found) or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
 
 
 def artifacts(state) -> dict[str, object]:
@@ -202,6 +207,8 @@ def test_a_second_run_reuses_every_stage(prefect_server, motions, tmp_path, runn
     assert len(ran) == len(set(ran))
     told = artifacts(second)
     assert "of 2 clips" in told["summary"] and str(tmp_path / "set") in told["summary"]
+    assert (page := (tmp_path / "set" / "report.html").resolve()).is_file()
+    assert page.as_uri() in told["summary"] and page.as_uri() in told["report"] and "wushu review" in told["summary"]
     assert float(told["sources"]) == 100.0
 
 
