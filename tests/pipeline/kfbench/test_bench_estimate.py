@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pipeline import bench_estimate
-from pipeline.bench_estimate import BenchConfig, bench_estimators, bench_these
+from pipeline.bench_estimate import BenchConfig, bench_estimators, bench_these, contenders, keypoint_level
+from pipeline.bench_estimate import config as bench_config
 from pipeline.body import load_body
 from pipeline.exceptions import PipelineError
 from pipeline.home import Home
@@ -65,7 +65,8 @@ def offer(monkeypatch):
 
     def these(**estimators):
         table = {name: (lambda: None, lambda config, made=made: made) for name, made in estimators.items()}
-        monkeypatch.setattr(bench_estimate, "ESTIMATORS", table)
+        monkeypatch.setattr(contenders, "ESTIMATORS", table)
+        monkeypatch.setattr(bench_config, "ESTIMATORS", table)
 
     return these
 
@@ -167,7 +168,7 @@ def test_evidence_does_not_tell_a_dolly_from_a_tripod(offer, monkeypatch):
     """Both are reported as cameras that never turn, to the last bit: an estimator has to see the difference."""
     still = Still()
     offer(still=still)
-    monkeypatch.setattr(bench_estimate, "MOVING_KINDS", ("dolly",))
+    monkeypatch.setattr(keypoint_level, "MOVING_KINDS", ("dolly",))
     run(views=1, longest_s=1.0)
     assert len(still.seen) == 4
     for evidence in still.seen:
@@ -289,8 +290,9 @@ def test_what_cannot_be_made_is_left_out_unless_it_was_named(offer, monkeypatch)
     def fail(config):
         raise TooFewFrames
 
-    table = {**bench_estimate.ESTIMATORS, "weightless": (lambda: None, fail)}
-    monkeypatch.setattr(bench_estimate, "ESTIMATORS", table)
+    table = {**contenders.ESTIMATORS, "weightless": (lambda: None, fail)}
+    monkeypatch.setattr(contenders, "ESTIMATORS", table)
+    monkeypatch.setattr(bench_config, "ESTIMATORS", table)
     result = run(views=1, longest_s=1.0)
     assert any(note.startswith("weightless is left out: ") for note in result.notes)
     with pytest.raises(TooFewFrames):
