@@ -62,7 +62,7 @@ def film(folder: Path, seed: int) -> list[Figure]:
         seen = follow(chromium, service, dataset, made, seed)
     firsts = " ".join(f"{value:.2f}" for value in seen.first_picture_s)
     print(f"film: {made.n_frames} frames, {seen.megabytes:.1f} MB; first picture after {firsts} s")
-    print(f"film: {seen.n_samples} looks at page and picture, {seen.n_unreadable} unreadable")
+    print(f"film: {seen.n_samples} looks at the screen, {seen.n_unreadable} unreadable")
     return [
         Figure(
             key="first_picture_s_60s_clip",
@@ -88,8 +88,14 @@ def film(folder: Path, seed: int) -> list[Figure]:
             key="sync_error_frames_max",
             value=seen.worst_frames,
             unit="frames",
-            meaning="between the picture and what the page says: playing, 100 seeks, 100 steps",
+            meaning="between picture and page: 100 looks at the screen while playing, 100 seeks, 100 steps",
             bar="<= 1",
+        ),
+        Figure(
+            key="apart_within_seek",
+            value=seen.n_apart_within,
+            unit="of 100",
+            meaning="looks right after a seek was asked for: new picture, page not told of it yet",
         ),
         Figure(
             key="seeks_missed",
@@ -142,6 +148,7 @@ def decisions(folder: Path, seed: int, n_each: int = 100, n_kills: int = 5) -> l
         pass
     with browser() as chromium:
         came = decide_under_fire(chromium, dataset, n_each=n_each, n_kills=n_kills, seed=seed)
+    print(f"decisions: {came.held} were held by a page while the service was dead")
     for sentence in came.wrong[:20]:
         print(f"  {sentence}")
     return [

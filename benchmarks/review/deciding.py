@@ -31,6 +31,8 @@ class Decided:
     lost: int = 0
     doubled: int = 0
     kills: int = 0
+    held: int = 0
+    """Decisions that a page held back while the service was dead, unsent or unanswered."""
     wrong: list[str] = field(default_factory=list)
     """A sentence for each that is not there once, as it was meant."""
 
@@ -50,7 +52,7 @@ def decide_under_fire(browser: Browser, dataset: Dataset, *, n_each: int, n_kill
     """
     chance, told = random.Random(seed), Decided()
     meant: dict[str, tuple[str, str]] = {}
-    fatal = set(chance.sample(range(10, 2 * n_each - 20, 4), n_kills))
+    fatal = set(chance.sample(range(10, 2 * n_each - 20, 7), n_kills))
     with Service(dataset.root) as service:
         pages = {name: _page(browser, service, name, descending=name == "ben") for name in ("ann", "ben")}
         back_at = None
@@ -64,6 +66,7 @@ def decide_under_fire(browser: Browser, dataset: Dataset, *, n_each: int, n_kill
                 told.kills += 1
                 back_at = turn + chance.randrange(1, 6)
             if turn == back_at:
+                told.held += sum(page.evaluate(_UNSENT) for page in pages.values())
                 service.start()
         if service.process is None:
             service.start()

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import cv2
 import numpy as np
 
 from benchmarks.review.browser import open_clip, reviewer, until, watch
-from benchmarks.review.material import Made, Picture, add_clip, add_film, form
+from benchmarks.review.material import BITS, SIDES, Made, Picture, add_clip, add_film, form
 from benchmarks.review.service import Service
 from pipeline.body import load_body
 from pipeline.camera import CameraPath
@@ -54,41 +54,33 @@ async (seconds) => {
 }
 """
 
-_SYNC = """
-async ({ playS, seeks, steps }) => {
-  const told = { worst: 0, samples: 0, unreadable: 0, missed: 0 };
-  const compare = () => {
-    const number = numberShown();
-    told.samples += 1;
-    if (number === null) told.unreadable += 1;
-    else told.worst = Math.max(told.worst, Math.abs(number - playhead.frame));
+_TELL = """
+([left, top]) => {
+  const canvas = document.createElement("canvas");
+  canvas.className = "told-number";
+  Object.assign(canvas, { width: BITS * 8, height: 16 });
+  Object.assign(canvas.style, { position: "fixed", left: `${left}px`, top: `${top}px`, zIndex: 1000 });
+  const context = canvas.getContext("2d");
+  const draw = () => {
+    for (let bit = 0; bit < BITS; bit += 1) {
+      const on = (playhead.frame >> bit) & 1;
+      context.fillStyle = on ? "#fff" : "#000";
+      context.fillRect(bit * 8, 0, 8, 8);
+      context.fillStyle = on ? "#000" : "#fff";
+      context.fillRect(bit * 8, 8, 8, 8);
+    }
   };
-  let watching = true;
-  const look = () => { compare(); if (watching) requestAnimationFrame(look); };
-  requestAnimationFrame(look);
+  document.body.append(canvas);
+  playhead.addEventListener("frame", draw); // with everything else of the page that follows the film
+  draw();
+}
+""".replace("BITS", str(BITS))
+
+_SETTLED = """
+async () => {
   const later = (ms) => new Promise((done) => setTimeout(done, ms));
-  const settled = async () => {
-    while (playhead.target !== null || playhead.queued !== null || playhead.due !== null) await later(5);
-    compare();
-  };
-  playhead.seek(0);
-  playhead.play();
-  await later(playS * 1000);
-  playhead.pause();
-  await settled();
-  for (const frame of seeks) {
-    playhead.seek(frame);
-    await settled();
-    if (numberShown() !== frame) told.missed += 1;
-  }
-  for (const step of steps) {
-    const before = playhead.frame;
-    playhead.step(step);
-    await settled();
-    if (numberShown() !== Math.max(0, Math.min(playhead.lastFrame, before + step))) told.missed += 1;
-  }
-  watching = false;
-  return told;
+  while (playhead.target !== null || playhead.queued !== null || playhead.due !== null) await later(5);
+  return [numberShown(), playhead.frame];
 }
 """
 
@@ -108,6 +100,9 @@ class Followed:
     n_unreadable: int
     n_missed: int
     """Seeks and steps that ended beside where they aimed."""
+    n_apart_within: int
+    """Of 100 looks right after a seek was asked for, how many saw the new picture and were still told of the old: a
+    browser tells a page of a picture when it is on the screen already."""
     megabytes: float
     """Of the film."""
 
@@ -129,23 +124,78 @@ def follow(browser: Browser, service: Service, dataset: Dataset, made: Made, see
     watch(page)
     open_clip(page, service.url, made.row.clip.id)
     fps = page.evaluate(_PLAY, 15)
-    chance = np.random.default_rng(seed)
-    asked = {
-        "playS": 8,
-        "seeks": chance.integers(0, made.n_frames, 100).tolist(),
-        "steps": chance.choice([1, -1, 10, -10], 100).tolist(),
-    }
-    told = page.evaluate(_SYNC, asked)
+    looks, within, n_missed = _looks(page, made.n_frames, np.random.default_rng(seed))
     context.close()
+    apart = [abs(picture - told) for picture, told in looks if picture is not None and told is not None]
     return Followed(
         first_picture_s=tuple(firsts),
         playback_fps=fps,
-        worst_frames=told["worst"],
-        n_samples=told["samples"],
-        n_unreadable=told["unreadable"],
-        n_missed=told["missed"],
+        worst_frames=max(apart),
+        n_samples=len(looks),
+        n_unreadable=len(looks) - len(apart),
+        n_missed=n_missed,
+        n_apart_within=sum(picture != told for picture, told in within),
         megabytes=(dataset.clip_dir(made.row.clip.id) / "playback.mp4").stat().st_size / 1e6,
     )
+
+
+Look = tuple[int | None, int | None]
+"""Number on the picture, and number that the page tells; None where one cannot be read."""
+
+
+def _looks(page: Page, n_frames: int, chance: np.random.Generator, n: int = 100) -> tuple[list[Look], list[Look], int]:
+    """Look at the screen while the film plays, and at picture and page after seeks and steps.
+
+    Also returns looks at the screen within seeks, and how many seeks and steps ended beside where they aimed.
+    """
+    screen = _Screen(page)
+    page.evaluate("playhead.seek(0)")
+    page.evaluate(_SETTLED)
+    page.evaluate("playhead.play()")
+    looks = [screen.look() for _ in range(n)]
+    page.evaluate("playhead.pause()")
+    page.evaluate(_SETTLED)
+    missed, within = 0, []
+    for frame in chance.integers(0, n_frames, n).tolist():
+        page.evaluate(f"playhead.seek({frame})")
+        within.append(screen.look())
+        looks.append(tuple(page.evaluate(_SETTLED)))
+        missed += looks[-1] != (frame, frame)
+    for step in chance.choice([1, -1, 10, -10], n).tolist():
+        wanted = page.evaluate(f"Math.max(0, Math.min(playhead.lastFrame, playhead.frame + {step}))")
+        page.evaluate(f"playhead.step({step})")
+        looks.append(tuple(page.evaluate(_SETTLED)))
+        missed += looks[-1] != (wanted, wanted)
+    return looks, within, missed
+
+
+class _Screen:
+    """Reads both numbers from one picture of the window, as a person sees them."""
+
+    def __init__(self, page: Page) -> None:
+        video = page.locator("video").bounding_box()
+        assert video is not None
+        scale = video["height"] / HEIGHT
+        self._page, self._side = page, HEIGHT // SIDES * scale
+        left, top = round(video["x"] + HEIGHT // SIDES // 2 * scale), round(video["y"] + video["height"] / 2)
+        self._told_at = round(2 * self._side) + 2
+        self._clip: Any = {"x": left, "y": top, "width": BITS * max(self._side, 8.0), "height": self._told_at + 16}
+        page.evaluate(_TELL, [left, top + self._told_at])
+
+    def look(self) -> Look:
+        data = np.frombuffer(self._page.screenshot(clip=self._clip), dtype=np.uint8)
+        window = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+        assert window is not None
+        return _number(window, 0.0, self._side), _number(window, self._told_at, 8.0)
+
+
+def _number(window: np.ndarray, top: float, side: float) -> int | None:
+    """Read squares of a side, white for 1, with their negative below."""
+    columns = np.rint((np.arange(BITS) + 0.5) * side).astype(int)
+    upper, lower = (window[round(top + row * side), columns].astype(int) for row in (0.5, 1.5))
+    if np.abs(upper - lower).min() < 100:
+        return None
+    return int((upper > lower) @ (1 << np.arange(BITS)))
 
 
 def _first_picture(browser: Browser, service: Service, clip_id: str) -> float:

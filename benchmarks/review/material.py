@@ -47,7 +47,7 @@ DRAWN = frozenset({"picture", "report", "playback"})
 _OF_ONE = frozenset({".lock", "row.json", "clip.json", "clips.json", "log.jsonl", "decisions.jsonl"})
 """Files of a clip that its copies have of their own, or not at all."""
 
-_SIDES = 15
+SIDES = 15
 """Sides of a square in the height of the picture."""
 
 
@@ -139,7 +139,7 @@ def numbered(pictures: tuple[Picture, ...], number: int, height: int) -> tuple[P
 
     The first picture must be of the film's height.
     """
-    first, side = pictures[0].copy(), height // _SIDES
+    first, side = pictures[0].copy(), height // SIDES
     top, left = height // 2, side // 2
     for bit in range(BITS):
         on = number >> bit & 1
@@ -150,7 +150,7 @@ def numbered(pictures: tuple[Picture, ...], number: int, height: int) -> tuple[P
 
 
 READ_NUMBER = (
-    f"(video) => {{ const SIDES = {_SIDES}, BITS = {BITS};"
+    f"(video) => {{ const SIDES = {SIDES}, BITS = {BITS};"
     + """
   const side = Math.floor(video.videoHeight / SIDES), top = video.videoHeight / 2, left = Math.floor(side / 2);
   const canvas = (globalThis.numberCanvas ??= document.createElement("canvas"));
