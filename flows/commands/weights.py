@@ -40,7 +40,8 @@ class ImportWeights:
     def __call__(self) -> int:
         """Read, keep, and say what was found."""
         from pipeline.estimators.gvhmr.checkpoint import read_checkpoint
-        from pipeline.estimators.gvhmr.weights import listed, save_weights
+        from pipeline.estimators.gvhmr.weights import save_weights
+        from pipeline.estimators.torch_archive import listed
 
         home = Home.of_user()
         out = weights_dir(home) / f"{OFFICIAL}{SUFFIX}" if self.out is None else self.out

@@ -1,31 +1,23 @@
 """Turns GVHMR's published checkpoint into :class:`GvhmrWeights`, without running anything that the file asks for.
 
-A checkpoint is a zip of one pickle and the raw numbers of its tensors, and a pickle names functions that an unpickler
-calls. Only torch's restricted unpickler (``weights_only=True``) ever reads it. Its training framework may have left
-records beside the tensors (options, callbacks); their names stand for an object that keeps and does nothing
-(:class:`_PassedOver`). Any other name is refused.
+How the file is opened is told in :mod:`pipeline.estimators.torch_archive`.
 """
 
 from __future__ import annotations
 
-import re
-import warnings
-import zipfile
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from pipeline.clip import file_sha256
 from pipeline.estimators.exceptions import UnusableWeights
 from pipeline.estimators.gvhmr.network import NetworkShape
-from pipeline.estimators.gvhmr.weights import GvhmrWeights, listed, tensor_fault, tensor_shapes
+from pipeline.estimators.gvhmr.weights import GvhmrWeights, tensor_shapes
 from pipeline.estimators.gvhmr.weights_statistics import published_statistics
+from pipeline.estimators.torch_archive import check_tensors, listed, open_checkpoint
 
 PREFIX = "pipeline.denoiser3d."
 """Before the name of each of the network's parameters in a checkpoint."""
@@ -41,25 +33,6 @@ OFFICIAL_LICENCE = (
 OFFICIAL_DATA = ("AMASS", "BEDLAM", "Human3.6M", "3DPW")
 """What the published network was trained on."""
 
-MAX_BYTES = 8 * 1024**3
-"""Most that a checkpoint may unpack to [bytes]; the published one has 0.2 GB."""
-
-PASSIVE_PACKAGES = frozenset({"hmr4d", "hydra", "lightning", "lightning_fabric", "omegaconf", "pytorch_lightning"})
-"""Packages whose records training leaves in a checkpoint."""
-
-PASSIVE_NAMES = frozenset(
-    {f"builtins.{name}" for name in ("bool", "dict", "float", "frozenset", "int", "list", "slice", "str", "tuple")}
-    | {f"pathlib.{pure}{kind}" for pure in ("", "Pure") for kind in ("Path", "PosixPath", "WindowsPath")}
-    | {f"typing.{name}" for name in ("Any", "Dict", "List", "Optional", "Tuple", "Union")}
-    | {f"{module}.multiarray.{name}" for module in ("numpy.core", "numpy._core") for name in ("scalar", "_reconstruct")}
-    | {"argparse.Namespace", "collections.defaultdict", "numpy.dtype", "numpy.ndarray"}
-    | {"torch.torch_version.TorchVersion"}
-)
-"""Names of plain data that stand in such records."""
-
-_AGAIN = "Download it again from the project's page"
-_NOT_SAFE = "Do not use it, and take the checkpoint from the project's page again"
-_TENSORS_ALONE = "Where it was made, save its tensors alone: torch.save({'state_dict': checkpoint['state_dict']}, path)"
 _HOW = "Give the checkpoint that GVHMR's authors published (docs/gvhmr.md)"
 
 
@@ -88,141 +61,12 @@ def read_checkpoint(path: Path, *, sha256: str | None = None, shape: NetworkShap
     Raises:
         UnusableWeights: The file is missing, damaged, has another hash, asks for code, or lacks a tensor; says which.
     """
-    _check_file(path)
-    found = file_sha256(path)
-    if sha256 is not None and _digest(path, sha256) != found:
-        problem = f"has the sha256 {found}, not {sha256.strip().lower()}; nothing in it was read"
-        raise UnusableWeights(path, problem=problem, remedy=_AGAIN)
-    _check_archive(path)
-    content, passed = _load(path)
-    wanted = tensor_shapes(NetworkShape() if shape is None else shape)
-    state = _state_of(path, content)
-    tensors = {name: state.get(PREFIX + name) for name in wanted}
-    _check_tensors(path, wanted, tensors)
-    return _record(path, found, NetworkShape() if shape is None else shape, tensors, state, passed)
-
-
-def _check_file(path: Path) -> None:
-    """Refuse what is no torch archive by its first bytes, and say what it is instead."""
-    if not path.exists():
-        raise UnusableWeights(path, problem="there is no such file", remedy="Check the path")
-    if not path.is_file():
-        problem = "is a folder" if path.is_dir() else "is no regular file"
-        raise UnusableWeights(path, problem=problem, remedy=_HOW)
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(512)
-    except OSError as error:
-        raise UnusableWeights(path, problem=error.strerror or str(error), remedy="Check its permissions") from error
-    if start.startswith(b"PK"):
-        return
-    if not start:
-        raise UnusableWeights(path, problem="is empty", remedy=_AGAIN)
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        problem = "is a web page, not the checkpoint: the site asked for something before the download"
-        raise UnusableWeights(path, problem=problem, remedy="Open the link in a browser, and save the file itself")
-    if start.startswith(b"version https://git-lfs"):
-        raise UnusableWeights(path, problem="is a pointer of Git LFS, not the file", remedy="Run `git lfs pull`")
-    raise UnusableWeights(path, problem="is no checkpoint of torch, which are zip files inside", remedy=_HOW)
-
-
-def _digest(path: Path, text: str) -> str:
-    """Return a hash as hashlib writes it."""
-    digest = text.strip().lower()
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        problem = f"cannot be held to the sha256 '{text}', which has not 64 hexadecimal digits"
-        raise UnusableWeights(path, problem=problem, remedy="Give the whole hash, or none")
-    return digest
-
-
-def _check_archive(path: Path) -> None:
-    """Refuse archives that are cut short, damaged or absurd: torch itself looks at no checksum."""
-    if not zipfile.is_zipfile(path):
-        raise UnusableWeights(path, problem="is cut short: the end of the file is missing", remedy=_AGAIN)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                problem = f"unpacks to more than {MAX_BYTES // 1024**3} GiB"
-                raise UnusableWeights(path, problem=problem, remedy=_HOW)
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise UnusableWeights(path, problem=f"is damaged or cut short ({error})", remedy=_AGAIN) from error
-    if damaged is not None:
-        raise UnusableWeights(path, problem=f"is damaged: the checksum of '{damaged}' is wrong", remedy=_AGAIN)
-
-
-class _PassedOver:
-    """Stands for an object beside the tensors: whatever it was made of is dropped, and nothing is called."""
-
-    def __new__(cls, *_: Any, **__: Any) -> _PassedOver:
-        return object.__new__(cls)
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-def _passed_dict(*_: Any) -> OrderedDict[Any, Any]:
-    """Stands for a dictionary with defaults, which the restricted unpickler has no other way to fill."""
-    return OrderedDict()
-
-
-def _load(path: Path) -> tuple[Any, list[str]]:
-    """Read the pickle under torch's restrictions; return also the names that were passed over."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of old storages; what cannot be read is an error below
-        try:
-            foreign = sorted(get_unsafe_globals_in_checkpoint(str(path)))
-        except Exception as error:  # a broken pickle can fail in any way at all
-            raise UnusableWeights(path, problem=f"is no checkpoint of torch ({error})", remedy=_HOW) from error
-        hostile = [name for name in foreign if not _is_passive(name)]
-        if hostile:
-            problem = f"asks to load '{hostile[0]}', which no weights need; nothing in it was run"
-            raise UnusableWeights(path, problem=problem, remedy=_NOT_SAFE)
-        stand_ins: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-            (_passed_dict if name == "collections.defaultdict" else _PassedOver, name) for name in foreign
-        ]
-        try:
-            with safe_globals(stand_ins):
-                content = torch.load(str(path), map_location="cpu", weights_only=True, mmap=_is_stored_plainly(path))
-        except Exception as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)
-            problem = f"its pickle is damaged, or holds more than tensors ({first}); nothing in it was run"
-            raise UnusableWeights(path, problem=problem, remedy=_TENSORS_ALONE) from error
-    return content, foreign
-
-
-def _is_passive(name: str) -> bool:
-    return name in PASSIVE_NAMES or name.partition(".")[0] in PASSIVE_PACKAGES
-
-
-def _is_stored_plainly(path: Path) -> bool:
-    """Tell whether tensors stand in the file as they are, so that only those that are used need be read."""
-    with zipfile.ZipFile(path) as archive:
-        return all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
-
-
-def _state_of(path: Path, content: Any) -> dict[str, Any]:
-    """Return the tensors by name."""
-    if not isinstance(content, dict) or not isinstance(content.get("state_dict"), dict):
-        keys = listed([str(key) for key in content]) if isinstance(content, dict) and content else "nothing by name"
-        raise UnusableWeights(path, problem=f"has no 'state_dict' (it holds {keys})", remedy=_HOW)
-    return {str(name): value for name, value in content["state_dict"].items()}
-
-
-def _check_tensors(path: Path, wanted: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint by the names of the tensors that are missing or of no use."""
-    missing = [f"{PREFIX}{name}" for name, value in tensors.items() if value is None]
-    if missing:
-        problem = f"lacks {len(missing)} of the network's {len(wanted)} tensors: {listed(missing)}"
-        raise UnusableWeights(path, problem=problem, remedy=_HOW)
-    faults = [
-        f"{PREFIX}{name} {fault}" for name, size in wanted.items() if (fault := tensor_fault(tensors[name], size))
-    ]
-    if faults:
-        raise UnusableWeights(path, problem=f"does not fit the network: {listed(faults)}", remedy=_HOW)
+    opened = open_checkpoint(path, how=_HOW, sha256=sha256)
+    shape = NetworkShape() if shape is None else shape
+    wanted = tensor_shapes(shape)
+    check_tensors(path, {PREFIX + name: size for name, size in wanted.items()}, opened.state, how=_HOW)
+    tensors = {name: opened.state[PREFIX + name] for name in wanted}
+    return _record(path, opened.sha256, shape, tensors, opened.state, opened.passed)
 
 
 def _record(
@@ -231,7 +75,7 @@ def _record(
     shape: NetworkShape,
     tensors: Mapping[str, Any],
     state: Mapping[str, Any],
-    passed: list[str],
+    passed: tuple[str, ...],
 ) -> ReadCheckpoint:
     """Copy the tensors out of the file, in single precision, and say what they are."""
     copies: dict[str, Tensor] = {}
@@ -264,10 +108,12 @@ def _record(
     )
 
 
-def _remarks(kinds: list[str], passed: list[str]) -> tuple[str, ...]:
+def _remarks(kinds: list[str], passed: tuple[str, ...]) -> tuple[str, ...]:
     said = []
     if kinds != ["float32"]:
         said.append(f"Its numbers are {' and '.join(kinds)}; they are computed with in single precision.")
     if passed:
-        said.append(f"Objects of {listed(passed)} stood beside the tensors; they were passed over, nothing was run.")
+        said.append(
+            f"Objects of {listed(list(passed))} stood beside the tensors; they were passed over, nothing was run."
+        )
     return tuple(said)

@@ -37,12 +37,11 @@ from pipeline.estimators.gvhmr.weights_card import (
     find_weights,
     unreadable_document,
 )
+from pipeline.estimators.torch_archive import listed, tensor_fault
 from pipeline.record_codec import from_plain, plain
 from pipeline.store import write_bytes
 from robots.arrays import checked_array, freeze_fields
 from robots.exceptions import InvalidArray, WushuError
-
-_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -210,23 +209,6 @@ def tensor_faults(shape: NetworkShape, tensors: Mapping[str, Tensor]) -> list[st
         for name, size in wanted.items()
         if name in tensors and (fault := tensor_fault(tensors[name], size))
     ]
-
-
-def tensor_fault(value: Any, size: tuple[int, ...]) -> str | None:
-    """Say what keeps one value from being the parameter of this shape."""
-    if not isinstance(value, Tensor):
-        return f"is a {type(value).__name__}, no tensor"
-    if tuple(value.shape) != size:
-        return f"has shape {tuple(value.shape)}, expected {size}"
-    if value.layout is not torch.strided or value.is_meta or value.is_quantized or not value.is_floating_point():
-        return f"holds {value.dtype} ({value.layout}, {value.device}), no plain numbers"
-    return None if value.isfinite().all() else "holds NaN or infinity"
-
-
-def listed(names: list[str]) -> str:
-    """Join names for a sentence, the first dozen of them."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _header_of(weights: GvhmrWeights) -> _Header:
