@@ -16,7 +16,7 @@ from flows.exceptions import NoMotion, OptionOutOfRange, Overruled
 from pipeline.decisions import REASON_CODES, Ruling, disputed, read_decisions, standing
 from pipeline.exceptions import DecidedMeanwhile
 from pipeline.hand_edits import FEET, ContactEdit
-from pipeline.handing import seen_by_reviewers
+from pipeline.handing import hands_over, seen_by_reviewers
 from pipeline.manifest import ManifestRow, find_row
 from pipeline.measurement import Span
 from pipeline.store import Dataset
@@ -122,3 +122,5 @@ def _show(dataset: Dataset, row: ManifestRow) -> None:
         show_warning("reviewers differ on it, which is shown until they agree or one of them takes it back.")
     if decisions.items and row.verdict is not None:
         console.print(f"the checks say: {row.outcome.value}", highlight=False)
+    taken = hands_over(dataset, row, decisions)
+    console.print(f"hands over: {escape(taken)}", highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.handing.candidate import Candidate, LeftOut, Why, counts
+from pipeline.handing.foretold import accept_means, hands_over
 from pipeline.handing.hand_over import Bundle, hand_over
 from pipeline.handing.metadata import FileEntry
 from pipeline.handing.options import HandoffOptions
@@ -15,7 +16,9 @@ __all__ = [
     "HandoffOptions",
     "LeftOut",
     "Why",
+    "accept_means",
     "counts",
     "hand_over",
+    "hands_over",
     "seen_by_reviewers",
 ]

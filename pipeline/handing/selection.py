@@ -1,8 +1,9 @@
 """Decides which motions of a dataset are handed over in a format, and says of each other one why not.
 
 A person's decision comes first, the verdict second; of another robot's motion than the shown one, which nobody saw, the
-verdict decides. What the verdict accepted is taken as the dataset delivers it, with
-its leads; what a person accepted though it was refused, or cut, is cut from what was solved and led when it is written.
+verdict decides. What the verdict accepted is taken as the dataset delivers it, with its leads: a mended clip by its
+repaired pieces, also where a person accepted it and named no frames. What a person accepted though it was refused, or
+cut, or edited, is made from what was solved and led when it is written.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.decisions import Decision, Ruling, Standing, read_decisions, standing
+from pipeline.decisions import (
+    Decision,
+    Ruling,
+    Standing,
+    disputed,
+    read_decisions,
+    standing,
+    standing_by_reviewer,
+)
 from pipeline.deliverable import REFINED, Deliverable, Deliverables
 from pipeline.exceptions import CorruptArtefact
 from pipeline.handing.by_hand import name_by_hand
@@ -47,7 +56,7 @@ def select(dataset: Dataset, options: HandoffOptions) -> Selection:
     left_out = [_damaged_row(error) for error in rows.damaged]
     notes: list[str] = []
     for row, held in _with_standing(dataset, rows, notes):
-        for item in _of_row(dataset, row, held, options, notes):
+        for item in of_clip(dataset, row, held, options, notes):
             kept = _filtered(item, options) if isinstance(item, Candidate) else item
             if isinstance(kept, Candidate):
                 taken.append(kept)
@@ -75,13 +84,16 @@ def _with_standing(dataset: Dataset, rows: Rows, notes: list[str]) -> Iterator[t
     for row in rows:
         decisions = read_decisions(dataset, row.clip.id)
         notes += decisions.damaged
+        if disputed(decisions):
+            said = "; ".join(decision.told for decision in standing_by_reviewer(decisions).values())
+            notes.append(f"{row.clip.id} ({row.clip.name}): reviewers differ on it, and the last ruling holds: {said}.")
         yield row, standing(decisions, seen_by_reviewers(row))
 
 
-def _of_row(
+def of_clip(
     dataset: Dataset, row: ManifestRow, held: Standing, options: HandoffOptions, notes: list[str]
 ) -> list[Candidate | LeftOut]:
-    """List what one clip gives, and what it does not give."""
+    """List what one clip gives, and what it does not give; decisions that are out of date are added to the notes."""
     if held.keeps_out:
         return [_kept_out(row, held)]
     if row.outcome is Outcome.BROKEN:
@@ -92,7 +104,7 @@ def _of_row(
     if held.decision is not None and held.stale:
         notes.append(f"{row.clip.id} ({row.clip.name}): {_told_of_stale(held.decision)}")
     try:
-        if decision is not None and (decision.alters or row.outcome is not Outcome.ACCEPTED):
+        if decision is not None and (decision.alters or row.outcome is Outcome.REJECTED):
             return [_by_hand(dataset, row, decision, variant, options)]
         if row.outcome is Outcome.REJECTED:
             return [_left(row, Why.REFUSED, _why_refused(row))]
@@ -150,7 +162,8 @@ def _delivered(
         if item is not None:
             yield let_in(_candidate(row, item, decision), item.verdict, options)
         elif reason := delivered.reason_withheld(name, variant):
-            seen = "" if decision is None else f" {_other_seen(row)}"
+            unseen = decision is not None and variant != shown_variant(row.fingerprints)
+            seen = f" {_other_seen(row)}" if unseen else ""
             yield _left(row, Why.WITHHELD, f"{reason}{seen}", name)
         else:
             yield _no_motion(row, variant, options.to)

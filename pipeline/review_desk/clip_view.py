@@ -14,6 +14,7 @@ from pipeline.clip import file_sha256
 from pipeline.decisions import Decisions, read_decisions
 from pipeline.deliverable import Deliverables
 from pipeline.exceptions import CorruptArtefact
+from pipeline.handing import accept_means, hands_over
 from pipeline.manifest import Attempt, ManifestRow, Usable, read_row
 from pipeline.measurement import Measurements, Span, spans_where
 from pipeline.review_desk.clip_item import (
@@ -135,6 +136,10 @@ class ClipView:
     metrics: dict[str, float]
     decisions: tuple[DecisionItem, ...] = ()
     """All of them, the oldest first."""
+    hands_over: str = "nothing"
+    """What a hand-over would take of it now, for the middle of a sentence."""
+    accept_means: str = "nothing"
+    """What it would take if somebody accepted it, and neither named frames nor changed anything."""
     damaged: tuple[str, ...] = ()
     """What could not be read, a sentence each."""
     ghost: Ghost | None = None
@@ -206,6 +211,8 @@ def _of_row(dataset: Dataset, row: ManifestRow, decisions: Decisions, history: t
         licences=row.licences,
         metrics=row.metrics,
         decisions=history,
+        hands_over=hands_over(dataset, row, decisions),
+        accept_means=accept_means(dataset, row),
         damaged=(*decisions.damaged, *kept.damaged),
         ghost=Ghost(parents=SMPL_PARENTS) if solved and "motion" in row.fingerprints else None,
         problem=row.error,

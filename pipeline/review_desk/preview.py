@@ -39,6 +39,8 @@ class Preview:
     """With leads; its checks count frames from the first one kept."""
     before: Verdict
     """On the clip as it stood."""
+    n_more: int = 0
+    """Repaired pieces that a hand-over takes besides this one."""
 
     @property
     def motion(self) -> RobotMotion:
@@ -59,6 +61,9 @@ class Preview:
         """All of it but the motion, as the page reads it."""
         item, verdict = self.item, self.item.verdict
         notes = [*item.edits, *item.notes]
+        if self.n_more:
+            more = "another repaired piece" if self.n_more == 1 else f"{self.n_more} more repaired pieces"
+            notes.append(f"this is the first piece; {more} would be handed over with it")
         if self.frames[0] and verdict.rejections:
             notes.append("reasons count frames from the first one kept")
         return as_json(
@@ -104,13 +109,24 @@ def preview(dataset: Dataset, clip_id: str, frames: Span | None, edits: HandEdit
     check_motion(dataset, row, fingerprint, frames, edits)
     variant = shown_variant(row.fingerprints)
     with dataset.being_read():
-        item = None if frames or edits or row.outcome is not Outcome.ACCEPTED else _delivered(dataset, row, variant)
+        asks_nothing = frames is None and not edits and row.outcome is not Outcome.REJECTED
+        delivered = _delivered(dataset, row, variant) if asks_nothing else []
+        item = delivered[0] if delivered else None
         if item is None:
             item = made_by_hand(dataset, row, variant, frames=frames, changes=edits, by=_SOMEBODY)
-    key = digest([clip_id, fingerprint, row.fingerprints["leads"], list(item.frames), plain(edits)])
-    return Preview(key=key, clip_id=clip_id, variant=variant, frames=item.frames, item=item, before=row.verdict)
+    made = [bool(delivered), item.name, list(item.frames), plain(edits)]
+    return Preview(
+        key=digest([clip_id, fingerprint, row.fingerprints["leads"], *made]),
+        clip_id=clip_id,
+        variant=variant,
+        frames=item.frames,
+        item=item,
+        before=row.verdict,
+        n_more=max(len(delivered) - 1, 0),
+    )
 
 
-def _delivered(dataset: Dataset, row: ManifestRow, variant: Variant) -> Deliverable | None:
-    """Return what a hand-over takes of an accepted clip that nobody changed: it is there already."""
-    return dataset.load(row.clip.id, "leads", row.fingerprints["leads"], Deliverables).find(row.clip.id, variant)
+def _delivered(dataset: Dataset, row: ManifestRow, variant: Variant) -> list[Deliverable]:
+    """Return what a hand-over takes of a clip that nobody changed: it is there already, whole or by its pieces."""
+    found = dataset.load(row.clip.id, "leads", row.fingerprints["leads"], Deliverables)
+    return [item for item in found.items if item.variant == variant and item.kind != "refined"]

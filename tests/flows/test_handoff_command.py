@@ -86,7 +86,9 @@ def test_a_person_comes_before_the_verdict(built, tmp_path, capsys):
     decide = ["decide", str(dataset.root), row.clip.id[:6]]
     handoff = ["handoff", str(dataset.root), "--to", "mjlab", "--out"]
     assert main([*decide, "accept", "--frames", "5:50", "--reason", "good-punch", "--by", "ann"]) == 0
-    assert "accept of frames 5 to 49 by ann" in said(capsys)
+    told = said(capsys)
+    assert "accept of frames 5 to 49 by ann" in told
+    assert "the checks say: accepted hands over: frames 5 to 49 as they stood" in told
     assert main([*handoff, str(tmp_path / "trim")]) == 0
     (entry,) = read_sealed(tmp_path / "trim" / "metadata.json")["files"]
     assert (entry["frames"], entry["accepted_by"], entry["decision"]["reason"]) == ([5, 50], "decision", "good-punch")
@@ -101,6 +103,7 @@ def test_a_person_comes_before_the_verdict(built, tmp_path, capsys):
     told = said(capsys)
     assert "reviewers differ on it" in told
     assert f"reject by {getpass.getuser()}" in told
+    assert "hands over: nothing: reject by" in told
     assert main([*handoff, str(tmp_path / "none")]) == 1
     assert "nothing can be handed over as mjlab: 1 rejected by a person." in said(capsys)
     assert not (tmp_path / "none").exists()

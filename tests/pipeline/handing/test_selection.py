@@ -47,14 +47,39 @@ def test_what_a_person_rejected_is_not_handed_over(build):
     assert names(chosen(build)) == [clip.id]
 
 
-@pytest.mark.parametrize("outcome", ["rejected", "mended"])
-def test_what_a_person_accepted_is_handed_over_as_it_was_solved(build, outcome):
-    """Whatever the checks say, and instead of the parts that a repair found."""
+@pytest.mark.parametrize(("outcome", "frames"), [("rejected", None), ("mended", (0, 60))])
+def test_what_a_person_accepted_is_handed_over_as_it_was_solved(build, outcome, frames):
+    """Whatever the checks say; of a mended clip whose frames they named, instead of the pieces of its repair."""
     clip = build.add("kick", outcome=outcome)
-    build.decide(clip, "accept")
+    build.decide(clip, "accept", frames=frames)
     (item,) = chosen(build).taken
     assert (item.name, item.kind, item.by_hand, item.frames) == (clip.id, "whole", True, (0, 60))
     assert item.decision.by == "ann"
+
+
+def test_a_mended_clip_that_a_person_accepted_is_handed_over_as_it_was_mended(build):
+    """They saw the repair and agreed: the pieces, as the verdict takes them, and not the motion that was refused."""
+    clip = build.add("kick", outcome="mended")
+    without = chosen(build).taken
+    build.decide(clip, "accept")
+    (item,) = chosen(build).taken
+    assert (item.name, item.kind, item.by_hand, item.frames) == (f"{clip.id}.part1", "part", False, (30, 60))
+    assert [other.name for other in without] == [item.name]
+    assert item.decision.by == "ann"
+
+
+def test_what_reviewers_differ_on_is_told(build):
+    """The last ruling holds; both are named, until one is taken back."""
+    clip = build.add("kick")
+    build.decide(clip, "reject", by="bob", reason="jitter")
+    build.decide(clip, "accept")
+    found = chosen(build)
+    assert names(found) == [clip.id]
+    (note,) = found.notes
+    assert note.startswith(f"{clip.id} (kick")
+    assert "the last ruling holds: reject by bob, 2026-11-22 (jitter); accept by ann" in note
+    build.decide(clip, "undo", by="bob")
+    assert chosen(build).notes == ()
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "rejected"])

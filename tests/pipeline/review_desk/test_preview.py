@@ -18,7 +18,7 @@ from robots.exceptions import InvalidArray
 EDITS = HandEdits(ground_m=0.01, contacts=(ContactEdit(foot="left", frames=(20, 30), stands=False),))
 
 
-@pytest.mark.parametrize("outcome", ["accepted", "rejected"])
+@pytest.mark.parametrize("outcome", ["accepted", "mended", "rejected"])
 @pytest.mark.parametrize(
     ("frames", "edits"), [(None, NO_EDITS), ((10, 50), NO_EDITS), (None, EDITS), ((10, 50), EDITS)]
 )
@@ -61,6 +61,14 @@ def test_spans_of_its_checks_are_frames_of_the_clip(build):
         assert [(a - 10, b - 10) for a, b in check.spans] == list(own.spans)
         assert all(10 <= a < b <= 50 for a, b in check.spans)
     assert "reasons count frames from the first one kept" in shown.as_json["notes"]
+
+
+def test_a_mended_clip_and_the_same_frames_as_they_stood_are_two_previews(build):
+    """Nobody is shown the one for the other."""
+    clip = build.add("kick", outcome="mended")
+    mended, stood = preview(build.dataset, clip.id, None), preview(build.dataset, clip.id, (30, 60))
+    assert mended.frames == stood.frames
+    assert mended.key != stood.key
 
 
 def test_a_preview_writes_nothing(build):
