@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import overload
 
@@ -16,6 +17,9 @@ from pipeline.verdict import Verdict
 from robots.exceptions import UnknownName
 
 ROW_FILE = "row.json"
+
+_TOLD_CLIPS = 20
+"""A sentence that names more clips is read by nobody."""
 
 
 class Outcome(StrEnum):
@@ -182,13 +186,18 @@ def read_rows(dataset: Dataset) -> Rows:
 
 
 def find_row(dataset: Dataset, clip: str) -> ManifestRow:
-    """Find a clip's outcome by its id, by the beginning of its id, by its name or by its source's.
+    """Find a clip's outcome by its id or name, its source's name, or the beginning of its id or name.
 
     Raises:
         UnknownName: No clip, or more than one, is called so.
     """
     rows = read_rows(dataset)
     found = [row for row in rows if row.clip.id.startswith(clip) or clip in (row.clip.name, row.clip.source.name)]
-    if len(found) != 1:
-        raise UnknownName("clip", clip, [f"{row.clip.id} ({row.clip.name})" for row in found or rows])
-    return found[0]
+    found = found or [row for row in rows if row.clip.name.startswith(clip)]
+    if len(found) == 1:
+        return found[0]
+    known = [f"{row.clip.id} ({row.clip.name})" for row in found or rows]
+    if len(known) > _TOLD_CLIPS:
+        near = get_close_matches(clip, [row.clip.name for row in found or rows], n=3, cutoff=0.5)
+        known = [*near, f"{len(known)} clips, which `wushu dataset ls {dataset.root}` lists"]
+    raise UnknownName("clip", clip, known)

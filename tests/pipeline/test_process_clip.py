@@ -202,10 +202,11 @@ def test_a_bug_is_not_taken_for_a_bad_clip(clip, dataset):
         process_clip(clip, (stage,), dataset)
 
 
-def test_a_row_is_found_by_name_id_and_beginning_of_id(counted, clip, dataset):
+def test_a_row_is_found_by_name_or_id_or_the_beginning_of_either(counted, clip, dataset):
     """People type the first letters."""
     row, _ = process_clip(clip, counted.stages(), dataset)
     assert find_row(dataset, "kata") == find_row(dataset, clip.id[:4]) == find_row(dataset, clip.id) == row
+    assert find_row(dataset, "kat") == row
     with pytest.raises(UnknownName, match=r"unknown clip 'kato'.*kata"):
         find_row(dataset, "kato")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.decisions import Standing
 from pipeline.manifest import ManifestRow, Outcome
-from pipeline.review.run_report.words import first_reason, score_of, sentences, table, tag
+from pipeline.review.run_report.words import counted, first_reason, folded, score_of, sentences, table, tag
 from pipeline.store import Dataset
 
 SHOWN_LINES = 2000
@@ -41,7 +41,7 @@ def best_and_worst(dataset: Dataset, rows: Sequence[ManifestRow], linked: frozen
     refused = [row for row in rows if row.verdict is not None and not row.verdict.accepted and row.clip.id not in taken]
     worst = sorted(refused, key=lambda row: (row.usable_s > 0, score_of(row), row.clip.name))[:_PICTURES]
     parts = []
-    for title, chosen in (("Best clips", best), ("Worst clips", worst)):
+    for title, chosen in (("Best clips, those accepted as they stood first", best), ("Worst clips", worst)):
         if chosen:
             cards = "\n".join(_card(dataset, row, linked) for row in chosen)
             parts.append(f'<h2>{title}</h2><div class="cards">{cards}</div>')
@@ -121,8 +121,8 @@ def _section(dataset: Dataset, row: ManifestRow, standing: Standing | None) -> s
         f"<p>Decided: {escape(decision.told)}</p>" if decision is not None else "",
         sentences("Reasons", row.reasons),
         sentences("What can be used", pieces),
-        sentences("Repairs that were tried", tried),
-        sentences("Notes", row.remarks),
+        folded(f"{counted(len(tried), 'repair')} tried", tried),
+        folded("notes", row.remarks),
         *_pictures(dataset, row),
         "</section>",
     ]

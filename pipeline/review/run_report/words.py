@@ -10,8 +10,8 @@ from pipeline.manifest import ManifestRow, Outcome
 COLOUR = {
     Outcome.ACCEPTED.value: "#2e8540",
     Outcome.MENDED.value: "#1f7a8c",
-    Outcome.REJECTED.value: "#b5701a",
-    Outcome.BROKEN.value: "#b3261e",
+    Outcome.REJECTED.value: "#b3261e",
+    Outcome.BROKEN.value: "#3a4250",
 }
 
 
@@ -47,6 +47,12 @@ def sentences(title: str, told: Sequence[str]) -> str:
     """List sentences below a title; nothing if there are none."""
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
     return f"<p>{title}</p><ul>{items}</ul>" if items else ""
+
+
+def folded(title: str, told: Sequence[str]) -> str:
+    """List sentences that are seen when their title is clicked; nothing if there are none."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told)
+    return f"<details><summary>{title}</summary><ul>{items}</ul></details>" if items else ""
 
 
 def counted(number: int, what: str) -> str:
