@@ -91,6 +91,25 @@ class InUse(PipelineError):
         super().__init__(f"{path}: a build is running on it. Wait until it is done, or stop it, and try again.")
 
 
+class DatasetGone(MachineFault):
+    """A dataset that was opened is not there any more."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path}: the dataset is not there any more: it was moved, or its disk is not mounted. Put it back, and "
+            "try again."
+        )
+
+
+class BeingTidied(MachineFault):
+    """A dataset is being tidied, and whoever asked did not wait for the end of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"{path}: it is being tidied (`wushu dataset gc`), or repaired. Try again when that is done.")
+
+
 class CorruptArtefact(PipelineError):
     """A file of a dataset is missing, damaged or of another kind."""
 

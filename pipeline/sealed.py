@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,27 @@ def read_sealed(path: Path) -> dict[str, Any]:
     Raises:
         CorruptArtefact: The file is missing, is no sealed document, or is not as it was written.
     """
+    return parse_sealed(read_plain_file(path), path)
+
+
+def read_plain_file(path: Path) -> bytes:
+    """Read a file of a dataset; a pipe or a device, from which bytes may come for ever or never, is told at once.
+
+    Raises:
+        CorruptArtefact: It is missing, cannot be read, or is no file.
+    """
     try:
-        content = path.read_bytes()
+        with open(path, "rb", opener=_opened_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise CorruptArtefact(path, problem="is no file")
+            return file.read()
     except OSError as error:
         raise CorruptArtefact(path, problem=(error.strerror or str(error)).lower()) from error
-    return parse_sealed(content, path)
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    """Open a file; where it is a pipe, nobody is waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse_sealed(content: bytes, path: Path) -> dict[str, Any]:

@@ -33,10 +33,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.clip import Clip
-from pipeline.exceptions import CorruptArtefact, InUse, NotADataset, OutputNotWritable
-from pipeline.locks import locked
+from pipeline.exceptions import BeingTidied, CorruptArtefact, InUse, NotADataset, OutputNotWritable
+from pipeline.locks import lock_file, locked, make_folder, require_dataset
 from pipeline.record_codec import decode, digest, encode, from_plain, plain
-from pipeline.sealed import read_sealed, sealed_bytes
+from pipeline.sealed import read_plain_file, read_sealed, sealed_bytes
 from robots.exceptions import WushuError
 
 LAYOUT_VERSION = 3
@@ -122,21 +122,33 @@ class Dataset:
         return cls(root)
 
     @contextmanager
-    def in_use(self, on_wait: Callable[[], object] = lambda: None) -> Iterator[None]:
+    def in_use(
+        self, on_wait: Callable[[], object] = lambda: None, keep_waiting: Callable[[], bool] | None = None
+    ) -> Iterator[None]:
         """Keep the dataset from being tidied while the block runs; any number of programs may use it at once.
 
         Args:
             on_wait: Called if somebody tidies it now, before waiting for the end of that.
+            keep_waiting: Asked meanwhile, as :func:`pipeline.locks.locked` does.
+
+        Raises:
+            BeingTidied: It is, and we are to wait no longer.
+            DatasetGone: It is not there any more.
         """
-        with locked(self.root / ".locks" / "dataset", shared=True, on_wait=on_wait):
+        path = lock_file(self.root, "dataset")
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(path, shared=True, on_wait=on_wait, keep_waiting=keep_waiting))
+            except BlockingIOError as error:
+                raise BeingTidied(self.root) from error
             yield
 
     @contextmanager
-    def being_read(self) -> Iterator[None]:
+    def being_read(self, keep_waiting: Callable[[], bool] | None = None) -> Iterator[None]:
         """Keep the dataset as :meth:`in_use` does, if it can be; where nobody can lock, nobody can tidy either."""
         with ExitStack() as stack:
             with suppress(OutputNotWritable):
-                stack.enter_context(self.in_use())
+                stack.enter_context(self.in_use(keep_waiting=keep_waiting))
             yield
 
     @contextmanager
@@ -148,7 +160,7 @@ class Dataset:
         """
         with ExitStack() as stack:
             try:
-                stack.enter_context(locked(self.root / ".locks" / "dataset", wait=False))
+                stack.enter_context(locked(lock_file(self.root, "dataset"), wait=False))
             except BlockingIOError as error:
                 raise InUse(self.root) from error
             yield
@@ -156,13 +168,14 @@ class Dataset:
     @contextmanager
     def index_lock(self) -> Iterator[None]:
         """Be the only one who writes what is made from all clips together: index, card, page."""
-        with locked(self.root / ".locks" / "index"):
+        with locked(lock_file(self.root, "index")):
             yield
 
     @contextmanager
     def clip_lock(self, clip_id: str) -> Iterator[None]:
         """Be the only one who writes in a clip's folder; what a killed program left half-written there is removed."""
-        folder = self.clip_dir(clip_id)
+        require_dataset(self.root)
+        folder = make_folder(make_folder(self.root / "clips") / clip_id)
         with locked(folder / ".lock"):
             for left in (*folder.glob(PART_FILES), *folder.glob(f"*/{PART_FILES}")):
                 if self.holds(left):
@@ -217,7 +230,7 @@ class Dataset:
     def clip_ids(self) -> list[str]:
         """Return the ids of all clips, sorted; a folder with another name, such as a copy's, is none."""
         names = (path.parent.name for path in (self.root / "clips").glob("*/clip.json"))
-        return sorted(name for name in names if _CLIP_ID.fullmatch(name))
+        return sorted(filter(is_clip_id, names))
 
     def holds(self, path: Path) -> bool:
         """Tell whether a path below the root stays there: no folder on the way to it is a link to somewhere else."""
@@ -302,10 +315,7 @@ class Dataset:
 def _read_result(path: Path) -> tuple[dict[str, Any], bytes]:
     """Read both files of a result, and hold each against its hash."""
     document, arrays = read_sealed(path), path.with_suffix(".npz")
-    try:
-        content = arrays.read_bytes()
-    except OSError as error:
-        raise CorruptArtefact(arrays, problem=(error.strerror or str(error)).lower()) from error
+    content = read_plain_file(arrays)
     if hashlib.sha256(content).hexdigest() != document.get("npz_sha256"):
         raise CorruptArtefact(arrays, problem="its content has changed since it was written")
     return document, content
@@ -314,6 +324,11 @@ def _read_result(path: Path) -> tuple[dict[str, Any], bytes]:
 def _is_free(folder: Path) -> bool:
     """Tell whether nothing is in a folder, but for a file that somebody is beginning to write."""
     return all(path.match(PART_FILES) for path in folder.iterdir())
+
+
+def is_clip_id(text: str) -> bool:
+    """Tell whether a text is the id of a clip, as far as its letters go: only then may it become a path."""
+    return _CLIP_ID.fullmatch(text) is not None
 
 
 def is_dataset(folder: Path) -> bool:

@@ -41,7 +41,9 @@ LEFT = ContactEdit(foot="left", frames=(3, 9), stands=True)
 
 @pytest.fixture
 def dataset(tmp_path):
-    return Dataset.open_or_create(tmp_path / "set")
+    made = Dataset.open_or_create(tmp_path / "set")
+    made.clip_dir(CLIP).mkdir(parents=True)
+    return made
 
 
 def ruled(ruling="accept", by="ann", **other) -> Decision:
@@ -134,7 +136,6 @@ def test_lines_of_former_times_still_read(dataset):
     document = {"clip_id": CLIP, "fingerprint": SEEN, "ruling": "accept", "by": "ann", "frames": [1, 9]}
     document |= {"at": "2026-11-22T08:30:00+00:00", "reason": "", "note": ""}
     dump = lambda content: json.dumps(content, sort_keys=True, separators=(",", ":")).encode()  # noqa: E731
-    path_of(dataset).parent.mkdir(parents=True)
     path_of(dataset).write_bytes(dump({**document, SEAL: hashlib.sha256(dump(document)).hexdigest()}) + b"\n")
     assert read_decisions(dataset, CLIP).items == (ruled(frames=(1, 9)),)
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from pipeline.exceptions import InUse
+from pipeline.exceptions import BeingTidied, DatasetGone, InUse, OutputNotWritable
 from pipeline.locks import locked
 from pipeline.store import Dataset
 
@@ -93,3 +93,37 @@ def test_whoever_takes_a_clip_sweeps_what_was_left_half_written(dataset):
     with dataset.clip_lock("c"):
         assert not any(path.exists() for path in left)
         assert kept.exists()
+
+
+def test_no_lock_brings_a_dataset_back_that_was_moved_away(dataset, tmp_path):
+    """Else an empty one would stand in its place, and the disk that it lies on would be mounted over it."""
+    dataset.root.rename(tmp_path / "elsewhere")
+    for take in (dataset.in_use, dataset.being_read, dataset.alone, dataset.index_lock, lambda: dataset.clip_lock("c")):
+        with pytest.raises(DatasetGone, match="the dataset is not there any more"), take():
+            pass
+    assert not dataset.root.exists()
+    dataset.root.mkdir()  # a disk's place, with no disk there
+    with pytest.raises(DatasetGone, match="not mounted"), dataset.being_read():
+        pass
+    assert not any(dataset.root.iterdir())
+
+
+def test_a_lock_makes_no_folder_and_follows_no_link(tmp_path):
+    """A clip that was taken away does not come back as an empty folder, and nothing outside is made or locked."""
+    (tmp_path / "link").symlink_to(tmp_path / "outside")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("none/lock", "link", "pipe"):
+        with pytest.raises(OutputNotWritable, match="cannot be written"), locked(tmp_path / name):
+            pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def test_whoever_waits_no_longer_for_a_tidied_dataset_is_told(dataset):
+    """They are asked how long; a dataset that can be had is had without asking."""
+    asked = []
+    with dataset.being_read(keep_waiting=lambda: asked.append("early")):
+        pass
+    told = pytest.raises(BeingTidied, match="is being tidied")
+    with dataset.alone(), told, dataset.being_read(lambda: asked.append("again") or len(asked) < 3):
+        pass
+    assert asked == ["again"] * 3

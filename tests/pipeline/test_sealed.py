@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -66,3 +67,14 @@ def test_what_cannot_be_sealed_is_refused(document):
     """JSON has no NaN, and two things cannot have the seal's name."""
     with pytest.raises(ValueError):
         sealed_bytes(document)
+
+
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path):
+    """A pipe without a writer would be opened for ever, and a device be read for ever."""
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    for name in ("pipe.json", "zero.json"):
+        with pytest.raises(CorruptArtefact, match="is no file"):
+            read_sealed(tmp_path / name)
+    with pytest.raises(CorruptArtefact, match="is a directory"):
+        read_sealed(tmp_path)
