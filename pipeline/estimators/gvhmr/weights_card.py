@@ -70,7 +70,7 @@ class OfABody(Protocol):
         ...
 
 
-def read_card(path: Path) -> WeightsCard:
+def read_card(path: Path, *, kind: str = KIND) -> WeightsCard:
     """Read what a file of weights says of itself; its numbers are only counted and hashed.
 
     Raises:
@@ -85,7 +85,7 @@ def read_card(path: Path) -> WeightsCard:
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         problem = f"is damaged, cut short or no file of weights ({error})"
         raise UnusableWeights(path, problem=problem, remedy=AGAIN) from error
-    document = checked_document(path, header.get("__metadata__"))
+    document = checked_document(path, header.get("__metadata__"), kind=kind)
     words = {name: document.get(name) for name in ("body", "licence", "source", "source_sha256")}
     data = document.get("trained_on")
     if not all(isinstance(word, str) for word in words.values()) or not _are_words(data):
@@ -165,7 +165,7 @@ def check_path(path: Path) -> None:
         raise UnusableWeights(path, problem=problem, remedy="Check the path, or see `wushu weights list`")
 
 
-def checked_document(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+def checked_document(path: Path, metadata: Mapping[str, str] | None, *, kind: str = KIND) -> dict[str, Any]:
     """Return what a file says of its tensors, if this version knows its format: another may have other fields.
 
     Raises:
@@ -180,8 +180,8 @@ def checked_document(path: Path, metadata: Mapping[str, str] | None) -> dict[str
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         said = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise unreadable_document(path, said) from error
-    if found != (FORMAT, KIND):
-        problem = f"holds '{found[1]}' in format {found[0]}, and this version reads '{KIND}' in format {FORMAT}"
+    if found != (FORMAT, kind):
+        problem = f"holds '{found[1]}' in format {found[0]}, and this version reads '{kind}' in format {FORMAT}"
         raise UnusableWeights(path, problem=problem, remedy="Install the version that wrote it, or import it again")
     return document
 
