@@ -193,10 +193,12 @@ def copy_clips(
     names: Sequence[str],
     change: Callable[[int, ManifestRow], ManifestRow] = lambda _, row: row,
     into: Dataset | None = None,
+    rewrite: bool = True,
 ) -> Iterator[ManifestRow]:
     """Put a clip's results into a dataset again and again; yields each row as it is written.
 
-    Files that do not name the clip are hard links to the template's.
+    Files that do not name the clip are hard links to the template's; without ``rewrite`` the others are so, too, and
+    what is delivered of each clip bears the template's name.
     """
     old, target = template.clip.id, into or dataset
     linked, rewritten = [], []
@@ -207,7 +209,7 @@ def copy_clips(
             or path.name in ("row.json", "clip.json", "clips.json", "log.jsonl")
         ):
             continue
-        names_it = path.suffix == ".json" and old.encode() in path.read_bytes()
+        names_it = rewrite and path.suffix == ".json" and old.encode() in path.read_bytes()
         (rewritten if names_it else linked).append(path)
     documents = {path.name: read_sealed(path) for path in rewritten}
     for index, name in enumerate(names):
@@ -230,7 +232,7 @@ def thousand(dataset: Dataset, template: ManifestRow, root: Path, n_clips: int =
     shutil.copytree(dataset.root / "recipes", made.root / "recipes", dirs_exist_ok=True)
     shutil.copytree(dataset.root / "settings", made.root / "settings", dirs_exist_ok=True)
     names = [f"{kind}_{index:04d}.bvh" for index, kind in zip(range(n_clips), _kinds(), strict=False)]
-    for _ in copy_clips(dataset, template, names, _varied, into=made):
+    for _ in copy_clips(dataset, template, names, _varied, into=made, rewrite=False):
         pass
     return made
 
