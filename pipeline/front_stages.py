@@ -24,6 +24,9 @@ from pipeline.video import Recording, VideoConfig, evidence_of, find_models, wat
 from retarget.smpl_motion import SmplMotion
 from robots.exceptions import UnknownName, WushuError
 
+RECORDING_VERSION = 3
+"""Raised with every change of how a video is watched that changes recordings."""
+
 EstimatorMaker = Callable[[float | None], Estimator]
 """Gives the estimator for a person of this height [m], if it is known; raises where it cannot work on this machine."""
 
@@ -93,7 +96,7 @@ def _recording_stage(settings: Settings, home: Home, estimator_of: EstimatorMake
 
     return Stage(
         name="recording",
-        version=3,
+        version=RECORDING_VERSION,
         config=plain(replace(settings.video, focal_px=None, static_camera=None)),
         facts=facts,
         reads=(),

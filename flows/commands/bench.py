@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
+from platformdirs import user_cache_path
 from rich.markup import escape
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -20,13 +21,14 @@ from threadpoolctl import threadpool_limits
 from flows.console import bar, console, progress_bars, show_error, show_warning
 from flows.exceptions import CannotWrite
 from flows.solver import ready_solver
-from pipeline.bench_estimate import BenchConfig, bench_estimators
+from pipeline.bench_estimate import BenchConfig, StepListener, bench_estimators, bench_pixels
 from pipeline.home import Home
 from pipeline.kfbench.bench_result import GROUPS, BenchResult
-from pipeline.kfbench.bench_score import METRICS, Metric, Value
+from pipeline.kfbench.bench_score import METRICS, STAGE_METRICS, Metric, Value
 from pipeline.settings import Settings, load_settings
 
 _DEFAULTS = BenchConfig()
+_PIXEL_DEFAULTS = BenchConfig(clips=10, longest_s=4.0, robot_clips=4)  # 20 videos: minutes, not hours
 _VERSIONS = ("wushu", "numpy", "scipy", "torch", "pin", "mujoco")
 
 
@@ -34,13 +36,14 @@ _VERSIONS = ("wushu", "numpy", "scipy", "torch", "pin", "mujoco")
 class Bench:
     """`wushu bench estimate`: hold the estimators against known motions, seen by drawn cameras and a noisy detector.
 
-    Numbers come with 95 % intervals over clips. Videos and pictures are not needed; docs/kf-bench.md says what is done.
+    Numbers come with 95 % intervals over clips. No video of yours is needed; docs/kf-bench.md says what is done.
     """
 
     what: tyro.conf.Positional[Literal["estimate"]]
     """What is measured: from what is seen to the human motion."""
-    level: Literal["keypoint"] = "keypoint"
-    """Where the chain is entered: at the keypoints that a detector would report; no picture is drawn."""
+    level: Literal["keypoint", "pixel"] = "keypoint"
+    """Where the chain is entered: at the keypoints that a detector would report, or at videos that are rendered and
+    watched, which takes minutes."""
     mocap: Path | None = None
     """Folder with .bvh and .bvh.gz files, and index.csv in it or beside it; else the built-in choreographies."""
     seed: int = 0
@@ -49,18 +52,21 @@ class Bench:
     """Names with commas between; else all there are."""
     json: Path | None = None
     """Also write the numbers to this file, as one flat object."""
-    clips: int = _DEFAULTS.clips
-    """At most so many clips, drawn evenly from the groups; 0 = all."""
-    seconds: float = _DEFAULTS.longest_s
-    """Longest piece of a clip [s]."""
+    clips: int | None = None
+    """At most so many clips, drawn evenly from the groups; 0 = all; else 24, or 10 (20 videos) at level pixel."""
+    seconds: float | None = None
+    """Longest piece of a clip [s]; else 10, or 4 at level pixel."""
+    videos: Path | None = None
+    """Level pixel: where videos and what was seen in them are kept, so that a run goes on where it ended; else in the
+    user's cache."""
     seen: bool = False
     """Also clips that the weights of a compared estimator were trained on."""
     flagged: bool = False
     """Also clips with known defects (column qa_flags of the index)."""
     robot: bool = True
     """Also put a sample on the robot and count what is accepted; takes seconds for each clip and estimator."""
-    robot_clips: int = _DEFAULTS.robot_clips
-    """Size of that sample."""
+    robot_clips: int | None = None
+    """Size of that sample; else 12, or 4 at level pixel."""
     preset: Path | None = None
     """TOML file with settings of the estimators and judges, as `wushu run` takes it."""
 
@@ -72,23 +78,31 @@ class Bench:
         if config.robot:
             ready_solver()
         with threadpool_limits(limits=1), progress_bars() as bars:
-            result = bench_estimators(config, Home.of_user(), lambda step: bar(bars, step))
+            result = self._result(config, lambda step: bar(bars, step))
         _show(result, self.seed)
         if self.json is not None:
             _write(self.json, result)
         return int(bool(result.failures))
 
+    def _result(self, config: BenchConfig, on_step: StepListener) -> BenchResult:
+        home = Home.of_user()
+        if self.level == "keypoint":
+            return bench_estimators(config, home, on_step)
+        folder = user_cache_path("wushu") / "kf-bench" if self.videos is None else self.videos
+        return bench_pixels(config, home, on_step, folder=folder)
+
     def _config(self) -> BenchConfig:
+        usual = _DEFAULTS if self.level == "keypoint" else _PIXEL_DEFAULTS
         return BenchConfig(
             mocap=self.mocap,
             seed=self.seed,
             estimators=tuple(name.strip() for name in self.estimators.split(",") if name.strip()),
-            clips=self.clips,
-            longest_s=self.seconds,
+            clips=usual.clips if self.clips is None else self.clips,
+            longest_s=usual.longest_s if self.seconds is None else self.seconds,
             seen=self.seen,
             flagged=self.flagged,
             robot=self.robot,
-            robot_clips=self.robot_clips,
+            robot_clips=usual.robot_clips if self.robot_clips is None else self.robot_clips,
             settings=Settings() if self.preset is None else load_settings(self.preset),
         )
 
@@ -106,6 +120,8 @@ def _show(result: BenchResult, seed: int) -> None:
     for name, speed in result.x_real_time.items():
         console.print(f"[dim]-[/] {escape(name)}: {speed:.3g} x real time", highlight=False)
     console.print(f"[dim]-[/] seed {seed}; {escape(_provenance())}", highlight=False, soft_wrap=True)
+    for sentence in result.lost:
+        show_warning(f"lost: {sentence}")
     for sentence in result.failures:
         show_error(sentence)
     if result.failures:
@@ -119,7 +135,7 @@ def _table(group: str, clips: int, rows: Mapping[str, Mapping[str, Value]]) -> T
     table.add_column("", style="dim")
     for name in rows:
         table.add_column(escape(name), justify="right", no_wrap=True)
-    for metric in METRICS:
+    for metric in (*METRICS, *STAGE_METRICS):
         if any(metric.key in row for row in rows.values()):
             cells = (_cell(row.get(metric.key), metric, clips) for row in rows.values())
             table.add_row(metric.key, f"{metric.meaning} ({metric.unit})", *cells)

@@ -32,6 +32,8 @@ class BenchResult:
     """What was left out, and how much, in sentences."""
     failures: tuple[str, ...]
     """Files that could not be read and clips that could not be estimated, one sentence each."""
+    lost: tuple[str, ...] = ()
+    """What the front end lost of which view, one sentence each; only on the level of pixels."""
 
     def figures(self) -> dict[str, float]:
         """Return the numbers under the names ``<estimator>_<group>_<metric>``, with ``_lo`` and ``_hi`` beside them."""

@@ -46,7 +46,18 @@ METRICS = (
     Metric(key="tilt_deg", unit="deg", meaning="direction of gravity"),
     Metric(key="accepted_pct", unit="%", meaning="accepted on the robot", digits=0),
 )
-"""All columns, in order."""
+"""All columns of an estimator, in order."""
+
+STAGE_METRICS = (
+    Metric(key="kp_px", unit="px", meaning="keypoints in the picture"),
+    Metric(key="kp_pct", unit="%", meaning="the same, of the person's height", digits=2),
+    Metric(key="missed_pct", unit="%", meaning="frames without the person"),
+    Metric(key="wrong_pct", unit="%", meaning="frames with another person"),
+    Metric(key="swapped_pct", unit="%", meaning="frames with left as right"),
+    Metric(key="camera_deg", unit="deg", meaning="camera's rotation", digits=2),
+    Metric(key="lost_pct", unit="%", meaning="clips that nothing is made of", digits=0),
+)
+"""What is said of the keypoints that estimators are given, on the level of pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +124,13 @@ def summarise(tallies: Sequence[Mapping[str, Tally]], *, seed: int, resamples: i
         resamples: How many times.
     """
     values: dict[str, Value] = {}
-    for metric in METRICS:
+    for metric in (*METRICS, *STAGE_METRICS):
         known = [tally[metric.key] for tally in tallies if metric.key in tally]
         if not known:
             continue
         totals, weights = (np.array([getattr(t, name) for t in known]) for name in ("total", "weight"))
         mean = float(totals.sum() / weights.sum())
-        if metric.key == "accepted_pct":
+        if metric.key in ("accepted_pct", "lost_pct"):
             low, high = (100.0 * end for end in wilson(mean / 100.0, len(known)))
         else:
             low, high = bootstrap(totals, weights, np.random.default_rng(seed), resamples)

@@ -51,7 +51,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, cap
     assert code == 1 and "its folder is not there" in printed
 
 
-@pytest.mark.parametrize("arguments", [["--level", "pixel"], ["--seed", "many"]])
+@pytest.mark.parametrize("arguments", [["--level", "voxel"], ["--seed", "many"]])
 def test_options_that_do_not_exist_are_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         run(arguments, capsys)
