@@ -8,11 +8,13 @@ decision is stale. A stale acceptance lets nothing in; a stale rejection keeps o
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import os
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.append_only import append_line, read_lines
 from pipeline.exceptions import DecidedMeanwhile, OutputNotWritable
 from pipeline.hand_edits import ContactEdit, HandEdits
 from pipeline.locks import locked
@@ -33,6 +36,9 @@ DECISIONS_FILE = "decisions.jsonl"
 
 LONGEST_NOTE = 2000
 """Characters that a note may have."""
+
+LONGEST_REASON = 60
+"""Characters that a reason's code may have."""
 
 REASON_CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -54,6 +60,7 @@ REASON_CODES: Mapping[str, str] = MappingProxyType(
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _REASON = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError, WushuError, ExceptionGroup)
 
 
 class Ruling(StrEnum):
@@ -76,7 +83,7 @@ class Decision:
     """Of the shown robot's solution (stage ``retarget``) that the reviewer saw."""
     ruling: Ruling
     by: str
-    """Who."""
+    """Who; spelled as :func:`reviewer_name` does."""
     at: str
     """When, ISO-8601 in UTC, e.g. ``2026-11-22T08:30:00+00:00``."""
     frames: Span | None = None
@@ -101,10 +108,12 @@ class Decision:
                 raise InvalidArray(name, problem=f"must be letters and digits, got {value!r:.60}")
         if not self.by.strip() or not self.by.isprintable() or len(self.by) > 200:
             raise InvalidArray("by", problem=f"must be a name on one line, got {self.by!r:.60}")
+        object.__setattr__(self, "by", reviewer_name(self.by))
         if not _is_utc(self.at):
             raise InvalidArray("at", problem=f"must be a time in UTC, e.g. 2026-11-22T08:30:00+00:00, got {self.at!r}")
-        if self.reason and not _REASON.fullmatch(self.reason):
-            problem = f"must be a code in lower case with hyphens, e.g. foot-skate, got {self.reason!r}"
+        if len(self.reason) > LONGEST_REASON or (self.reason and not _REASON.fullmatch(self.reason)):
+            problem = f"must be a code in lower case with hyphens, e.g. foot-skate, got {self.reason!r:.60}"
+            problem += "" if len(self.reason) <= LONGEST_REASON else f"...; {LONGEST_REASON} characters at most"
             raise InvalidArray("reason", problem=problem)
         if len(self.note) > LONGEST_NOTE:
             raise InvalidArray("note", problem=f"has {len(self.note)} characters; {LONGEST_NOTE} are kept")
@@ -160,7 +169,25 @@ class Decisions:
     damaged: tuple[str, ...] = ()
     """Lines that cannot be read, a sentence each."""
     after: tuple[int, ...] = ()
-    """How many of the items stand before each of these lines."""
+    """How many of the items stand before each of these lines; of those that were never kept, nothing."""
+
+    @property
+    def count(self) -> int:
+        """Lines that were kept, also those that cannot be read any more: it never falls while nobody harms the file."""
+        return len(self.items) + len(self.after)
+
+    def since(self, seen: int) -> tuple[Decision, ...]:
+        """Return the decisions behind the first lines that were kept."""
+        lines = (place + sum(before <= place for before in self.after) for place in range(len(self.items)))
+        return tuple(item for line, item in zip(lines, self.items, strict=True) if line >= seen)
+
+    def overlooked(self, by: str, seen: int) -> str | None:
+        """Say what a reviewer who knew of so many lines does not know of others, for a sentence; None = nothing."""
+        if unseen := [other for other in self.since(seen) if other.by != by]:
+            return unseen[-1].told
+        if any(before + place >= seen for place, before in enumerate(self.after)):
+            return "a decision that cannot be read"
+        return None if seen <= self.count else f"{seen} decisions were seen, and there are {self.count}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +212,11 @@ class Standing:
         if self.doubtful or self.decision is None:
             return self.doubtful
         return self.decision.ruling is Ruling.REJECT or (self.stale and self.decision.alters)
+
+
+def reviewer_name(text: str) -> str:
+    """Spell a reviewer's name one way, so that it is the same person: no blanks around it, letters of one encoding."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def standing(decisions: Decisions | Sequence[Decision], fingerprint: str | None) -> Standing:
@@ -238,14 +270,20 @@ def read_decisions(dataset: Dataset, clip_id: str) -> Decisions:
     """Read what was decided of a clip; lines that are harmed, or were cut off by a crash, are told and left out."""
     path = dataset.clip_dir(clip_id) / DECISIONS_FILE
     try:
-        lines = path.read_bytes().split(b"\n")
+        return _read(dataset, path)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        told = f"{path}: cannot be read ({why}), so that what was decided is not known. Mend that, and decide again."
+        return Decisions(damaged=(told,), after=(0,))
+
+
+def _read(dataset: Dataset, path: Path) -> Decisions:
+    """Read a file of decisions; OSError if there is one that cannot be read at all."""
+    _require_in_place(dataset, path)
+    try:
+        lines = read_lines(path)
     except FileNotFoundError:
         return Decisions()
-    except OSError as error:
-        told = (
-            f"{path}: cannot be read ({(error.strerror or str(error)).lower()}), so that what was decided is not known."
-        )
-        return Decisions(damaged=(told,), after=(0,))
     items: list[Decision] = []
     damaged: list[str] = []
     after: list[int] = []
@@ -254,7 +292,7 @@ def read_decisions(dataset: Dataset, clip_id: str) -> Decisions:
             continue
         try:
             items.append(_read_line(line))
-        except (ValueError, KeyError, TypeError, RecursionError, WushuError, ExceptionGroup):
+        except _UNREADABLE:
             torn = number == len(lines)  # whoever wrote it was stopped, and never said that it was kept
             damaged.append(_told_of_damage(path, number, torn=torn))
             after += [] if torn else [len(items)]
@@ -273,42 +311,28 @@ def add_decision(
     Args:
         dataset: Where the clip is.
         decision: What is appended.
-        seen: How many decisions its reviewer knew of; None = all.
+        seen: How many decisions its reviewer knew of, as :attr:`Decisions.count` counts them; None = all.
         allowed: Is given all that stands before, while nobody else can add to it. Returns whether to append, or raises.
 
     Raises:
-        DecidedMeanwhile: Someone else decided after those that were seen; the file is as it was.
-        OutputNotWritable: It could not be kept; then the file is as it was.
+        DecidedMeanwhile: Someone else decided after those that were seen, or some of these are gone; the file is as it
+            was.
+        OutputNotWritable: It could not be kept; then the file is as it was, but for what a crash cut off.
     """
     folder = dataset.clip_dir(decision.clip_id)
     path = folder / DECISIONS_FILE
-    with locked(folder / ".decisions.lock"):
-        before = read_decisions(dataset, decision.clip_id)
-        unseen = [] if seen is None else [other for other in before.items[seen:] if other.by != decision.by]
+    with ExitStack() as stack:
+        try:
+            _require_in_place(dataset, path)
+            stack.enter_context(locked(folder / ".decisions.lock"))
+            before = _read(dataset, path)
+        except OSError as error:
+            raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
         if allowed(before) is False:
             return
-        if unseen:
-            raise DecidedMeanwhile(decision.clip_id, told=unseen[-1].told)
-        _append(path, _line(decision))
-        _sync_folder(folder)
-
-
-def _append(path: Path, line: bytes) -> None:
-    """Put a line behind the others, on the disk, or leave the file as it was."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
-    before = os.fstat(handle).st_size
-    try:
-        torn = before > 0 and os.pread(handle, 1, before - 1) != b"\n"
-        _write_all(handle, (b"\n" if torn else b"") + line)
-        os.fsync(handle)
-    except OSError as error:
-        os.ftruncate(handle, before)
-        raise OutputNotWritable(path, problem=error.strerror or str(error)) from error
-    finally:
-        os.close(handle)
+        if seen is not None and (told := before.overlooked(decision.by, seen)):
+            raise DecidedMeanwhile(decision.clip_id, told=told)
+        append_line(path, _line(decision), is_whole=_can_be_read)
 
 
 def _not_undone(items: Sequence[Decision]) -> list[int]:
@@ -324,7 +348,7 @@ def _not_undone(items: Sequence[Decision]) -> list[int]:
 
 def _line(decision: Decision) -> bytes:
     document = plain(decision)
-    return _dumped({**document, SEAL: _seal(document)}) + b"\n"
+    return _dumped({**document, SEAL: _seal(document)})
 
 
 def _read_line(line: bytes) -> Decision:
@@ -350,17 +374,18 @@ def _told_of_damage(path: Path, number: int, *, torn: bool) -> str:
     )
 
 
-def _write_all(handle: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(handle, content) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _can_be_read(line: bytes) -> bool:
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        _read_line(line)
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def _require_in_place(dataset: Dataset, path: Path) -> None:
+    """Raise OSError if a clip's folder is a link: what is behind it belongs to something else."""
+    if not dataset.holds(path):
+        raise OSError(errno.ELOOP, "The clip's folder is a link")
 
 
 def _is_utc(text: str) -> bool:

@@ -98,7 +98,7 @@ class PlayDesk:
         """Say how a clip ended, and what is decided of it."""
         row = self.rows[number]
         decisions = read_decisions(self.dataset, row.clip.id)
-        self._seen[number] = len(decisions.items)
+        self._seen[number] = decisions.count
         held = standing(decisions, seen_by_reviewers(row))
         if held.decision is None:
             return f"checks: {row.outcome.value}; nobody decided"

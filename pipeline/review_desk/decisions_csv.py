@@ -18,6 +18,7 @@ from pipeline.decisions import (
     Decisions,
     Ruling,
     read_decisions,
+    reviewer_name,
     standing_by_reviewer,
 )
 from pipeline.exceptions import CorruptArtefact, MachineFault
@@ -122,7 +123,7 @@ def import_csv(dataset: Dataset, content: bytes, *, overrule: bool = False) -> I
     counts: dict[str, int] = defaultdict(int)
     refused: list[Refused] = []
     for line, row in _rows(content):
-        whose = ("", "") if isinstance(row, str) else (row["clip"], row["by"])
+        whose = ("", "") if isinstance(row, str) else (row["clip"], reviewer_name(row["by"]))
         try:
             decision = _decision(row)
             if decision.ruling is Ruling.UNDO and whose in out:

@@ -72,8 +72,8 @@ class NotKept(MachineFault):
         self.path = path
         self.problem = problem
         super().__init__(
-            f"{path}: the decision was not kept ({problem}). Free space, or get the right to write there, and decide "
-            "again."
+            f"{path}: the decision was not kept ({problem}). Free space, get the right to write there, or put away "
+            "what lies in its place, and decide again."
         )
 
 

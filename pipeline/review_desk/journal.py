@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -19,22 +18,20 @@ from pipeline.decisions import (
 from pipeline.exceptions import DecidedMeanwhile, OutputNotWritable
 from pipeline.hand_edits import ContactEdit, HandEdits
 from pipeline.handing import seen_by_reviewers
-from pipeline.manifest import ROW_FILE, ManifestRow, read_row
+from pipeline.manifest import ManifestRow, read_row
 from pipeline.measurement import Span
+from pipeline.review_desk.clip_item import require_row
 from pipeline.review_desk.exceptions import (
     FramesNotThere,
     NothingToSee,
     NothingToUndo,
     NotKept,
     StaleView,
-    UnknownClip,
 )
 from pipeline.store import Dataset
 from pipeline.variants import shown_variant, stage_of
 from retarget.result import RetargetResult
 from robots.exceptions import WushuError
-
-_CLIP_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +44,7 @@ class DecisionRequest:
     fingerprint: str
     """Of the motion that they saw."""
     seen: int | None = None
-    """How many decisions on the clip they knew of; None = all that there are."""
+    """How many decisions on the clip they knew of, as :attr:`Decisions.count` counts them; None = all."""
     overrule: bool = False
     """They know that somebody else says otherwise."""
     frames: Span | None = None
@@ -101,7 +98,8 @@ def decide(
 ) -> Kept:
     """Keep one decision; when it returns, it is on the disk.
 
-    Sent again by somebody who did not hear the answer (``seen`` is the same), it is not kept twice.
+    Sent again by somebody who did not hear the answer (``seen`` is the same), it is not kept twice: it is known if it
+    is what this reviewer said last. If they said something else since, in another window, that is told.
 
     Args:
         dataset: Holds the clip.
@@ -117,7 +115,8 @@ def decide(
         FramesNotThere: It speaks of frames that the motion does not have.
         InvalidArray: A field says nothing, or something else than it should.
         NothingToUndo: A ruling is taken back, and there is none.
-        DecidedMeanwhile: Someone else decided otherwise, and that was not seen, or is not to be overruled.
+        DecidedMeanwhile: Someone else decided otherwise, and that was not seen, or is not to be overruled; or the same
+            reviewer did since.
         NotKept: It could not be written.
     """
     row = readable_row(dataset, request.clip_id)
@@ -125,14 +124,14 @@ def decide(
     check_motion(dataset, row, decision.fingerprint, decision.frames, decision.edits)
 
     def allowed(before: Decisions) -> bool:
-        since = before.items[len(before.items) if request.seen is None else request.seen :]
-        if any(decision.repeats(other) and other.ruling is decision.ruling for other in since):
+        since = () if request.seen is None else before.since(request.seen)
+        own = [other for other in since if other.by == decision.by]
+        if own and decision.repeats(own[-1]):
             return False
-        if decision.ruling is Ruling.UNDO:
-            if own := [other for other in since if other.by == decision.by]:  # said in another window
-                raise DecidedMeanwhile(row.clip.name, told=own[-1].told)
-            if not can_undo(before, decision.by):
-                raise NothingToUndo(row.clip.name, by=decision.by)
+        if own and (decision.ruling is Ruling.UNDO or any(decision.repeats(other) for other in own)):
+            raise DecidedMeanwhile(row.clip.name, told=own[-1].told)  # said in another window
+        if decision.ruling is Ruling.UNDO and not can_undo(before, decision.by):
+            raise NothingToUndo(row.clip.name, by=decision.by)
         if not request.overrule and (other := contradicted(before, decision)):
             raise DecidedMeanwhile(row.clip.name, told=other.told)
         return True
@@ -169,8 +168,7 @@ def readable_row(dataset: Dataset, clip_id: str) -> ManifestRow:
         UnknownClip: There is none, or it has not come to an end yet.
         CorruptArtefact: Its outcome cannot be read.
     """
-    if not _CLIP_ID.fullmatch(clip_id) or not (dataset.clip_dir(clip_id) / ROW_FILE).exists():
-        raise UnknownClip(clip_id)
+    require_row(dataset, clip_id)
     return read_row(dataset, clip_id)
 
 

@@ -113,6 +113,10 @@ def test_repair_never_touches_decisions(dataset):
     assert repair(dataset, checked) == []
     assert path.exists()
     decide(dataset)
+    assert not verify(dataset).findings  # what was cut off is gone with the next
+    path.write_bytes(b"x" + path.read_bytes()[1:])
+    assert verify(dataset).faults
+    decide(dataset)
     assert not verify(dataset).faults and named(verify(dataset), "leftover")
 
 

@@ -12,6 +12,7 @@ from pipeline.exceptions import CorruptArtefact, DecidedMeanwhile
 from pipeline.hand_edits import ContactEdit
 from pipeline.handing import seen_by_reviewers
 from pipeline.manifest import read_row
+from pipeline.review_desk.clip_item import read_item
 from pipeline.review_desk.exceptions import (
     FramesNotThere,
     NothingToSee,
@@ -109,6 +110,37 @@ def test_what_is_sent_again_is_kept_once(build, clip):
     assert held is not None and held.ruling is Ruling.REJECT
     decide(build.dataset, asked(build, clip, "reject", seen=3), AT)  # said once more, knowingly
     assert len(kept(build, clip)) == 4
+
+
+def test_what_is_sent_again_after_another_window_took_it_back_is_not_told_as_kept(build, clip):
+    """It is not what this reviewer said last; once they have seen that, they may say it again."""
+    decide(build.dataset, asked(build, clip, seen=0), AT)
+    decide(build.dataset, asked(build, clip, "undo", seen=1), AT)
+    with pytest.raises(DecidedMeanwhile, match="undo by ann"):
+        decide(build.dataset, asked(build, clip, seen=0), AT)
+    assert len(kept(build, clip)) == 2
+    told = decide(build.dataset, asked(build, clip, seen=2, overrule=True), AT)
+    assert standing(told.decisions, asked(build, clip).fingerprint).accepts
+
+
+def test_who_saw_decisions_that_are_gone_looks_again(build, clip):
+    """The page showed more than there is: perhaps another copy of the dataset lies there now."""
+    decide(build.dataset, asked(build, clip, "reject", by="bob"), AT)
+    with pytest.raises(DecidedMeanwhile, match="99 decisions were seen, and there are 1"):
+        decide(build.dataset, asked(build, clip, seen=99, overrule=True), AT)
+
+
+def test_a_line_that_was_harmed_lets_nobody_overrule_unseen(build, clip):
+    """It still counts as a line, in what the list tells and in what was seen."""
+    for words in ({}, {"ruling": "reject"}):
+        decide(build.dataset, asked(build, clip, **words), AT)
+    path = build.dataset.clip_dir(clip.id) / DECISIONS_FILE
+    path.write_bytes(path.read_bytes().replace(b'"reject"', b'"rejecT"'))
+    decide(build.dataset, asked(build, clip, by="mei", overrule=True), AT)
+    with pytest.raises(DecidedMeanwhile, match="accept by mei"):
+        decide(build.dataset, asked(build, clip, "reject", seen=2, overrule=True), AT)
+    assert read_item(build.dataset, clip.id).n_decisions == 3
+    decide(build.dataset, asked(build, clip, "reject", seen=3, overrule=True), AT)
 
 
 def test_an_undo_takes_back_no_ruling_of_another_window(build, clip):
