@@ -15,6 +15,7 @@ from pipeline.licences import use_of
 from pipeline.manifest import ROW_FILE, ManifestRow, read_row
 from pipeline.measurement import Span
 from pipeline.review_desk.exceptions import UnknownClip
+from pipeline.review_desk.short_reason import short_reason
 from pipeline.store import Dataset
 
 State = Literal["todo", "accepted", "trimmed", "rejected"]
@@ -82,6 +83,8 @@ class ClipItem:
     """Rejecting checks that failed, as ``<stage>.<measurement>``; of a broken clip ``broken.<stage>``."""
     reason: str
     """Why it is not accepted as it stands, one sentence; empty where it is."""
+    short_reason: str
+    """The same for one line of the list: the checks by name, value and limit."""
     use: str
     """Commercial use: ``allowed``, ``forbidden`` or ``unknown``."""
     has_poster: bool
@@ -105,6 +108,7 @@ def clip_item(dataset: Dataset, row: ManifestRow, decisions: Decisions) -> ClipI
     """Tell of a clip by its outcome and by what was decided of it; no other file is read."""
     verdict, fingerprint = row.verdict, seen_by_reviewers(row)
     held = standing(decisions, fingerprint)
+    reason = first_sentence(row.reasons[0]) if row.reasons and not (verdict and verdict.accepted) else ""
     folder = dataset.clip_dir(row.clip.id)
     return ClipItem(
         id=row.clip.id,
@@ -116,7 +120,8 @@ def clip_item(dataset: Dataset, row: ManifestRow, decisions: Decisions) -> ClipI
         duration_s=row.duration_s,
         usable_s=row.usable_s,
         kinds=_kinds(row),
-        reason=first_sentence(row.reasons[0]) if row.reasons and not (verdict and verdict.accepted) else "",
+        reason=reason,
+        short_reason=short_reason(verdict.checks if verdict else (), reason),
         use=use_of(row.licences).value,
         has_poster=(folder / POSTER_FILE).is_file(),
         has_playback=(folder / PLAYBACK_FILE).is_file(),
@@ -145,6 +150,7 @@ def damaged_item(dataset: Dataset, clip_id: str, problem: str, decisions: Decisi
         usable_s=0.0,
         kinds=(),
         reason=problem,
+        short_reason=short_reason((), problem),
         use="unknown",
         has_poster=(folder / POSTER_FILE).is_file(),
         has_playback=(folder / PLAYBACK_FILE).is_file(),
