@@ -143,9 +143,11 @@ def read_row(dataset: Dataset, clip_id: str) -> ManifestRow:
     """Read a clip's outcome back.
 
     Raises:
-        CorruptArtefact: The clip has none, or it is damaged, or another clip's.
+        CorruptArtefact: The clip has none, or it is damaged, or another clip's, or lies behind a link.
     """
     path = dataset.clip_dir(clip_id) / ROW_FILE
+    if not dataset.holds(path):
+        raise CorruptArtefact(path.parent, problem="is a link, and what lies behind it is no part of the dataset")
     row = read_record(path, ManifestRow)
     if row.clip.id != clip_id:
         raise CorruptArtefact(path, problem="is the outcome of another clip")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from typing import Any
@@ -11,6 +12,9 @@ from starlette.responses import Response
 
 LARGEST_BODY = 2**20
 """Bytes of a request; a batch of thousands of rulings has less."""
+
+_BODY_S = 20.0
+"""How long a request may take to bring it [s]."""
 
 _WORTH_PACKING = 2048
 _JSON = "application/json"
@@ -46,16 +50,20 @@ async def read_body(request: Request, *, largest: int = LARGEST_BODY) -> bytes:
     """Read what a request brings, up to so many bytes.
 
     Raises:
-        Refused: There is more.
+        Refused: There is more, or it does not come.
     """
     said = request.headers.get("content-length", "0")
     parts, n_bytes = [], 0
     if said.isdecimal() and int(said) <= largest:
-        async for part in request.stream():
-            parts.append(part)
-            n_bytes += len(part)
-            if n_bytes > largest:
-                break
+        try:
+            async with asyncio.timeout(_BODY_S):
+                async for part in request.stream():
+                    parts.append(part)
+                    n_bytes += len(part)
+                    if n_bytes > largest:
+                        break
+        except TimeoutError as error:
+            raise Refused(408, "invalid", f"the content did not come within {_BODY_S:.0f} s; send it again") from error
     if n_bytes > largest or not said.isdecimal() or int(said) > largest:
         raise Refused(413, "invalid", f"more than {largest // 1024} KiB are not read at once; send less")
     return b"".join(parts)

@@ -46,7 +46,8 @@ async def _alone(request: Request, clip_id: str) -> Response:
 
     def made() -> Response:
         item = desk.item(clip_id)
-        content = clip_page(desk.dataset, clip_id, bodies_dir=desk.bodies_dir)
+        with desk.held():
+            content = clip_page(desk.dataset, clip_id, bodies_dir=desk.bodies_dir)
         headers = {"Content-Disposition": f'attachment; filename="{file_stem(item.name, clip_id)}.html"'}
         return Response(content, headers=headers, media_type="text/html; charset=utf-8")
 
@@ -60,6 +61,8 @@ def own_file(dataset: Dataset, clip_id: str, name: str) -> Path:
         Refused: It is not there, or a link leads out of the dataset.
     """
     path = dataset.clip_dir(clip_id) / name
+    if not dataset.holds(path):
+        raise Refused(403, "refused", "this clip's folder is a link; what lies behind it is no part of the dataset")
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:

@@ -54,7 +54,7 @@ async def _clip(request: Request, clip_id: str) -> Response:
     desk: ReviewDesk = request.app.state.desk
 
     def made() -> tuple[bytes, bool]:
-        with desk.dataset.being_read():
+        with desk.held():
             view = clip_view(desk.dataset, clip_id)
         return dumped(as_json(view)), not view.damaged
 

@@ -12,6 +12,7 @@ from flows.review_service.answers import Refused, dumped, json_answer, read_body
 from flows.review_service.desk import ReviewDesk, now_utc
 from flows.review_service.kinds import kind_of
 from flows.review_service.requests import decision_request
+from pipeline.decisions import Decisions, read_decisions
 from pipeline.exceptions import PipelineError
 from pipeline.review_desk.as_json import as_json
 from pipeline.review_desk.clip_item import DecisionItem
@@ -33,14 +34,22 @@ async def _decide(request: Request, clip_id: str) -> Response:
     def kept() -> Response:
         try:
             desk.item(clip_id)
-            decisions = decide(desk.dataset, asked, now_utc()).decisions
+            with desk.held():
+                decisions = decide(desk.dataset, asked, now_utc()).decisions
         except WushuError as error:
             status, kind = kind_of(error)
             raise Refused(status, kind, str(error), clip=_item(desk, clip_id)) from error
-        history = [as_json(DecisionItem.of(decision)) for decision in decisions.items]
-        return json_answer(request, dumped({"item": _item(desk, clip_id), "decisions": history}))
+        return json_answer(request, _told(desk, clip_id, decisions))
 
     return await run_in_threadpool(kept)
+
+
+@router.get("/api/clips/{clip_id}/decisions")
+def _decisions(request: Request, clip_id: str) -> Response:
+    """Answer by what stands, and no motion: for whoever did not hear what became of a decision."""
+    desk: ReviewDesk = request.app.state.desk
+    desk.item(clip_id)
+    return json_answer(request, _told(desk, clip_id, read_decisions(desk.dataset, clip_id)))
 
 
 @router.post("/api/decisions")
@@ -52,15 +61,19 @@ async def _decide_many(request: Request) -> Response:
             422, "invalid", f'clips: must be a list of {{"id", "fingerprint", "seen"}}, {_MOST_AT_ONCE} at most'
         )
     common = {name: said.get(name) for name in _SAID_ONCE if name in said}
-    return await run_in_threadpool(
-        lambda: json_answer(request, dumped({"results": [_one_of_many(desk, common, clip) for clip in clips]}))
-    )
+
+    def kept() -> Response:
+        with desk.held():  # or none of them could be kept
+            results = [_one_of_many(desk, common, clip) for clip in clips]
+        return json_answer(request, dumped({"results": results}))
+
+    return await run_in_threadpool(kept)
 
 
 @router.get("/api/decisions.csv")
 def _export(request: Request) -> Response:
     desk: ReviewDesk = request.app.state.desk
-    with desk.dataset.being_read():
+    with desk.held():
         content = export_csv(desk.dataset)
     headers = {"Content-Disposition": 'attachment; filename="decisions.csv"'}
     return Response(content, headers=headers, media_type="text/csv; charset=utf-8")
@@ -75,7 +88,8 @@ async def _import(request: Request) -> Response:
     overrule = request.query_params.get("overrule") == "true"
 
     def taken_over() -> Response:
-        told = import_csv(desk.dataset, content, overrule=overrule)
+        with desk.held():
+            told = import_csv(desk.dataset, content, overrule=overrule)
         desk.shelf.refresh()
         return json_answer(request, dumped(as_json(told)))
 
@@ -105,6 +119,11 @@ def _one_of_many(desk: ReviewDesk, common: dict[str, Any], said: dict[str, Any])
     except Refused as error:
         told |= {"error": error.sentence, "kind": error.kind}
     return told | {"item": _item(desk, clip_id) if isinstance(clip_id, str) else None}
+
+
+def _told(desk: ReviewDesk, clip_id: str, decisions: Decisions) -> bytes:
+    history = [as_json(DecisionItem.of(decision)) for decision in decisions.items]
+    return dumped({"item": _item(desk, clip_id), "decisions": history})
 
 
 def _item(desk: ReviewDesk, clip_id: str) -> Any:

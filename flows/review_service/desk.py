@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Generic, TypeVar
 
 from pipeline.review_desk.clip_item import ClipItem
@@ -22,6 +23,9 @@ _LOOK_EVERY_S = 0.5
 
 _LOOK_SHARE = 10
 """Nor for more than one part in so many of the time: a look at a hundred thousand clips takes its while."""
+
+_WAIT_S, _TRY_EVERY_S = 1.5, 0.05
+"""How long an answer waits for the end of the dataset's tidying, and how often it looks [s]."""
 
 _VIEWS_KEPT, _PREVIEWS_KEPT, _ROBOTS_KEPT = 16, 8, 4
 
@@ -82,6 +86,7 @@ class ReviewDesk:
     """Makes previews, one at a time: each keeps a processor busy for seconds."""
     _next_look_s: float = 0.0
     _looking: Lock = field(default_factory=Lock)
+    _ending: Event = field(default_factory=Event)
 
     def look(self) -> None:
         """See what changed on the disk, unless somebody just did."""
@@ -119,8 +124,25 @@ class ReviewDesk:
         made, keep = make()
         return self.views.put(key, made) if keep else made
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the dataset from being tidied while the block runs, if it can be.
+
+        Raises:
+            BeingTidied: Somebody tidies it just now, and for longer than an answer may wait; or the service ends.
+            DatasetGone: It is not there any more.
+        """
+        until_s = time.monotonic() + _WAIT_S
+        with self.dataset.being_read(lambda: not self._ending.wait(_TRY_EVERY_S) and time.monotonic() < until_s):
+            yield
+
+    def stop_waiting(self) -> None:
+        """Let nobody wait any longer: the service ends."""
+        self._ending.set()
+
     def close(self) -> None:
         """Begin nothing new."""
+        self.stop_waiting()
         for pool in (self.reading, self.computing):
             pool.shutdown(wait=False, cancel_futures=True)
 

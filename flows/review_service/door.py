@@ -12,7 +12,6 @@ import logging
 import socket
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -75,11 +74,9 @@ class Door:
         if self.token is None:
             return True
         brought = [headers.get("authorization", "").removeprefix("Bearer ")]
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            morsel = None
-        brought += [morsel.value] if morsel is not None else []
+        for cookie in ";".join(headers.getlist("cookie")).split(";"):  # others may be written as they like
+            name, _, value = cookie.strip().partition("=")
+            brought += [value] if name == self.cookie else []
         return any(self._is_token(word) for word in brought)
 
     def entered(self, query: bytes) -> Response | None:
@@ -151,13 +148,20 @@ class Guard:
 def _of_another_site(headers: Headers, *, is_page: bool, reads: bool) -> str | None:
     """Say what shows that another site's page asks, or None; a link to our page may stand anywhere."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers["host"].lower():
+    if origin is not None and _host_of(origin) != headers["host"].lower():
         return "requests from the pages of other sites are refused"
     if not (is_page and reads) and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         return "requests from the pages of other sites are refused"
     if not reads and PAGE_HEADER not in headers:
         return f"whoever changes something must send the header {PAGE_HEADER}"
     return None
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _add_headers(message: MutableMapping[str, Any]) -> None:

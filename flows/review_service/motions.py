@@ -52,7 +52,7 @@ async def _piece(request: Request, clip_id: str, number: str) -> Response:
         raise Refused(404, "missing_file", "pieces have numbers, from 1")
 
     def made() -> tuple[bytes, bool]:
-        with desk.dataset.being_read():
+        with desk.held():
             view = piece_view(desk.dataset, clip_id, int(number), bodies_dir=desk.bodies_dir)
         return dumped(as_json(view)), not view.damaged
 
@@ -107,7 +107,9 @@ async def _preview(request: Request, clip_id: str) -> Response:
         asked = (clip_id, desk.shelf.stamp(clip_id), frames, edits)
         shown = desk.previews.get(asked)
         if shown is None:
-            shown = desk.previews.put(asked, preview(desk.dataset, clip_id, frames, edits))
+            with desk.held():
+                new = preview(desk.dataset, clip_id, frames, edits)
+            shown = desk.previews.put(asked, new)
         return json_answer(request, dumped(shown.as_json))
 
     return await _run(desk.computing, made)
@@ -122,7 +124,7 @@ def _motion(desk: ReviewDesk, clip_id: str, of: str) -> tuple[RobotMotion, Varia
         if shown is None:
             raise Refused(404, "missing_file", "this preview is no longer kept; ask for it again")
         return shown.motion, shown.variant
-    with desk.dataset.being_read():
+    with desk.held():
         variant = shown_variant(readable_row(desk.dataset, clip_id).fingerprints)
         return shown_motion(desk.dataset, clip_id, of), variant
 
@@ -132,7 +134,7 @@ async def _read(request: Request, clip_id: str, read: Callable[[Dataset, str], n
 
     def made() -> Response:
         desk.item(clip_id)
-        with desk.dataset.being_read():
+        with desk.held():
             return _floats(read(desk.dataset, clip_id))
 
     return await _run(desk.reading, made)

@@ -49,7 +49,7 @@ def hand_edits(said: Mapping[str, Any]) -> HandEdits:
         Refused, InvalidArray: It is none that could be made.
     """
     ground_m, contacts = said.get("ground_m") or 0.0, said.get("contacts") or []
-    if isinstance(ground_m, bool) or not isinstance(ground_m, int | float) or not isfinite(ground_m):
+    if isinstance(ground_m, bool) or not isinstance(ground_m, int | float) or not _is_length(ground_m):
         raise _wrong("ground_m", "a number of metres")
     if not isinstance(contacts, list) or len(contacts) > MOST_CONTACTS:
         raise _wrong("contacts", f"a list of at most {MOST_CONTACTS} edits")
@@ -91,6 +91,13 @@ def _text(said: Mapping[str, Any], name: str, default: str | None = None) -> str
     if not isinstance(text, str):
         raise _wrong(name, "a text")
     return text
+
+
+def _is_length(said: float) -> bool:
+    try:
+        return isfinite(said)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _is_count(said: object) -> bool:

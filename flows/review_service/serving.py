@@ -7,12 +7,16 @@ import ipaddress
 import secrets
 import socket
 
-from uvicorn import Config, Server
+from uvicorn import Config
 
 from flows.exceptions import OptionOutOfRange, PortTaken
+from flows.review_service.connections import BriskConnection, ReviewServer
 from flows.review_service.desk import ReviewDesk
 
 _PORTS_TRIED = 50
+
+_MOST_CONNECTIONS = 256
+"""At once; a browser opens six. Whoever comes then is told to come again, as long as files can still be opened."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -51,16 +55,19 @@ def url_of(host: str, sock: socket.socket, token: str | None) -> str:
     return f"http://{name}:{sock.getsockname()[1]}/" + (f"?token={token}" if token else "")
 
 
-def review_server(desk: ReviewDesk, sock: socket.socket, host: str, token: str | None) -> Server:
+def review_server(
+    desk: ReviewDesk, sock: socket.socket, host: str, token: str | None, *, patience_s: int = 10
+) -> ReviewServer:
     """Return what answers on a socket once its ``run(sockets=[sock])`` is called, until a signal ends it.
 
-    Who is being answered then still is, for three seconds.
+    Who is being answered then still is, for a second.
 
     Args:
         desk: What is served.
         sock: As :func:`listen` returned it; who connects before the server runs is answered when it does.
         host: Name by which the user bound it.
         token: What browsers must bring, or None.
+        patience_s: How long a connection may be open without asking anything, or take to say what it asks [s].
     """
     from flows.review_service.app import create_app
     from flows.review_service.door import Door
@@ -74,9 +81,12 @@ def review_server(desk: ReviewDesk, sock: socket.socket, host: str, token: str |
         server_header=False,
         lifespan="off",
         ws="none",
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=patience_s,
+        limit_concurrency=_MOST_CONNECTIONS,
+        http=BriskConnection,
     )
-    return Server(config)
+    return ReviewServer(config, desk)
 
 
 def _bound(family: int, address: tuple) -> socket.socket:

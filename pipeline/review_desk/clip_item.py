@@ -12,18 +12,18 @@ from pipeline.exceptions import CorruptArtefact
 from pipeline.hand_edits import ContactEdit
 from pipeline.handing.selection import seen_by_reviewers
 from pipeline.licences import use_of
+from pipeline.locks import require_dataset
 from pipeline.manifest import ROW_FILE, ManifestRow, read_row
 from pipeline.measurement import Span
 from pipeline.review_desk.exceptions import UnknownClip
 from pipeline.review_desk.short_reason import short_reason
-from pipeline.store import Dataset
+from pipeline.store import Dataset, is_clip_id
 
 State = Literal["todo", "accepted", "trimmed", "rejected"]
 """What a person decided that stands; ``trimmed`` is an acceptance of some of the frames."""
 
 PLAYBACK_FILE, POSTER_FILE = "playback.mp4", "poster.jpg"
 
-_CLIP_ID = re.compile(r"[0-9a-f]{16}")
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
@@ -92,7 +92,7 @@ class ClipItem:
     fingerprint: str | None
     """Of the shown motion, on which decisions are made; None where there is none."""
     n_decisions: int
-    """Decisions that can be read, those that were taken back included."""
+    """Decisions that were kept, those that were taken back or cannot be read any more included."""
     decision: DecisionItem | None
     """The one that stands."""
     state: State
@@ -123,10 +123,10 @@ def clip_item(dataset: Dataset, row: ManifestRow, decisions: Decisions) -> ClipI
         reason=reason,
         short_reason=short_reason(verdict.checks if verdict else (), reason),
         use=use_of(row.licences).value,
-        has_poster=(folder / POSTER_FILE).is_file(),
-        has_playback=(folder / PLAYBACK_FILE).is_file(),
+        has_poster=_has(dataset, folder / POSTER_FILE),
+        has_playback=_has(dataset, folder / PLAYBACK_FILE),
         fingerprint=fingerprint,
-        n_decisions=len(decisions.items),
+        n_decisions=decisions.count,
         decision=DecisionItem.of(held.decision) if held.decision else None,
         state=state_of(held),
         stale=held.stale,
@@ -152,10 +152,10 @@ def damaged_item(dataset: Dataset, clip_id: str, problem: str, decisions: Decisi
         reason=problem,
         short_reason=short_reason((), problem),
         use="unknown",
-        has_poster=(folder / POSTER_FILE).is_file(),
-        has_playback=(folder / PLAYBACK_FILE).is_file(),
+        has_poster=_has(dataset, folder / POSTER_FILE),
+        has_playback=_has(dataset, folder / PLAYBACK_FILE),
         fingerprint=None,
-        n_decisions=len(decisions.items),
+        n_decisions=decisions.count,
         decision=DecisionItem.of(held.decision) if held.decision else None,
         state=state_of(held),
         stale=held.stale,
@@ -183,8 +183,12 @@ def require_row(dataset: Dataset, clip_id: str) -> None:
 
     Raises:
         UnknownClip: It is not, or has none.
+        DatasetGone: Nor is the dataset.
     """
-    if not _CLIP_ID.fullmatch(clip_id) or not (dataset.clip_dir(clip_id) / ROW_FILE).exists():
+    if not is_clip_id(clip_id):
+        raise UnknownClip(clip_id)
+    if not (dataset.clip_dir(clip_id) / ROW_FILE).exists():
+        require_dataset(dataset.root)
         raise UnknownClip(clip_id)
 
 
@@ -210,7 +214,14 @@ def _kinds(row: ManifestRow) -> tuple[str, ...]:
     return tuple(f"{check.stage}.{check.measurement}" for check in failed)
 
 
+def _has(dataset: Dataset, path: Path) -> bool:
+    """Tell whether a clip has a file; one behind a link is nobody's."""
+    return path.is_file() and dataset.holds(path)
+
+
 def _name_on_disk(dataset: Dataset, clip_id: str) -> str:
+    if not dataset.holds(dataset.clip_dir(clip_id) / ROW_FILE):
+        return clip_id
     try:
         return dataset.clip(clip_id).name
     except CorruptArtefact:

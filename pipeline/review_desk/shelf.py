@@ -7,25 +7,26 @@ and inodes, so that a look at a dataset where nothing happened reads nothing.
 from __future__ import annotations
 
 import os
-import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from pipeline.decisions import DECISIONS_FILE, read_decisions
-from pipeline.exceptions import CorruptArtefact
+from pipeline.exceptions import CorruptArtefact, DatasetGone
+from pipeline.locks import require_dataset
 from pipeline.manifest import ROW_FILE, read_row
 from pipeline.review_desk.clip_item import PLAYBACK_FILE, POSTER_FILE, ClipItem, clip_item, damaged_item
 from pipeline.review_desk.exceptions import UnknownClip
-from pipeline.store import Dataset
+from pipeline.store import Dataset, is_clip_id
 from retarget.progress import Progress, silent
 
-_CLIP_ID = re.compile(r"[0-9a-f]{16}")
 _LOOKED_AT = (ROW_FILE, DECISIONS_FILE, POSTER_FILE, PLAYBACK_FILE)
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
-"""Time [ns], size [bytes] and inode of each file that a clip is told by; None for one that is not there."""
+"""Time [ns], size [bytes] and inode of each file that a clip is told by, None for one that is not there; and, of the
+folder that they lie in, whether it is a link, 0, and its inode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,20 @@ class Shelf:
         self._looking = Lock()
 
     def refresh(self, progress: Progress = silent) -> None:
-        """Look at every clip's files, and read those anew that changed; two who ask at once wait for one look each."""
+        """Look at every clip's files, and read those anew that changed; two who ask at once wait for one look each.
+
+        Raises:
+            DatasetGone: The dataset is not there; the clips stay known as they were.
+        """
         with self._looking:
             ticket, known = self._begin()
             seen = dict(self._on_disk())
+            require_dataset(self._dataset.root)  # after the look: a disk may have gone in the midst of it
             changed = [i for i, stamp in seen.items() if i not in known or known[i].stamp != stamp]
             for done, clip_id in enumerate(changed):
                 progress(done, len(changed))
-                self._put(clip_id, self._read(clip_id), seen[clip_id], ticket)
+                if (item := self._read(clip_id)) is not None:
+                    self._put(clip_id, item, seen[clip_id], ticket)
             progress(len(changed), len(changed))
             for clip_id in known.keys() - seen.keys():
                 self._drop(clip_id, ticket)
@@ -89,18 +96,21 @@ class Shelf:
 
         Raises:
             UnknownClip: There is no such clip, or it has no outcome.
+            DatasetGone: Nor is there the dataset.
         """
-        if not _CLIP_ID.fullmatch(clip_id):
+        if not is_clip_id(clip_id):
             raise UnknownClip(clip_id)
         ticket, known = self._begin()
         stamp = _stamp(self._dataset.clip_dir(clip_id))
-        if stamp[0] is None:
+        if clip_id in known and stamp[0] is not None and known[clip_id].stamp == stamp:
+            return known[clip_id].item
+        item = None if stamp[0] is None else self._read(clip_id)
+        if item is None:
+            require_dataset(self._dataset.root)
             self._drop(clip_id, ticket)
             raise UnknownClip(clip_id)
-        if clip_id not in known or known[clip_id].stamp != stamp:
-            self._put(clip_id, self._read(clip_id), stamp, ticket)
-        with self._lock:
-            return self._clips[clip_id].item
+        self._put(clip_id, item, stamp, ticket)
+        return item
 
     def stamp(self, clip_id: str) -> Stamp:
         """Return by what a clip was last found to be as it is told; empty if it is not known."""
@@ -153,24 +163,34 @@ class Shelf:
         """Find the clips that have an outcome."""
         folder = self._dataset.root / "clips"
         try:
-            names = sorted(entry.name for entry in os.scandir(folder) if _CLIP_ID.fullmatch(entry.name))
+            names = sorted(entry.name for entry in os.scandir(folder) if is_clip_id(entry.name))
         except FileNotFoundError:  # a dataset that no clip was added to yet
             return
+        except OSError as error:  # a disk that does not answer
+            raise DatasetGone(self._dataset.root) from error
         for name in names:
             stamp = _stamp(folder / name)
             if stamp[0] is not None:
                 yield name, stamp
 
-    def _read(self, clip_id: str) -> ClipItem:
+    def _read(self, clip_id: str) -> ClipItem | None:
+        """Read a clip; None if its outcome has gone since it was seen."""
         decisions = read_decisions(self._dataset, clip_id)
         try:
             return clip_item(self._dataset, read_row(self._dataset, clip_id), decisions)
         except CorruptArtefact as error:
+            if not os.path.lexists(self._dataset.clip_dir(clip_id) / ROW_FILE):
+                return None
             return damaged_item(self._dataset, clip_id, str(error), decisions)
 
 
 def _stamp(folder: Path) -> Stamp:
-    return tuple(_stamp_of(f"{folder}/{name}") for name in _LOOKED_AT)
+    try:
+        own = os.lstat(folder)
+    except OSError:
+        return (None,)
+    where = (stat.S_ISLNK(own.st_mode), 0, own.st_ino)
+    return (*(_stamp_of(f"{folder}/{name}") for name in _LOOKED_AT), where)
 
 
 def _stamp_of(path: str) -> tuple[int, int, int] | None:

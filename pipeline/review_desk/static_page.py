@@ -166,7 +166,8 @@ class _Answers:
         try:
             step()
         except (WushuError, OSError) as error:
-            self.missing.append(str(error))
+            if str(error) not in self.missing:  # a damaged motion is missed by all that show it
+                self.missing.append(str(error))
 
     def _json(self, path: str, value: object) -> None:
         self.document["json"][path] = without_places(as_json(value), self._places)
@@ -202,7 +203,7 @@ def _places(dataset: Dataset, clip_id: str) -> Iterator[tuple[str, str]]:
     with suppress(WushuError):
         source = Path(read_row(dataset, clip_id).clip.source.path)
         yield str(source), source.name
-        if source.is_absolute():
+        if source.is_absolute() and source.parent.name:  # the root is in every path, and tells nobody anything
             yield f"{source.parent}/", ""
     for root in dict.fromkeys((dataset.root.absolute(), dataset.root)):
         if root.name:

@@ -34,6 +34,18 @@ def test_the_named_clip_becomes_one_page(dataset, tmp_path, capsys):
     assert "kick.mp4: torn." in page.read_text(encoding="utf-8")
 
 
+def test_a_source_at_the_root_takes_no_slash_from_what_is_told(dataset, tmp_path):
+    """Its folder is in every path, and in every address."""
+    clip = Clip.of(Source(path="/punch.mp4", sha256="0" * 64))
+    dataset.add_clip(clip)
+    torn = "/punch.mp4: see https://example.org//torn."
+    row = ManifestRow(clip=clip, fingerprints={}, metrics={}, licences=(), broken_stage="reading", error=torn)
+    write_row(dataset, row)
+    assert main(["clip-page", str(dataset.root), "punch", "--out", str(tmp_path / "pages")]) == 0
+    (page,) = (tmp_path / "pages").iterdir()
+    assert "punch.mp4: see https://example.org//torn." in page.read_text(encoding="utf-8")
+
+
 def test_without_a_name_every_clip_becomes_a_page(dataset, tmp_path):
     assert main(["clip-page", str(dataset.root), "--out", str(tmp_path / "pages")]) == 0
     assert len(list((tmp_path / "pages").iterdir())) == 2

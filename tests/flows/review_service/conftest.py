@@ -74,13 +74,20 @@ def ids(dataset):
 
 
 @contextmanager
-def serving(dataset: Dataset, *, token: str | None = None, read_only: str | None = None, add=lambda app: None):
+def serving(
+    dataset: Dataset,
+    *,
+    token: str | None = None,
+    read_only: str | None = None,
+    patience_s: int = 10,
+    add=lambda app: None,
+):
     """Run the service as `wushu review` does, but in this process; yield a client that speaks as the page does."""
     sock = listen(HERE, 0)
     shelf = Shelf(dataset, first_revision=time.time_ns() // 1_000_000)
     shelf.refresh()
     desk = ReviewDesk(dataset=dataset, shelf=shelf, reviewer="ann", read_only=read_only or why_read_only(dataset))
-    server = review_server(desk, sock, HERE, token)
+    server = review_server(desk, sock, HERE, token, patience_s=patience_s)
     add(server.config.app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()

@@ -177,3 +177,34 @@ def test_it_is_ended_by_ctrl_c_in_a_sentence(dataset, ids):
         assert process.returncode == 0
         assert "every decision that the page showed is on the disk" in out
         assert "Traceback" not in out
+
+
+def test_what_stands_is_told_without_the_motion(client, ids):
+    """For a page that did not hear what became of what it sent: the clip and its history."""
+    post(client, ids, note="sent")
+    told = client.get(f"/api/clips/{ids['kata']}/decisions").json()
+    assert (told["item"]["state"], [d["note"] for d in told["decisions"]]) == ("accepted", ["sent"])
+    assert client.get("/api/clips/nobody/decisions").json()["kind"] == "unknown_clip"
+
+
+def test_while_a_dataset_is_tidied_nobody_hangs_and_ctrl_c_ends_the_service(dataset, ids):
+    """Who asks for a clip, or decides, hears after a moment that it is tidied; the list needs no waiting."""
+    with own_process(dataset) as (process, url), httpx.Client(headers={"X-Wushu-Review": "1"}, trust_env=False) as page:
+        clip = f"{url}api/clips/{ids['kata']}"
+        with dataset.alone():
+            begun = time.monotonic()
+            assert page.get(f"{url}api/clips").status_code == 200
+            assert time.monotonic() - begun < 1
+            for answer in (page.get(clip), page.post(f"{clip}/decisions", json=ruling())):
+                assert (answer.status_code, answer.json()["kind"]) == (503, "not_writable")
+                assert "is being tidied" in answer.json()["error"]
+            assert time.monotonic() - begun < 5
+            asking = threading.Thread(target=lambda: page.get(clip))
+            asking.start()
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            begun = time.monotonic()
+            assert process.wait(10) == 0
+            assert time.monotonic() - begun < 2
+            asking.join()
+    assert read_decisions(dataset, ids["kata"]).items == ()

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import os
 import re
+import socket
+import time
 
 from flows.review_service.answers import LARGEST_BODY
 
@@ -23,6 +25,7 @@ def test_it_answers_only_by_its_own_names(client):
 
 
 OTHER_SITES = (
+    {"Origin": "http://[::1"},
     {"Origin": "http://evil.example"},
     {"Origin": "null"},
     {"Origin": "http://127.0.0.1:1"},
@@ -77,6 +80,34 @@ def test_elsewhere_than_on_this_machine_a_token_is_needed_for_everything(dataset
         assert client.get("/api/clips").status_code == 200
         client.cookies.clear()
         assert client.get("/api/clips", headers={"Authorization": "Bearer s3cret"}).status_code == 200
+
+
+def test_our_cookie_is_read_whatever_others_stand_beside_it(dataset, serve):
+    """Those of other programs on this machine are sent along, and some are written as no standard says."""
+    with serve(dataset, token="s3cret") as client:
+        own = f"wushu_review_{client.base_url.port}=s3cret"
+        for others in ('foo={"a":1}; ', "x=a b; ", 'x="a,b"; ', "_ga[1]=2; ", "x; ", "\xe9=1; ", "n(1)=q;", "; ;"):
+            for cookie in (others + own, f"{own}; {others.strip()}"):
+                answer = client.get("/api/session", headers={"Cookie": cookie.encode("latin-1")})
+                assert answer.status_code == 200, cookie
+        assert client.get("/api/session", headers={"Cookie": f"x{own}; y=s3cret"}).status_code == 401
+
+
+def test_a_connection_that_asks_nothing_is_closed(dataset, serve):
+    """Or hundreds of them would keep everybody out; one that says a little now and then is none the better."""
+    with serve(dataset, patience_s=1) as client:
+        address = (client.base_url.host, client.base_url.port)
+        for words in (b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-a: ", OURS + b"GET / HT"):
+            with socket.create_connection(address, timeout=5) as sock:
+                sock.sendall(words)
+                time.sleep(0.5)
+                sock.sendall(b"a" if words else b"")
+                while sock.recv(65536):
+                    pass
+        assert client.get("/api/session").status_code == 200
+
+
+OURS = b"GET /api/session HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 def test_every_answer_forbids_the_browser_to_guess_to_frame_and_to_tell(client, ids):
@@ -181,6 +212,7 @@ NO_DECISIONS = (
     (b'{"ruling": "accept", "by": "ann", "fingerprint": "f00d", "frames": [5, 5]}', "is no span"),
     (b'{"ruling": "accept", "by": "ann", "fingerprint": "f00d", "ground_m": NaN}', "ground_m: must be"),
     (b'{"ruling": "accept", "by": "ann", "fingerprint": "f00d", "ground_m": 1e999}', "ground_m: must be"),
+    (b'{"ruling": "accept", "by": "ann", "fingerprint": "f00d", "ground_m": 1%s}' % (b"0" * 400), "ground_m: must be"),
     (b'{"ruling": "accept", "by": "ann", "fingerprint": "f00d", "ground_m": 9}', "the robot is raised by"),
     (b'{"ruling": "accept", "by": "ann", "fingerprint": "f00d", "contacts": [{"foot": "tail"}]}', "contacts: must"),
     (b'{"ruling": "accept", "by": "ann", "fingerprint": "f00d", "note": "\\ud800"}', "half of a character"),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from pipeline.decisions import Decision, Ruling, add_decision
 from pipeline.manifest import ROW_FILE
+from pipeline.review_desk.exceptions import UnknownClip
 from pipeline.review_desk.shelf import Shelf
 
 
@@ -72,6 +77,90 @@ def test_what_changes_on_the_disk_is_told_once(dataset, ids, make_row):
     shelf.refresh()
     assert [item.outcome for item in shelf.changed_since(changed.revision).clips] == ["rejected"]
     assert {item.id for item in shelf.clips().clips} == {new, ids["kata"], ids["script"]}
+
+
+def test_a_dataset_that_was_moved_away_is_told_and_never_an_empty_list(client, dataset, ids, tmp_path):
+    """Its disk is not mounted, say: no clip is taken for gone, nothing is made in its place, and it comes back."""
+    revision = client.get("/api/clips").json()["revision"]
+    dataset.root.rename(tmp_path / "elsewhere")
+    dataset.root.mkdir()  # where a disk belongs
+    clip = f"/api/clips/{ids['kata']}"
+    ruling = {"ruling": "accept", "by": "ann", "fingerprint": "f00d", "seen": 0}
+    many = {**ruling, "clips": [{"id": ids["kata"], "fingerprint": "f00d", "seen": 0}]}
+    table = {"content": "clip", "headers": {"Content-Type": "text/csv"}}
+    time.sleep(0.6)
+    reads = ("/api/clips", f"/api/changes?since={revision}", clip, f"{clip}/decisions", "/api/decisions.csv")
+    answers = [client.get(path) for path in reads]
+    answers += [client.post(f"{clip}/decisions", json=ruling), client.post("/api/decisions", json=many)]
+    answers += [client.post("/api/decisions.csv", **table)]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["kind"]) == (503, "not_writable"), answer.url
+        assert f"{dataset.root}: the dataset is not there any more" in answer.json()["error"]
+    assert not any(dataset.root.iterdir())
+    dataset.root.rmdir()
+    (tmp_path / "elsewhere").rename(dataset.root)
+    back = client.get(f"/api/changes?since={revision}").json()
+    assert (back["clips"], back["gone"], back["revision"]) == ([], [], revision)
+    assert client.post(f"{clip}/decisions", json=ruling).status_code == 200
+
+
+def test_a_clip_whose_folder_is_a_link_is_told_and_nothing_behind_it_is_read_or_written(client, dataset, ids, tmp_path):
+    """Another dataset's clip, say, whose reviewers know nothing of this one; not even when the files are the same."""
+    folder, outside = dataset.clip_dir(ids["kata"]), tmp_path / "outside"
+    (folder / "playback.mp4").write_bytes(b"film")
+    assert told(client)[1][ids["kata"]]["has_playback"]
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    before = sorted(outside.iterdir())
+    time.sleep(0.6)
+    item = told(client)[1][ids["kata"]]
+    assert (item["outcome"], item["has_playback"], item["fingerprint"]) == ("damaged", False, None)
+    assert "is a link, and what lies behind it is no part of the dataset" in item["reason"]
+    assert any("is a link" in sentence for sentence in client.get("/api/session").json()["damaged"])
+    clip = f"/api/clips/{ids['kata']}"
+    assert "is a link" in client.get(clip).json()["problem"]
+    assert client.get(f"{clip}/files/playback.mp4").status_code == 403
+    assert client.get(f"{clip}/poses").json()["kind"] == "damaged"
+    ruling = {"ruling": "accept", "by": "ann", "fingerprint": "f00d"}
+    refused = client.post(f"{clip}/decisions", json=ruling)
+    assert (refused.status_code, refused.json()["kind"]) == (422, "damaged")
+    assert sorted(outside.iterdir()) == before
+
+
+def test_what_is_no_file_stops_no_list(client, dataset, ids):
+    """A pipe in the place of an outcome or of the decisions would be waited for, for ever."""
+    for clip, name in (("kata", "row.json"), ("script", "decisions.jsonl")):
+        path = dataset.clip_dir(ids[clip]) / name
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+    time.sleep(0.6)
+    clips = told(client)[1]
+    assert (clips[ids["kata"]]["outcome"], clips[ids["script"]]["doubtful"]) == ("damaged", True)
+    assert "row.json: is no file" in clips[ids["kata"]]["reason"]
+    assert client.get("/api/decisions.csv").status_code == 200
+
+
+def test_a_clip_that_comes_and_goes_is_told_or_is_unknown(dataset, ids):
+    """Whoever asks for it while another look finds it gone gets what was read, or hears that there is none."""
+    shelf, row = Shelf(dataset, first_revision=0), dataset.clip_dir(ids["kata"]) / ROW_FILE
+    away, done = row.with_name("away"), threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            row.rename(away)
+            shelf.refresh()
+            away.rename(row)
+            time.sleep(0.002)
+
+    found = set()
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(work)
+        for _ in range(1500):
+            with suppress(UnknownClip):
+                found.add(shelf.look_at(ids["kata"]).outcome)
+        done.set()
+        worker.result()
+    assert found == {"accepted"}
 
 
 def test_whoever_knows_a_list_from_before_a_restart_is_told_all(dataset, ids):

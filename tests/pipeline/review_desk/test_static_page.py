@@ -158,6 +158,16 @@ def test_a_page_says_what_it_was_made_from_and_not_where(filmed):
     assert "/films/" not in unescape(html)
 
 
+def test_what_is_damaged_is_told_once(build, tmp_path):
+    """However many parts of the page are missed for it."""
+    clip = build.add("harmed")
+    for path in build.dataset.clip_dir(clip.id).glob("retarget-*.npz"):
+        path.write_bytes(b"harmed")
+    missing = write_clip_page(build.dataset, clip.id, tmp_path).missing
+    assert len([sentence for sentence in missing if "retarget-" in sentence]) == 1
+    assert len(set(missing)) == len(missing)
+
+
 def test_paths_give_way_to_names_wherever_they_stand():
     told = {"a": ["/home/ann/films/kick.mp4: is no video."], "b": None, "c": 3}
     assert without_places(told, {"/home/ann/films/kick.mp4": "kick.mp4"})["a"] == ["kick.mp4: is no video."]
