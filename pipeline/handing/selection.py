@@ -84,10 +84,12 @@ def _with_standing(dataset: Dataset, rows: Rows, notes: list[str]) -> Iterator[t
     for row in rows:
         decisions = read_decisions(dataset, row.clip.id)
         notes += decisions.damaged
-        if disputed(decisions):
-            said = "; ".join(decision.told for decision in standing_by_reviewer(decisions).values())
-            notes.append(f"{row.clip.id} ({row.clip.name}): reviewers differ on it, and the last ruling holds: {said}.")
-        yield row, standing(decisions, seen_by_reviewers(row))
+        held = standing(decisions, seen_by_reviewers(row))
+        if held.decision is not None and disputed(decisions):
+            others = (d for d in standing_by_reviewer(decisions).values() if not d.agrees_with(held.decision))
+            said = f"{held.decision.told} is the last word, against {', '.join(other.told for other in others)}"
+            notes.append(f"{row.clip.id} ({row.clip.name}): reviewers differ on it: {said}.")
+        yield row, held
 
 
 def of_clip(

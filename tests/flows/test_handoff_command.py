@@ -108,10 +108,15 @@ def test_a_person_comes_before_the_verdict(built, tmp_path, capsys):
     assert "nothing can be handed over as mjlab: 1 rejected by a person." in said(capsys)
     assert not (tmp_path / "none").exists()
 
+    assert main([*decide, "accept", "--by", "ann", "--overrule"]) == 0
+    assert main([*handoff, str(tmp_path / "both")]) == 0
+    assert "reviewers differ on it: accept by ann" in said(capsys)
+
     assert main([*decide, "undo"]) == 0
-    assert main([*decide, "undo", "--by", "ann"]) == 0
+    for _ in range(2):
+        assert main([*decide, "undo", "--by", "ann"]) == 0
     assert "the verdict decides" in said(capsys)
-    assert len(read_decisions(dataset, row.clip.id).items) == 4
+    assert len(read_decisions(dataset, row.clip.id).items) == 6
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_what_reviewers_differ_on_is_told(build):
     assert names(found) == [clip.id]
     (note,) = found.notes
     assert note.startswith(f"{clip.id} (kick")
-    assert "the last ruling holds: reject by bob, 2026-11-22 (jitter); accept by ann" in note
+    assert "accept by ann, 2026-11-22 is the last word, against reject by bob, 2026-11-22 (jitter)." in note
     build.decide(clip, "undo", by="bob")
     assert chosen(build).notes == ()
 
