@@ -12,6 +12,7 @@ from prefect.states import Completed, State
 from flows.building import failed_with
 from flows.run_page import put_on_page
 from pipeline.handing import Bundle, HandoffOptions, hand_over
+from pipeline.home import Home
 from pipeline.store import Dataset
 from robots.exceptions import WushuError
 
@@ -57,7 +58,8 @@ def handoff(
             min_score=min_score,
             commercial=commercial,
         )
-        bundle = hand_over(Dataset.open(Path(dataset).resolve()), Path(out).resolve(), options)
+        bodies_dir = Home.of_user().bodies_dir
+        bundle = hand_over(Dataset.open(Path(dataset).resolve()), Path(out).resolve(), options, bodies_dir=bodies_dir)
     except WushuError as error:
         return failed_with(error)
     for note in bundle.notes:

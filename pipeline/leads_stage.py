@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.deliverable import REFINED, Deliverable, Deliverables, Kind, Withheld
 from pipeline.hand_edits import NO_EDITS, HandEdits
 from pipeline.limits import find_limits
-from pipeline.measurement import Span
+from pipeline.measurement import Measurements, Span
 from pipeline.record_codec import from_plain, plain
 from pipeline.repair import Repairs
 from pipeline.score import score
@@ -32,6 +32,9 @@ from robots.exceptions import InvalidArray
 from robots.g1 import Variant, load_g1
 from robots.model import RobotModel
 from robots.motion import RobotMotion
+
+FEWEST_FRAMES = 3
+"""Of fewer no acceleration can be told, so nothing that moves can be judged; a person who cuts keeps as many."""
 
 _ROUNDING = 1e-9
 
@@ -83,6 +86,7 @@ def deliver_trimmed(
     *,
     name: str,
     verdict: Verdict | None = None,
+    human: Measurements | None = None,
     changes: HandEdits = NO_EDITS,
     by: str = "hand",
 ) -> Deliverable:
@@ -97,27 +101,38 @@ def deliver_trimmed(
         frames: What the person keeps.
         judge_led: Leads, validation and limits.
         name: What its files are called.
-        verdict: On the motion as it is changed and cut; without one it is judged anew, of the robot alone.
+        verdict: On the motion as it is changed and cut; without one it is judged anew.
+        human: What was measured of the human in these frames, to be judged with the robot; None = of the robot alone.
         changes: What the person changed of all of the motion.
         by: Who did, for the sentences.
 
     Raises:
-        InvalidArray: There are no such frames.
+        InvalidArray: There are no such frames, or too few of them.
     """
     start, stop = frames
     if not 0 <= start < stop <= len(motion):
         problem = f"frames {start} to {stop} are kept, and there are {len(motion)}: give a first and an end within them"
         raise InvalidArray("frames", problem=problem)
     whole = (start, stop) == (0, len(motion))
+    if not whole and (problem := told_too_few(frames)):
+        raise InvalidArray("frames", problem=problem)
     changed = changes.applied(motion)
     kept = changed if whole else changed.frames(start, stop)
-    judged = judge_led.verdict(kept, load_g1(variant)) if verdict is None else verdict
+    judged = judge_led.verdict(kept, load_g1(variant), human) if verdict is None else verdict
     done = changes.within(frames) + (() if whole else (f"frames {start} to {stop - 1} were kept",))
     edits = tuple(f"{sentence}, by {by}" for sentence in done)
     candidate = _Candidate(
         name=name, kind="whole" if whole else "part", frames=frames, edits=edits, judged={variant: (kept, judged)}
     )
     return _delivered(candidate, variant, judge_led)
+
+
+def told_too_few(frames: Span) -> str:
+    """Say why a person cannot keep these frames alone; empty if there are enough of them."""
+    n = frames[1] - frames[0]
+    if n >= FEWEST_FRAMES:
+        return ""
+    return f"{n} frame{'s' * (n != 1)} would be kept, and of fewer than {FEWEST_FRAMES} no motion can be judged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +188,10 @@ class LedJudge:
         refused = f"no leads: with them the motion is refused. {reasons}"
         return LedMotion(motion=motion, n_lead_in=0, n_lead_out=0, notes=(refused,))
 
-    def verdict(self, motion: RobotMotion, robot: RobotModel) -> Verdict:
-        """Judge a motion of the robot alone; where the tier asks nothing of the robot, there is nothing to refuse."""
-        measured = (measure_robot(motion, robot, self.validation),)
-        if not any(limit.stage == "validation" for limit in self.limits.items):
+    def verdict(self, motion: RobotMotion, robot: RobotModel, human: Measurements | None = None) -> Verdict:
+        """Judge a motion of the robot, and its human if he was measured; what the tier does not ask refuses nothing."""
+        measured = (*(() if human is None else (human,)), measure_robot(motion, robot, self.validation))
+        if not any(limit.stage == group.stage for limit in self.limits.items for group in measured):
             return Verdict(tier=self.limits.tier, checks=(), score=score(measured))
         return judge(measured, self.limits)
 

@@ -13,6 +13,7 @@ from rich.padding import Padding
 
 from flows.console import bar, console, progress_bars, show_warning
 from pipeline.handing import Bundle, HandoffOptions, LeftOut, hand_over
+from pipeline.home import Home
 from pipeline.licences import Use
 from pipeline.store import Dataset
 
@@ -37,7 +38,8 @@ class Handoff:
         """Write the folder and say what is in it, and what is not."""
         dataset = Dataset.open(self.dataset)
         with progress_bars() as bars:
-            bundle = hand_over(dataset, self.out, self.options, bar(bars, f"{self.options.to} files"))
+            heard = bar(bars, f"{self.options.to} files")
+            bundle = hand_over(dataset, self.out, self.options, heard, bodies_dir=Home.of_user().bodies_dir)
         _show(bundle)
         return 0
 

@@ -108,7 +108,7 @@ async def _preview(request: Request, clip_id: str) -> Response:
         shown = desk.previews.get(asked)
         if shown is None:
             with desk.held():
-                new = preview(desk.dataset, clip_id, frames, edits)
+                new = preview(desk.dataset, clip_id, frames, edits, bodies_dir=desk.bodies_dir)
             shown = desk.previews.put(asked, new)
         return json_answer(request, dumped(shown.as_json))
 

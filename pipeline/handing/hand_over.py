@@ -58,7 +58,14 @@ class Bundle:
         return use_of(licence for entry in self.files for licence in entry.licences)
 
 
-def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Progress = silent) -> Bundle:
+def hand_over(
+    dataset: Dataset,
+    out: Path,
+    options: HandoffOptions,
+    progress: Progress = silent,
+    *,
+    bodies_dir: Path | None = None,
+) -> Bundle:
     """Write the motions of a dataset that are accepted, as one consumer reads them, whole or not at all.
 
     Args:
@@ -66,6 +73,7 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
         out: A new or empty folder, or one that an earlier call wrote, which is replaced.
         options: Which motions, for whom.
         progress: Hears of motions as they are written.
+        bodies_dir: Folder of bodies that the user imported: the human of what a person cut is judged with his body.
 
     Raises:
         UnknownName: There is no such format.
@@ -89,7 +97,7 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
         if not candidates:
             raise _nothing(dataset, options, left_out)
         with staged(out) as staging:
-            written, unsound = _write(dataset, candidates, options, staging, progress)
+            written, unsound = _write(dataset, candidates, options, staging, progress, bodies_dir)
             left_out += unsound
             if not written:
                 raise _nothing(dataset, options, left_out)
@@ -101,7 +109,12 @@ def hand_over(dataset: Dataset, out: Path, options: HandoffOptions, progress: Pr
 
 
 def _write(
-    dataset: Dataset, candidates: Sequence[Candidate], options: HandoffOptions, staging: Path, progress: Progress
+    dataset: Dataset,
+    candidates: Sequence[Candidate],
+    options: HandoffOptions,
+    staging: Path,
+    progress: Progress,
+    bodies_dir: Path | None,
 ) -> tuple[list[FileEntry], list[LeftOut]]:
     """Write every motion and look at each file as its consumer will; what does not pass is taken away."""
     written: list[FileEntry] = []
@@ -110,7 +123,7 @@ def _write(
         progress(number, len(candidates))
         path = staging / f"{candidate.name}{find_format(options.to).suffix}"
         try:
-            found = _write_one(dataset, candidate, options, path)
+            found = _write_one(dataset, candidate, options, path, bodies_dir)
         except MachineFault:
             raise
         except CorruptArtefact as error:
@@ -126,8 +139,10 @@ def _write(
     return written, left_out
 
 
-def _write_one(dataset: Dataset, chosen: Candidate, options: HandoffOptions, path: Path) -> FileEntry | LeftOut:
-    item = deliverable(dataset, chosen)
+def _write_one(
+    dataset: Dataset, chosen: Candidate, options: HandoffOptions, path: Path, bodies_dir: Path | None
+) -> FileEntry | LeftOut:
+    item = deliverable(dataset, chosen, bodies_dir)
     candidate = let_in(chosen, item.verdict, options)
     if isinstance(candidate, LeftOut):
         return candidate
@@ -150,7 +165,7 @@ def _write_one(dataset: Dataset, chosen: Candidate, options: HandoffOptions, pat
     )
 
 
-def deliverable(dataset: Dataset, candidate: Candidate) -> Deliverable:
+def deliverable(dataset: Dataset, candidate: Candidate, bodies_dir: Path | None = None) -> Deliverable:
     """Return a candidate's motion with its leads; what a person cut, or accepted though refused, gets them here.
 
     Raises:
@@ -166,8 +181,14 @@ def deliverable(dataset: Dataset, candidate: Candidate) -> Deliverable:
     decision = candidate.decision
     assert decision is not None  # by whose hand it is
     return made_by_hand(
-        dataset, row, candidate.variant, frames=candidate.frames, changes=decision.edits, by=decision.by
-    )
+        dataset,
+        row,
+        candidate.variant,
+        frames=candidate.frames,
+        changes=decision.edits,
+        by=decision.by,
+        bodies_dir=bodies_dir,
+    ).item
 
 
 def _part(

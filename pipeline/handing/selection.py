@@ -25,6 +25,7 @@ from pipeline.exceptions import CorruptArtefact
 from pipeline.handing.by_hand import name_by_hand
 from pipeline.handing.candidate import Candidate, LeftOut, Why
 from pipeline.handing.options import HandoffOptions
+from pipeline.leads_stage import told_too_few
 from pipeline.licences import Use, use_of
 from pipeline.manifest import ManifestRow, Outcome, Rows, read_rows
 from pipeline.store import Dataset
@@ -131,6 +132,8 @@ def _by_hand(
         told = f"{decision.told}: it has only {len(motion)} frames. Decide again."
         return _left(row, Why.OUTDATED, told)
     whole = (start, stop) == (0, len(motion))
+    if not whole and (told := told_too_few((start, stop))):
+        return _left(row, Why.UNSOUND, f"{decision.told}: {told}. Decide again.")
     candidate = Candidate(
         name=name_by_hand(row.clip.id, (start, stop), altered=not whole or bool(decision.edits)),
         row=row,

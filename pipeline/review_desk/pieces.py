@@ -6,17 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
 from pipeline.body import load_body
-from pipeline.exceptions import CorruptArtefact
+from pipeline.handing.human_side import settings_of
 from pipeline.manifest import ManifestRow, read_row
 from pipeline.measurement import Measurements, Span
 from pipeline.plausibility import PlausibilityConfig, measure_human
-from pipeline.record_codec import from_plain
 from pipeline.repair import Piece, Repairs
 from pipeline.review_desk.clip_item import require_row
 from pipeline.review_desk.exceptions import UnknownPart
@@ -32,8 +30,6 @@ from robots.g1 import load_g1
 from robots.motion import RobotMotion
 
 _PIECE = re.compile(r"piece-([1-9][0-9]{0,4})")
-
-Config = TypeVar("Config")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,27 +134,12 @@ def _measured(
     variant = shown_variant(row.fingerprints)
     try:
         if piece.human is not None:
-            config = _config(dataset, row, "plausibility", PlausibilityConfig)
+            config = settings_of(dataset, row, "plausibility", PlausibilityConfig)
             yield measure_human(piece.human, load_body(piece.human.body, search_dir=bodies_dir), config)
     except WushuError as error:
         damaged.append(f"the human of this piece is not measured: {error}")
     try:
-        config = _config(dataset, row, stage_of("validation", variant), ValidationConfig)
+        config = settings_of(dataset, row, stage_of("validation", variant), ValidationConfig)
         yield measure_robot(piece.motion, load_g1(variant), config)
     except WushuError as error:
         damaged.append(f"the robot of this piece is not measured: {error}")
-
-
-def _config(dataset: Dataset, row: ManifestRow, stage: str, cls: type[Config]) -> Config:
-    """Read by what settings a stage measured: the user's may be others by now."""
-    if stage not in row.fingerprints:
-        raise CorruptArtefact(dataset.clip_dir(row.clip.id), problem=f"holds no result of stage '{stage}'")
-    origin = dataset.origin(row.clip.id, stage, row.fingerprints[stage])
-    if origin is None:
-        raise CorruptArtefact(dataset.clip_dir(row.clip.id), problem=f"does not say how stage '{stage}' was run")
-    config = dataset.recipe(origin.recipe).config
-    try:
-        return from_plain(cls, config[0] if isinstance(config, list) else config)
-    except (ValueError, TypeError, KeyError, IndexError, ExceptionGroup, WushuError) as error:
-        path = dataset.root / "recipes" / f"{origin.recipe}.json"
-        raise CorruptArtefact(path, problem=f"does not hold a {cls.__name__}") from error

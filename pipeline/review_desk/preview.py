@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pipeline.deliverable import Deliverable, Deliverables
 from pipeline.hand_edits import NO_EDITS, HandEdits
 from pipeline.handing import seen_by_reviewers
-from pipeline.handing.by_hand import made_by_hand
+from pipeline.handing.by_hand import MadeByHand, led_judge_of, made_by_hand
 from pipeline.manifest import ManifestRow, Outcome
 from pipeline.measurement import Span
 from pipeline.record_codec import digest, plain
 from pipeline.review_desk.as_json import as_json
 from pipeline.review_desk.exceptions import NothingToSee
 from pipeline.review_desk.journal import check_motion, readable_row
+from pipeline.review_desk.pieces import piece_view
+from pipeline.review_desk.series import Series, series_of
 from pipeline.store import Dataset
+from pipeline.validation import measure_robot
 from pipeline.variants import shown_variant
 from pipeline.verdict import CheckResult, Verdict
-from robots.exceptions import InvalidArray
-from robots.g1 import Variant
+from robots.exceptions import InvalidArray, WushuError
+from robots.g1 import Variant, load_g1
 from robots.motion import RobotMotion
 
 _SOMEBODY = "hand"
@@ -39,6 +44,10 @@ class Preview:
     """With leads; its checks count frames from the first one kept."""
     before: Verdict
     """On the clip as it stood."""
+    not_judged: tuple[str, ...] = ()
+    """What it would be judged by as well, if the human could be measured here: ``stage.measurement``."""
+    series: tuple[Series, ...] = ()
+    """Of the motion itself, without leads; their frames begin at 0. None where nothing is cut or edited."""
     n_more: int = 0
     """Repaired pieces that a hand-over takes besides this one."""
 
@@ -74,16 +83,25 @@ class Preview:
                 "n_frames": len(self.motion),
                 "n_lead_in": item.n_lead_in,
                 "n_lead_out": item.n_lead_out,
-                "accepted": verdict.accepted,
+                "accepted": verdict.accepted and not self.not_judged,
+                "not_judged": self.not_judged,
                 "score": verdict.score,
                 "checks": self.checks,
+                "series": self.series,
                 "notes": notes,
                 "before": {"accepted": self.before.accepted, "score": self.before.score},
             }
         )
 
 
-def preview(dataset: Dataset, clip_id: str, frames: Span | None, edits: HandEdits = NO_EDITS) -> Preview:
+def preview(
+    dataset: Dataset,
+    clip_id: str,
+    frames: Span | None,
+    edits: HandEdits = NO_EDITS,
+    *,
+    bodies_dir: Path | None = None,
+) -> Preview:
     """Make of a clip what a hand-over would make of it, were it accepted so; nothing is written.
 
     Args:
@@ -91,11 +109,12 @@ def preview(dataset: Dataset, clip_id: str, frames: Span | None, edits: HandEdit
         clip_id: The clip.
         frames: What is kept; None = all.
         edits: What is changed before.
+        bodies_dir: Folder of bodies that the user imported, one of which the human may have.
 
     Raises:
         UnknownClip: There is none.
         NothingToSee: It has no motion, or was not finished.
-        FramesNotThere, InvalidArray: It has no such frames.
+        FramesNotThere, InvalidArray: It has no such frames, or too few would be kept.
         CorruptArtefact: A result that is needed is damaged or gone.
         WushuError: The motion cannot be led.
     """
@@ -111,17 +130,23 @@ def preview(dataset: Dataset, clip_id: str, frames: Span | None, edits: HandEdit
     with dataset.being_read():
         asks_nothing = frames is None and not edits and row.outcome is not Outcome.REJECTED
         delivered = _delivered(dataset, row, variant) if asks_nothing else []
-        item = delivered[0] if delivered else None
-        if item is None:
-            item = made_by_hand(dataset, row, variant, frames=frames, changes=edits, by=_SOMEBODY)
-    made = [bool(delivered), item.name, list(item.frames), plain(edits)]
+        if delivered:
+            item, not_judged, series = delivered[0], (), _series_of_piece(dataset, delivered[0], clip_id, bodies_dir)
+        else:
+            made = made_by_hand(
+                dataset, row, variant, frames=frames, changes=edits, by=_SOMEBODY, bodies_dir=bodies_dir
+            )
+            item, not_judged, series = made.item, made.not_judged, _series(dataset, row, made)
+    told = [bool(delivered), item.name, list(item.frames), plain(edits)]
     return Preview(
-        key=digest([clip_id, fingerprint, row.fingerprints["leads"], *made]),
+        key=digest([clip_id, fingerprint, row.fingerprints["leads"], *told]),
         clip_id=clip_id,
         variant=variant,
         frames=item.frames,
         item=item,
         before=row.verdict,
+        not_judged=not_judged,
+        series=series,
         n_more=max(len(delivered) - 1, 0),
     )
 
@@ -130,3 +155,21 @@ def _delivered(dataset: Dataset, row: ManifestRow, variant: Variant) -> list[Del
     """Return what a hand-over takes of a clip that nobody changed: it is there already, whole or by its pieces."""
     found = dataset.load(row.clip.id, "leads", row.fingerprints["leads"], Deliverables)
     return [item for item in found.items if item.variant == variant and item.kind != "refined"]
+
+
+def _series(dataset: Dataset, row: ManifestRow, made: MadeByHand) -> tuple[Series, ...]:
+    """Measure what was cut or edited frame by frame; what was left as it stood has the clip's own curves."""
+    if made.as_solved:
+        return ()
+    item = made.item
+    human = () if made.human.measured is None else (made.human.measured,)
+    robot = measure_robot(item.core, load_g1(item.variant), led_judge_of(dataset, row).validation)
+    return tuple(series_of((*human, robot), item.verdict))
+
+
+def _series_of_piece(dataset: Dataset, item: Deliverable, clip_id: str, bodies_dir: Path | None) -> tuple[Series, ...]:
+    """Measure a repaired piece; where that cannot be done, it can still be handed over, and it is judged already."""
+    with suppress(WushuError):
+        if item.kind == "part":
+            return piece_view(dataset, clip_id, int(item.name.rpartition(".part")[2]), bodies_dir=bodies_dir).series
+    return ()
