@@ -13,8 +13,10 @@ import numpy as np
 
 from pipeline.body import SkinnedBody
 from pipeline.clip import Clip
-from pipeline.estimators import ESTIMATORS, Estimator
+from pipeline.estimators import ESTIMATORS, Estimator, ImageFeatures
+from pipeline.estimators.gvhmr.gvhmr_estimator import GvhmrEstimator
 from pipeline.evidence import Evidence
+from pipeline.feature_stage import FEATURES, feature_stages
 from pipeline.home import Home
 from pipeline.readers import MotionFile, read_motion
 from pipeline.record_codec import plain
@@ -41,7 +43,7 @@ class OfOneBody(Protocol):
 
 
 def video_stages(settings: Settings, body: SkinnedBody, home: Home) -> tuple[Stage, ...]:
-    """Return recording, evidence and motion.
+    """Return recording, evidence, image features where they are asked for, and motion.
 
     An estimator that cannot work here, as packages or weights are missing or the weights are of another body, is no
     reason to fail yet, as sources may all hold motion already. A video is refused for it in its first stage, before
@@ -49,6 +51,7 @@ def video_stages(settings: Settings, body: SkinnedBody, home: Home) -> tuple[Sta
 
     Raises:
         UnknownName: The settings name an estimator that does not exist.
+        InvalidArray: They ask for image features for an estimator that looks at no pictures.
     """
     if settings.estimator not in ESTIMATORS:
         raise UnknownName("estimator", settings.estimator, ESTIMATORS)
@@ -56,6 +59,7 @@ def video_stages(settings: Settings, body: SkinnedBody, home: Home) -> tuple[Sta
     return (
         _recording_stage(settings, home, estimator_of),
         _evidence_stage(settings),
+        *feature_stages(settings, home, estimator_of),
         _motion_stage(settings, body, estimator_of),
     )
 
@@ -130,8 +134,11 @@ def _evidence_stage(settings: Settings) -> Stage:
 
 
 def _motion_stage(settings: Settings, body: SkinnedBody, estimator_of: EstimatorMaker) -> Stage:
-    def run(context: StageContext, evidence: Evidence) -> SmplMotion:
-        return estimator_of(context.clip.source.facts.height_m).estimate(evidence, body, context.progress)
+    def run(context: StageContext, evidence: Evidence, *images: ImageFeatures) -> SmplMotion:
+        estimator = estimator_of(context.clip.source.facts.height_m)
+        if images and isinstance(estimator, GvhmrEstimator):
+            return estimator.estimate(evidence, body, context.progress, images=images[0])
+        return estimator.estimate(evidence, body, context.progress)
 
     decides, licences = _told_of_estimator(settings, body, estimator_of)
     return Stage(
@@ -139,7 +146,7 @@ def _motion_stage(settings: Settings, body: SkinnedBody, estimator_of: Estimator
         version=2,
         config=decides,
         facts=_height,
-        reads=("evidence",),
+        reads=("evidence",) if settings.features.network == "none" else ("evidence", FEATURES),
         result=SmplMotion,
         run=run,
         licences=(f"body '{body.name}': {body.licence}", *licences),

@@ -9,7 +9,7 @@ from pathlib import Path
 from cattrs import transform_error
 from cattrs.v import format_exception
 
-from pipeline.estimators import GvhmrConfig, LandmarkConfig
+from pipeline.estimators import FeatureConfig, GvhmrConfig, LandmarkConfig
 from pipeline.exceptions import InvalidSettings
 from pipeline.plausibility import PlausibilityConfig
 from pipeline.record_codec import from_plain
@@ -41,6 +41,8 @@ class Settings:
     """The estimator ``landmark``; the height of the person is set here."""
     gvhmr: GvhmrConfig = field(default_factory=GvhmrConfig)
     """The estimator ``gvhmr``; the height of the person is set here."""
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    """Image features for it, where its weights were trained with them."""
     plausibility: PlausibilityConfig = field(default_factory=PlausibilityConfig)
     """What is measured on the human."""
     retarget: RetargetConfig = field(default_factory=RetargetConfig)

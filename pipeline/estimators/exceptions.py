@@ -51,6 +51,17 @@ class WeightsOfAnotherBody(PipelineError):
         )
 
 
+class WeightsWithoutImages(PipelineError):
+    """Image features are to be made for weights that have no use for them."""
+
+    def __init__(self, weights: str) -> None:
+        self.weights = weights
+        super().__init__(
+            f"the weights '{weights}' take no image features. Run with `--features.network none`, or with GVHMR's own "
+            "weights: `--gvhmr.weights official`."
+        )
+
+
 class ExtraNotInstalled(MachineFault):
     """Something was asked for that needs packages which are installed on request only."""
 
@@ -63,9 +74,9 @@ class ExtraNotInstalled(MachineFault):
 class DeviceMissing(MachineFault):
     """The network is to run where this machine has nothing for it to run on."""
 
-    def __init__(self, device: str, *, torch_version: str) -> None:
+    def __init__(self, device: str, *, torch_version: str, option: str = "--gvhmr.device") -> None:
         self.device = device
         super().__init__(
             f"the network is to run on '{device}', which torch {torch_version} does not find here. Set "
-            "`--gvhmr.device cpu`, or install torch's build for the graphics card and its driver."
+            f"`{option} cpu`, or install torch's build for the graphics card and its driver."
         )

@@ -53,6 +53,11 @@ class GvhmrConfig:
     lock_feet: bool = True
     """Hold standing feet in their places by the legs."""
 
+    @property
+    def looks_at_mirror_images(self) -> bool:
+        """Whether the network is asked of mirror images as well, and so wants image features of them too."""
+        return self.world == "own" and self.mirrored_too
+
     def __post_init__(self) -> None:
         """Check numbers and words.
 

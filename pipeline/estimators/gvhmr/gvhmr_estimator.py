@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.body import SkinnedBody
+from pipeline.estimators.exceptions import WeightsWithoutImages
 from pipeline.estimators.gvhmr.config import GvhmrConfig
 from pipeline.estimators.gvhmr.packages import require_packages
 from pipeline.estimators.gvhmr.rates import at_network_rate, at_rate_of
 from pipeline.estimators.gvhmr.weights_card import find_weights, read_card, require_body, weights_dir
+from pipeline.estimators.image_features import ImageFeatures
 from pipeline.evidence import Evidence
 from pipeline.home import Home
 from retarget.progress import Progress, silent
@@ -73,13 +75,32 @@ class GvhmrEstimator:
         """
         require_body(self._card, body)
 
-    def estimate(self, evidence: Evidence, body: SkinnedBody, progress: Progress = silent) -> SmplMotion:
+    def require_images(self) -> None:
+        """Check that the weights have a use for image features.
+
+        Raises:
+            WeightsWithoutImages: They have none.
+        """
+        if not self._card.image_features:
+            raise WeightsWithoutImages(self.config.weights)
+
+    def estimate(
+        self, evidence: Evidence, body: SkinnedBody, progress: Progress = silent, *, images: ImageFeatures | None = None
+    ) -> SmplMotion:
         """Return the motion of the person in the evidence; ``z = 0`` is the floor.
 
         The world's origin lies on the floor below the first frame's pelvis; its y axis is where the first
         camera looks.
 
+        Args:
+            evidence: What was seen.
+            body: Body that the motion is to be of.
+            progress: Of the whole.
+            images: Features of the pictures at the network's rate (:func:`at_network_rate`), for weights that were
+                trained with them. Without them they are given zeros, a state that they know.
+
         Raises:
+            WeightsWithoutImages: Image features are given to weights that have no use for them.
             TooLittleEvidence: A person is visible in too few frames.
             InvalidArray: The intrinsics belong to no camera, or gravity is a zero vector.
             UnusableWeights: The weights' file is damaged.
@@ -87,8 +108,11 @@ class GvhmrEstimator:
             DeviceMissing: The network is to run on a graphics card that is not there.
         """
         self.require_body(body)
+        if images is not None:
+            self.require_images()
         progress(0, 1)
-        motion = at_rate_of(evidence, self._inference.motion(at_network_rate(evidence), body, self.config))
+        shown = at_network_rate(evidence)
+        motion = at_rate_of(evidence, self._inference.motion(shown, body, self.config, images))
         progress(1, 1)
         return motion
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from scipy.spatial.transform import Rotation
 from scipy.special import expit
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -31,9 +32,11 @@ from pipeline.estimators.gvhmr.sighting import Sighted, sight
 from pipeline.estimators.gvhmr.skeleton import Skeleton
 from pipeline.estimators.gvhmr.weights import GvhmrWeights
 from pipeline.estimators.gvhmr.world import Placed, place
+from pipeline.estimators.image_features import ImageFeatures
 from pipeline.estimators.joint_trust import joint_trust
 from pipeline.evidence import Evidence
 from retarget.smpl_motion import SmplMotion
+from robots.exceptions import InvalidArray
 
 Moved = TypeVar("Moved", NetworkInputs, NetworkOutputs)
 
@@ -53,23 +56,27 @@ class Inference:
         self._device = torch.device(device)
         self._network, self._codec = weights.network().to(self._device), weights.codec()
 
-    def motion(self, shown: Evidence, body: SkinnedBody, config: GvhmrConfig) -> SmplMotion:
+    def motion(
+        self, shown: Evidence, body: SkinnedBody, config: GvhmrConfig, images: ImageFeatures | None = None
+    ) -> SmplMotion:
         """Return the motion in evidence of the network's rate.
 
         Raises:
             TooLittleEvidence: A person is visible in too few frames.
-            InvalidArray: The intrinsics belong to no camera, or gravity is a zero vector.
+            InvalidArray: The intrinsics belong to no camera, gravity is a zero vector, or the image features are of
+                another clip or of another network.
         """
+        tokens, mirrored_tokens = self._tokens(shown, config, images)
         sighted = sight(shown, with_detail=self._shape.detail_features > 0)
         if config.world == "original":
-            outputs = self.ask(sighted, config.precision, plainly=True)
+            outputs = self.ask(sighted, config.precision, plainly=True, tokens=tokens)
             prediction = _sized(self._read(outputs, sighted, body), body, config.height_m)
             placed = self._placed_as_published(outputs, sighted, shown, body, config)
         else:
-            prediction = self._read(self.ask(sighted, config.precision), sighted, body)
+            prediction = self._read(self.ask(sighted, config.precision, tokens=tokens), sighted, body)
             if config.mirrored_too:
                 mirrored = mirrored_sighted(sighted, shown.image_size[0])
-                said = self._read(self.ask(mirrored, config.precision), mirrored, body)
+                said = self._read(self.ask(mirrored, config.precision, tokens=mirrored_tokens), mirrored, body)
                 prediction = mean_prediction(prediction, mirrored_prediction(said))
             prediction = _sized(prediction, body, config.height_m)
             if config.refine:
@@ -86,21 +93,44 @@ class Inference:
         )
         return replace(motion, joint_trust=joint_trust(sighted.keypoint_seen, shown.fps))
 
-    def ask(self, sighted: Sighted, precision: str = "float32", *, plainly: bool = False) -> NetworkOutputs:
+    def ask(
+        self,
+        sighted: Sighted,
+        precision: str = "float32",
+        *,
+        plainly: bool = False,
+        tokens: Float32[np.ndarray, "frames features"] | None = None,
+    ) -> NetworkOutputs:
         """Run the network.
 
         Args:
             sighted: What it is shown.
             precision: What it computes in, ``float32`` or ``bfloat16``.
             plainly: Round as the original's attention does; its yaw chain makes milliradians of the last digits.
+            tokens: Image features, where there are any.
         """
         inputs = network_inputs(sighted.sighting, sighted.bbx_xys, with_detail=self._shape.detail_features > 0)
         if self._shape.image_features:
             # Without pictures the published network was trained with zeros as their features, not without the branch.
-            inputs = replace(inputs, imgseq=torch.zeros(*inputs.obs.shape[:2], self._shape.image_features))
+            blank = torch.zeros(*inputs.obs.shape[:2], self._shape.image_features)
+            inputs = replace(inputs, imgseq=blank if tokens is None else torch.from_numpy(tokens.copy())[None])
         half = torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bfloat16")
         with torch.no_grad(), half, sdpa_kernel(SDPBackend.MATH) if plainly else nullcontext():
             return moved(self._network(moved(inputs, self._device)), torch.device("cpu"))
+
+    def _tokens(
+        self, shown: Evidence, config: GvhmrConfig, images: ImageFeatures | None
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return features of the pictures and of their mirror images, if they are this clip's and this network's."""
+        if images is None:
+            return None, None
+        wanted = (len(shown), self._shape.image_features)
+        if images.tokens.shape != wanted:
+            problem = f"has shape {images.tokens.shape}, and the network takes {wanted} of this clip"
+            raise InvalidArray("images", problem=problem)
+        if images.mirrored is None and config.looks_at_mirror_images:
+            raise InvalidArray("images", problem="has no features of the mirror images, which are to be asked of too")
+        return images.tokens, images.mirrored
 
     def _read(self, outputs: NetworkOutputs, sighted: Sighted, body: SkinnedBody) -> Prediction:
         return prediction_of(outputs, self._codec, Skeleton.of(body), sighted.bbx_xys, sighted.sighting.K)

@@ -95,6 +95,11 @@ class GvhmrWeights:
         freeze_fields(self, {**stats, "tensors": dict(self.tensors)})
 
     @property
+    def image_features(self) -> int:
+        """Length of the image feature that the network takes; 0 for a network without images."""
+        return self.shape.image_features
+
+    @property
     def n_parameters(self) -> int:
         """How many numbers the network has learned."""
         return sum(tensor.numel() for tensor in self.tensors.values())

@@ -53,7 +53,9 @@ class WeightsCard:
     source_sha256: str
     """Hash of the checkpoint that they were imported from; empty for weights of our own."""
     sha256: str
-    """Hash of the file."""
+    """Hash of the file; empty where it was not asked for."""
+    image_features: int = 0
+    """Length of the image feature that the network takes; 0 for a network without images."""
 
 
 class OfABody(Protocol):
@@ -70,8 +72,13 @@ class OfABody(Protocol):
         ...
 
 
-def read_card(path: Path, *, kind: str = KIND) -> WeightsCard:
+def read_card(path: Path, *, kind: str = KIND, hashed: bool = True) -> WeightsCard:
     """Read what a file of weights says of itself; its numbers are only counted and hashed.
+
+    Args:
+        path: The file.
+        kind: Network that the weights must be of.
+        hashed: Hash the file; of gigabytes that takes seconds, and its checkpoint's hash may be enough.
 
     Raises:
         UnusableWeights: The file is missing, cut short, of another format, or does not say what it is.
@@ -91,7 +98,14 @@ def read_card(path: Path, *, kind: str = KIND) -> WeightsCard:
     if not all(isinstance(word, str) for word in words.values()) or not _are_words(data):
         problem = "does not say its body, licence, source and data in words"
         raise UnusableWeights(path, problem=problem, remedy=AGAIN)
-    return WeightsCard(**words, trained_on=tuple(data), sha256=file_sha256(path))  # type: ignore[arg-type]
+    shape = document.get("shape")
+    images = shape.get("image_features") if isinstance(shape, dict) else None
+    return WeightsCard(
+        **words,  # type: ignore[arg-type]
+        trained_on=tuple(data or ()),
+        sha256=file_sha256(path) if hashed else "",
+        image_features=images if isinstance(images, int) else 0,
+    )
 
 
 def find_weights(name_or_path: str | Path, search_dir: Path | None = None) -> Path:

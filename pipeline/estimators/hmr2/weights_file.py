@@ -43,10 +43,10 @@ def find_hmr2(home: Home, given: str | None = None) -> Path:
     return path
 
 
-def read_hmr2_card(path: Path) -> WeightsCard:
-    """Read what a file of weights says of itself.
+def read_hmr2_card(path: Path, *, hashed: bool = True) -> WeightsCard:
+    """Read what a file of weights says of itself, and hash its gigabytes unless told not to.
 
     Raises:
         UnusableWeights: The file is missing, cut short, of another format, or does not say what it is.
     """
-    return read_card(path, kind=KIND)
+    return read_card(path, kind=KIND, hashed=hashed)
