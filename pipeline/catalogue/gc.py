@@ -103,7 +103,10 @@ def _look_at(dataset: Dataset, folder: Path, plan: _Plan) -> None:
         cut_into = dataset.clip_dir(whole) / CLIPS_FILE
         living = read_sealed(cut_into).get("clips", []) if cut_into.exists() else [clip_id]
     except CorruptArtefact as error:
-        plan.kept.append(f"{name}: everything in it is kept, as {error.path.name} cannot be read ({error.problem}).")
+        if not folder.is_symlink():  # which is told for itself
+            plan.kept.append(
+                f"{name}: everything in it is kept, as {error.path.name} cannot be read ({error.problem})."
+            )
         plan.unreadable = True
         plan.whole_folders.add(clip_id)
         _keep_shared(dataset, clip_id, plan)
