@@ -22,8 +22,9 @@ from flows.console import bar, console, progress_bars, show_error, show_warning
 from flows.exceptions import CannotWrite
 from flows.solver import ready_solver
 from pipeline.bench_estimate import BenchConfig, StepListener, bench_estimators, bench_pixels
+from pipeline.bench_estimate.stages import CAMERA_TOLD, DETECTED, KEYPOINT, LANDMARKS_TOLD, MODELLED, PROJECTED
 from pipeline.home import Home
-from pipeline.kfbench.bench_result import GROUPS, BenchResult
+from pipeline.kfbench.bench_result import GROUPS, TRUTH, BenchResult
 from pipeline.kfbench.bench_score import METRICS, STAGE_METRICS, Metric, Value
 from pipeline.settings import Settings, load_settings
 
@@ -112,7 +113,8 @@ def _show(result: BenchResult, seed: int) -> None:
     for group in GROUPS:
         rows = {estimator: row for (estimator, of), row in result.values.items() if of == group}
         if rows:
-            console.print(_table(group, result.clips[group], rows))
+            for title, part in _tables(group, rows).items():
+                console.print(_table(title, result.clips[group], part))
         else:
             console.print(f"{group}: no clip", highlight=False)
     for sentence in result.notes:
@@ -128,9 +130,27 @@ def _show(result: BenchResult, seed: int) -> None:
         show_warning(f"{len(result.failures)} files or clips are missing from the numbers, see above")
 
 
-def _table(group: str, clips: int, rows: Mapping[str, Mapping[str, Value]]) -> Table:
+def _tables(group: str, rows: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Mapping[str, Value]]]:
+    """Split a group's rows by title: all in one, or at level pixel the keypoints, then each estimator by steps."""
+    if DETECTED not in rows:
+        return {group: dict(rows)}
+    steps = (PROJECTED, MODELLED, DETECTED)
+    tables = {f"{group}, keypoints": {name: rows[name] for name in steps if name in rows}}
+    for name in rows:
+        own = {
+            step: rows[f"{name}_{step}"]
+            for step in (PROJECTED, KEYPOINT, LANDMARKS_TOLD, CAMERA_TOLD)
+            if f"{name}_{step}" in rows
+        }
+        if own:
+            truth = {TRUTH: rows[TRUTH]} if TRUTH in rows else {}
+            tables[f"{group}, {name}"] = {**own, "pixel": rows[name], **truth}
+    return tables
+
+
+def _table(title: str, clips: int, rows: Mapping[str, Mapping[str, Value]]) -> Table:
     """One line a metric, one column an estimator: value and interval."""
-    table = Table(title=f"{group}: {clips} clips", title_justify="left")
+    table = Table(title=f"{title}: {clips} clips", title_justify="left")
     table.add_column("metric", no_wrap=True)
     table.add_column("", style="dim")
     for name in rows:

@@ -72,7 +72,7 @@ def match(
     n = len(points_px)
     pieces, wrong = [], np.zeros(n, dtype=bool)
     for evidence in found:
-        piece = _piece(evidence, points_px)
+        piece = _piece(evidence, points_px, known=known)
         shown = _shown(evidence) & (piece.frames >= 0) & (piece.frames < n)
         if known or (shown.any() and piece.right.sum() >= _MOST * shown.sum()):
             pieces.append(piece)
@@ -114,12 +114,12 @@ def _shown(evidence: Evidence) -> Bool[np.ndarray, " frames"]:
     return (evidence.flags & FrameFlag.NO_PERSON) == 0
 
 
-def _piece(evidence: Evidence, points_px: Float[np.ndarray, "frames 21 2"]) -> Piece:
+def _piece(evidence: Evidence, points_px: Float[np.ndarray, "frames 21 2"], *, known: bool) -> Piece:
     first = round(float(evidence.timestamps[0]) * evidence.fps)
     frames = first + np.arange(len(evidence))
     inside = (frames >= 0) & (frames < len(points_px))
     true = points_px[np.clip(frames, 0, len(points_px) - 1)]
-    same = overlap(boxes_of(_points(evidence)), boxes_of(true)) >= OVERLAP
+    same = known | (overlap(boxes_of(_points(evidence)), boxes_of(true)) >= OVERLAP)
     return Piece(evidence=evidence, frames=frames, right=inside & _shown(evidence) & same)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
@@ -19,9 +20,19 @@ from pipeline.bench_estimate.config import FPS, BenchConfig, StepListener
 from pipeline.bench_estimate.contenders import make_estimators
 from pipeline.bench_estimate.filming import FrontEnd
 from pipeline.bench_estimate.judging import judge_sample
-from pipeline.bench_estimate.matching import Piece, match
+from pipeline.bench_estimate.matching import Match, Piece, match
 from pipeline.bench_estimate.sheet import Sheet, chance
-from pipeline.bench_estimate.stages import DETECTED, KEYPOINT, MODELLED, PROJECTED, projected_evidence
+from pipeline.bench_estimate.stages import (
+    CAMERA_TOLD,
+    DETECTED,
+    KEYPOINT,
+    LANDMARKS_TOLD,
+    MODELLED,
+    PROJECTED,
+    projected_evidence,
+    with_true_camera,
+    with_true_landmarks,
+)
 from pipeline.bench_estimate.views import View, draw_view, embodied, projected
 from pipeline.body import SkinnedBody, load_body
 from pipeline.estimators import Estimator
@@ -102,15 +113,16 @@ def bench_watched(
         clips = [embodied(clip, body, config.seed) for clip in clips]
     order = np.random.default_rng([config.seed, 2]).permutation(len(clips))
     sample = [clips[i] for i in sorted(order[: config.robot_clips])] if config.robot else []
+    told_views: list[str] = []
     lost: list[str] = []
     views = _views(config, clips, body, varied=varied)
     filming = on_step("filming and watching")
     kinds: Counter[str] = Counter()
     for number, (view, groups) in enumerate(views):
         kinds[view.kind] += 1
-        _measure(view, groups, estimators, body, sheet, lost, watch, _part(filming, number, len(views)))
+        _measure(view, groups, estimators, body, sheet, lost, told_views, watch, _part(filming, number, len(views)))
     notes = [*notes, *told, "views: " + ", ".join(f"{kinds[kind]} {kind}" for kind in (STATIC, *MOVING_KINDS))]
-    notes.append(_cast(views))
+    notes += [_cast(views), *told_views]
     judged = [clip for clip in sample if all((clip.name, name) in sheet.kept for name in estimators)]
     if judged:
         notes += judge_sample(config, judged, estimators, body, sheet, on_step("on the robot"))
@@ -146,6 +158,7 @@ def _measure(
     body: SkinnedBody,
     sheet: Sheet,
     lost: list[str],
+    told: list[str],
     watch: Watch,
     progress: Progress,
 ) -> None:
@@ -157,17 +170,22 @@ def _measure(
         modelled = match(view, [shot.modelled for shot in view.shots], points_px, known=True)
         true = match(view, projected_evidence(view, body, points_px), points_px, known=True)
         lost += [f"{view.name}: {sentence}" for sentence in seen.lost]
+        told.append(_line(view, seen))
         found: dict[str, _Result] = {}
         if seen.pieces:
-            for name, estimator in estimators.items():
-                for row, evidence in (
-                    (name, seen), (f"{name}_{KEYPOINT}", modelled), (f"{name}_{PROJECTED}", true)
-                ):  # fmt: skip
-                    who = row
-                    begun = perf_counter()
-                    found[row] = _estimated(view, evidence.pieces, estimator, body)
-                    if row == name:
-                        sheet.seconds[name] = sheet.seconds.get(name, 0.0) + perf_counter() - begun
+            steps = {
+                "": seen,
+                CAMERA_TOLD: with_true_camera(view, seen),
+                LANDMARKS_TOLD: with_true_landmarks(view, seen, true),
+                KEYPOINT: modelled,
+                PROJECTED: true,
+            }
+            for name, (step, evidence) in product(estimators, steps.items()):
+                who = f"{name}_{step}" if step else name
+                begun = perf_counter()
+                found[who] = _estimated(view, evidence.pieces, estimators[name], body)
+                if not step:
+                    sheet.seconds[name] = sheet.seconds.get(name, 0.0) + perf_counter() - begun
     except MachineFault:
         raise
     except WushuError as error:
@@ -181,6 +199,18 @@ def _measure(
         sheet.add(row, groups, view.clip.name, result.tally)
         if row in estimators and seen.whole and view.kind != STATIC:
             sheet.kept[view.clip.name, row] = result.longest
+
+
+def _line(view: View, seen: Match) -> str:
+    """What became of one video, so that a figure can be traced to its pictures."""
+    means = {key: tally.total / tally.weight for key, tally in seen.tally.items()}
+    if not seen.pieces:
+        return f"{view.name}: {view.look.words}: lost"
+    return (
+        f"{view.name}: {view.look.words}: keypoints {means['kp_px']:.1f} px ({means['kp_pct']:.1f} % of the height), "
+        f"missed {means['missed_pct']:.0f} %, somebody else {means['wrong_pct']:.0f} %, swapped "
+        f"{means['swapped_pct']:.0f} %, camera {means['camera_deg']:.2f} deg"
+    )
 
 
 def _watched(watch: Watch, view: View, progress: Progress) -> list[Evidence]:
@@ -228,7 +258,7 @@ def _result(
 ) -> BenchResult:
     rows = [PROJECTED, MODELLED, DETECTED]
     for name in estimators:
-        rows += [name, f"{name}_{KEYPOINT}", f"{name}_{PROJECTED}"]
+        rows += [name, *(f"{name}_{step}" for step in (CAMERA_TOLD, LANDMARKS_TOLD, KEYPOINT, PROJECTED))]
     keys = [(row, group) for group in GROUPS for row in (*rows, TRUTH)]
     return BenchResult(
         values={

@@ -52,7 +52,7 @@ STAGE_METRICS = (
     Metric(key="kp_px", unit="px", meaning="keypoints in the picture"),
     Metric(key="kp_pct", unit="%", meaning="the same, of the person's height", digits=2),
     Metric(key="missed_pct", unit="%", meaning="frames without the person"),
-    Metric(key="wrong_pct", unit="%", meaning="frames with another person"),
+    Metric(key="wrong_pct", unit="%", meaning="frames with somebody else, or elsewhere"),
     Metric(key="swapped_pct", unit="%", meaning="frames with left as right"),
     Metric(key="camera_deg", unit="deg", meaning="camera's rotation", digits=2),
     Metric(key="lost_pct", unit="%", meaning="clips that nothing is made of", digits=0),

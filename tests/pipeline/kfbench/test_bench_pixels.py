@@ -9,6 +9,7 @@ import pytest
 from pipeline.bench_estimate import BenchConfig, bench_pixels, bench_these, bench_watched
 from pipeline.bench_estimate.filming import FrontEnd, staged
 from pipeline.bench_estimate.matching import match
+from pipeline.bench_estimate.stages import projected_evidence, with_true_camera, with_true_landmarks
 from pipeline.bench_estimate.views import draw_view, embodied, into_hall, projected
 from pipeline.body import load_body
 from pipeline.exceptions import MissingModelFile, NoPersonFound
@@ -77,6 +78,25 @@ def test_the_table_has_all_keys_of_the_keypoint_level_and_those_of_each_step():
     for key in ("kp_px", "missed_pct", "swapped_pct", "wrong_pct", "camera_deg", "lost_pct"):
         assert figures[f"projected_all_{key}"] == pytest.approx(0.0, abs=1e-5), key
     assert figures["modelled_all_kp_px"] == figures["detected_all_kp_px"] > 1.0
+
+
+def test_what_is_told_is_true_and_the_rest_is_what_was_seen():
+    """Rows of steps differ from what was detected in one thing only: the camera's rotation, or the landmarks."""
+    view = next(view for view in (a_view(frames=116, seed=seed) for seed in range(8)) if len(view.shots) == 2)
+    true = match(view, projected_evidence(view, BODY, points(view)), points(view), known=True)
+    whole = modelled(view, silent)
+    seen = match(view, [part(whole[0], 5, 40), whole[1]], points(view), known=True)
+    for told, name in ((with_true_camera(view, seen), "R_w2c"), (with_true_landmarks(view, seen, true), "landmarks_w")):
+        for after, before in zip(told.pieces, seen.pieces, strict=True):
+            changed = [
+                field
+                for field in ("kp2d", "foot_kp2d", "landmarks_w", "R_w2c", "flags", "boxes", "timestamps")
+                if not np.array_equal(getattr(after.evidence, field), getattr(before.evidence, field))
+            ]
+            assert changed == [name]
+    second = with_true_landmarks(view, seen, true).pieces[1].evidence.landmarks_w
+    np.testing.assert_array_equal(second, true.pieces[1].evidence.landmarks_w)
+    np.testing.assert_allclose(with_true_camera(view, seen).pieces[0].evidence.R_w2c[0], np.eye(3), atol=1e-12)
 
 
 def test_a_view_with_nobody_in_it_is_a_told_loss():
