@@ -18,7 +18,8 @@ SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 PLAIN = (
     "accept", "reject", "trim", "preview", "undo", "two", "meanwhile", "seen", "noted", "foreign", "reload", "three",
-    "batch one", "batch two", "batch three", "name",
+    "batch one", "batch two", "batch three", "name", "held one", "held two", "drafted",
+    "many one", "many two", "many three", "asked", "solved anew", "lost", "failing", "forgotten",
 )  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def clips(made):
         ids[name] = copy_clip(dataset, template, f"{name}.bvh").clip.id
     ids["script"] = copy_clip(dataset, template, f"{SCRIPT.replace('/', '_')}.bvh").clip.id
     ids["refused"] = copy_clip(dataset, template, "refused.bvh", change=as_refused).clip.id
+    ids["turned down"] = copy_clip(dataset, template, "turned down.bvh", change=as_refused).clip.id
     ids["broken"] = copy_clip(
         dataset, template, "broken.bvh", change=lambda row: as_broken(row, f"{row.clip.name}: it is torn.")
     ).clip.id

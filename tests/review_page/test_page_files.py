@@ -122,6 +122,99 @@ def test_what_is_counted_beside_a_choice_is_what_it_would_show() -> None:
     assert told.splitlines() == ["0", "null true 40"]
 
 
+def test_what_a_full_browser_does_not_keep_is_kept_in_the_page_and_told_once() -> None:
+    """Not the older value that the browser still holds: a decision on its way would be lost by it."""
+    told = _run(
+        _node(),
+        """
+        const kept = new Map([["k", "1"]]);
+        globalThis.localStorage = { full: false,
+          getItem: (key) => kept.get(key) ?? null, removeItem: (key) => kept.delete(key),
+          setItem(key, text) { if (this.full) throw new Error("full"); kept.set(key, text); } };
+        const { recall, remember, whenRefused } = await import("wushu/storage.js");
+        let told = 0;
+        whenRefused(() => (told += 1));
+        console.log(recall("k", 0), remember("k", 2), told, kept.size);
+        localStorage.full = true;
+        console.log(remember("k", 3), remember("new", [4]), recall("k", 0), recall("new", 0), told);
+        localStorage.full = false;
+        console.log(remember("k", 5), recall("k", 0), kept.get("k"));
+        """,
+    )
+    assert told.splitlines() == ["1 true 0 1", "false false 3 [ 4 ] 1", "true 5 5"]
+
+
+def test_rulings_differ_by_their_edits_and_are_told_with_them() -> None:
+    told = _run(
+        _node(),
+        """
+        const { isOtherwise } = await import("wushu/decide.js");
+        const { confirmed, ruled } = await import("wushu/words.js");
+        const plain = { ruling: "accept" };
+        const stands = { foot: "left", frames: [40, 53], stands: true };
+        const edited = { ruling: "accept", frames: [3, 10], ground_m: -0.0025, contacts: [stands] };
+        console.log(isOtherwise(plain, { ...plain, frames: null, ground_m: 0, contacts: [] }),
+                    isOtherwise(plain, edited), isOtherwise(edited, { ...edited, contacts: [{ ...stands }] }),
+                    isOtherwise(edited, { ...edited, contacts: [] }),
+                    isOtherwise({ ruling: "reject", frames: null }, { ruling: "reject", ground_m: 1 }));
+        console.log(ruled(edited));
+        console.log(ruled({ ...plain, contacts: [stands, stands, { ...stands, frames: [1, 2] }] }));
+        const refused = { name: "a", outcome: "rejected", kinds: ["v.k"], short_reason: "k 2 > 1 s" };
+        console.log(confirmed(plain, [refused]));
+        console.log(confirmed(edited, [{ ...refused, kinds: [1, 2, 3] }]));
+        console.log(confirmed(plain, [refused, { name: "b", outcome: "accepted" }]));
+        console.log(confirmed({ ruling: "reject" }, [refused]), confirmed(plain, [{ outcome: "mended" }]));
+        """,
+    )
+    edited = "accepted frames 3 to 9, lowered 2.5 mm, left foot stands in 40 to 52"
+    assert told.splitlines() == [
+        "false true false true false",
+        edited,
+        "accepted, 3 contacts changed",
+        "accepted, though the checks refuse it (k 2 > 1 s)",
+        f"{edited}, though 3 checks refuse the clip as it stood (k 2 > 1 s)",
+        "accepted, though the checks refuse a",
+        "rejected accepted",
+    ]
+
+
+def test_lines_that_cannot_be_read_count_among_what_was_seen() -> None:
+    told = _run(
+        _node(),
+        """
+        const { Outbox } = await import("wushu/outbox.js");
+        const body = { by: "Anna", ruling: "accept", fingerprint: "f", seen: 3 };
+        const other = { ...body, ruling: "reject" };
+        const box = new Outbox("/data");
+        const [first] = box.add([{ id: "c", after: 3, body }, { id: "c", after: 3, body: other }]);
+        const ben = { ...body, by: "Ben" };
+        box.arrived(first, 4, [ben, body]); // two of the four lines are harmed
+        console.log(box.entries.map((one) => one.after + ":" + one.body.seen).join());
+        """,
+    )
+    assert told == "4:4"
+
+
+def test_a_held_key_steps_and_does_nothing_else() -> None:
+    told = _run(
+        _node(),
+        """
+        globalThis.Element = class {};
+        const { press } = await import("wushu/keys.js");
+        const done = [];
+        const keys = ["a", "r", "u", "Enter", "x", "j", "ArrowLeft"];
+        const map = Object.fromEntries(keys.map((key) => [key, () => done.push(key)]));
+        let stopped = 0;
+        for (const key of [...keys, "5"]) {
+          for (const repeat of [false, true, true])
+            press({ key, repeat, target: null, preventDefault: () => (stopped += 1) }, [map]);
+        }
+        console.log(done.join(), stopped >= 21);
+        """,
+    )
+    assert told == "a,r,u,Enter,x,j,j,j,ArrowLeft,ArrowLeft,ArrowLeft true"
+
+
 def test_a_command_to_copy_is_safe_in_a_shell() -> None:
     decide = """
         const { decideCommand } = await import("wushu/command.js");

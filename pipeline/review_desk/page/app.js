@@ -3,20 +3,26 @@
 import { json, NoAnswer, offline } from "wushu/answers.js";
 import { bannersOf } from "wushu/banners.js";
 import { Decider } from "wushu/decide.js";
-import { askName, askNote, askReason, choose } from "wushu/dialogs.js";
+import { askName } from "wushu/dialogs.js";
+import { draftOf, forgetDraft } from "wushu/drafts.js";
 import { arranged, everything, isTodo } from "wushu/filters.js";
 import { clipKeys, keysEverywhere, listKeys } from "wushu/key_maps.js";
 import { press } from "wushu/keys.js";
 import { Outbox } from "wushu/outbox.js";
 import { Poll } from "wushu/poll.js";
+import { Rulings } from "wushu/rulings.js";
 import { Shell } from "wushu/shell.js";
-import { recall, remember } from "wushu/storage.js";
+import { recall, remember, whenRefused } from "wushu/storage.js";
 import { clips, told } from "wushu/words.js";
 
 const REVIEWER = "wushu-review/reviewer";
 
 // After a refusal that may pass (a full disk) the decisions that wait are sent again this much later [ms].
 const TRY_AGAIN_MS = 10000;
+
+const NOT_REMEMBERED =
+  "This browser remembers nothing for this page (a private window, or a full disk): a decision that the service has not " +
+  "confirmed yet is lost when the page is closed.";
 
 export async function start(root) {
   const app = new App(root);
@@ -58,6 +64,7 @@ export class App {
     }
     this.outbox = new Outbox(this.session.dataset);
     this.decider = new Decider(this);
+    this.rulings = new Rulings(this);
     this.query = { ...this.query, ...recall(this.#place("query"), {}) };
     this.order = arranged(this.items, this.query);
     this.current = (this.order.find(isTodo) ?? this.order[0])?.id ?? null;
@@ -66,6 +73,7 @@ export class App {
     document.addEventListener("keydown", (event) => this.#onKey(event));
     this.#route();
     this.#banners();
+    if (!offline) whenRefused(() => this.toast(NOT_REMEMBERED, { bad: true, stays: true }));
     if (!offline) this.#poll.begin();
     if (!offline && !this.session.read_only) await this.reviewer();
     await this.decider.sendWaiting();
@@ -91,43 +99,23 @@ export class App {
     this.shell.messages.toast(text, facts);
   }
 
-  // {id, ruling, frames, ground_m, contacts, reason, note} -> {item, decisions}; null if it is not kept (yet).
-  async decide(request) {
-    const { id, ruling } = request;
-    const next = this.nextTodo(id);
-    const note = request.note || (ruling === "undo" ? "" : this.noteOf(id));
-    const answer = await this.decider.one({ ...request, note });
-    if (ruling === "undo" || !(answer || this.decider.isPending(id))) return answer;
-    this.#setNote(id, "");
-    if (this.current !== id && this.#left !== id) return answer;
-    if (next) this.select(next);
-    else if (answer) this.toast(this.items.some(isTodo) ? "All that the list shows is reviewed." : "All clips are reviewed.");
-    return answer;
+  // {id, ruling, frames, ground_m, contacts, reason, note, fingerprint, seen} -> {item, decisions}; null if it is not
+  // kept (yet). `fingerprint` and `seen` are of what was looked at; those of the list if they are left out.
+  decide(request) {
+    return this.rulings.decide(request);
   }
 
   undo(id) {
-    return this.decide({ id, ruling: "undo" });
+    return this.rulings.undo(id);
   }
 
-  // Ask why, and reject: one clip, or all that are marked.
-  async askReject(id) {
-    if (!this.#canDecide(id)) return null;
-    const codes = this.session.reason_codes.filter(({ code }) => code !== "good");
-    const answer = await askReason(`Reject ${this.item(id).name}: why?`, codes, this.noteOf(id));
-    return answer && this.decide({ id, ruling: "reject", ...answer });
+  // Ask why, and reject a clip; `look` is {fingerprint, seen}, as above.
+  askReject(id, look) {
+    return this.rulings.askReject(id, look);
   }
 
-  // A note for the decision that comes, or a new one for the decision that stands.
-  async askNote(id) {
-    if (!this.#canDecide(id)) return;
-    const item = this.item(id);
-    const mine = item.decision?.by === this.name && !item.stale ? item.decision : null;
-    const hint = mine ? "Your decision is kept anew with it." : "It is kept with your decision on this clip.";
-    const text = await askNote(`Note on ${item.name}`, mine?.note ?? this.noteOf(id), { hint });
-    if (text === null) return;
-    if (mine) await this.decider.one({ ...mine, id, note: text });
-    else this.#setNote(id, text);
-    this.redraw();
+  askNote(id, look) {
+    return this.rulings.askNote(id, look);
   }
 
   next() {
@@ -148,7 +136,16 @@ export class App {
   // Where the reviewer is ------------------------------------------------------------------------------------------
 
   get name() {
-    return recall(REVIEWER, null);
+    return recall(REVIEWER, null)?.normalize("NFC") ?? null;
+  }
+
+  get isClipOpen() {
+    return this.#page !== null;
+  }
+
+  // What the open page of a clip shows: {fingerprint, seen}; null where no page tells.
+  shownOnPage(id) {
+    return id === this.#pageId ? (this.#page?.look?.() ?? null) : null;
   }
 
   // Who decides; asked once. Null if nobody says.
@@ -176,6 +173,13 @@ export class App {
 
   toList() {
     location.hash = "#/";
+  }
+
+  // On from a clip that was decided, unless the reviewer has gone elsewhere meanwhile.
+  leave(id, next) {
+    if (this.current !== id && this.#left !== id) return;
+    if (next) this.select(next);
+    else this.toast(this.items.some(isTodo) ? "All that the list shows is reviewed." : "All clips are reviewed.");
   }
 
   // The next clip of the list that nobody has ruled on, after this one and then from the top.
@@ -206,40 +210,31 @@ export class App {
     if (this.shell) this.#banners();
   }
 
-  // Decisions on what is marked, or on the current clip.
-  async accept() {
-    if (this.#isReadOnly()) return null;
-    const ids = this.#batch();
-    if (ids === null) return this.#canDecide(this.current) && this.decide({ id: this.current, ruling: "accept" });
-    const sure = await choose(`Accept ${clips(ids.length)}?`, ["Each is decided by itself; u takes all of them back."], [
-      [true, `Accept ${clips(ids.length)}`, true],
-      [null, "Cancel", false],
-    ]);
-    return sure && this.#many(ids, { ruling: "accept" });
+  setNote(id, text) {
+    const { [id]: _, ...notes } = recall(this.#place("notes"), {});
+    remember(this.#place("notes"), text ? { ...notes, [id]: text } : notes);
+    this.redraw();
   }
 
-  async reject() {
-    if (this.#isReadOnly()) return null;
-    const ids = this.#batch();
-    if (ids === null) return this.askReject(this.current);
-    const codes = this.session.reason_codes.filter(({ code }) => code !== "good");
-    const answer = await askReason(`Reject ${clips(ids.length)}: why?`, codes, "");
-    return answer && this.#many(ids, { ruling: "reject", ...answer });
-  }
-
-  // Take back what I said of the current clip; else what this page decided last.
-  async undoHere() {
-    const last = this.decider.lastDecided;
-    const isMine = this.item(this.current)?.decision?.by === this.name || this.decider.isPending(this.current);
-    const isOfMany = last?.length > 1 && (!isMine || (last.includes(this.current) && !this.#page));
-    if (isOfMany) return this.#many(last, { ruling: "undo" });
-    if (isMine) return this.undo(this.current);
-    if (last === null) return this.toast("Nothing of yours stands on this clip, and this page has decided nothing yet.");
-    await this.undo(last[0]);
-    return this.select(last[0]);
+  // What is marked and shown, where the list is open; null if nothing is.
+  batch() {
+    if (this.#page || this.marked.size === 0) return null;
+    return this.order.map((item) => item.id).filter((id) => this.marked.has(id));
   }
 
   // What the service tells ------------------------------------------------------------------------------------------
+
+  // A decision is on the service's disk: the note and the edits that are in it wait no longer.
+  arrived({ id, body, draft = null }) {
+    const note = this.noteOf(id);
+    if (note && body.note.includes(note)) this.setNote(id, "");
+    forgetDraft({ id, fingerprint: body.fingerprint }, draft);
+  }
+
+  // What this tab holds of edits that a decision takes along.
+  draftOf(id, fingerprint) {
+    return draftOf({ id, fingerprint });
+  }
 
   get isLost() {
     return this.#gone !== null || this.#stuck !== null;
@@ -301,43 +296,6 @@ export class App {
     if (this.#page || this.order.some((item) => item.id === this.current)) return;
     this.#left = this.current; // it left the list: the one that took its place is next
     this.current = (this.order[Math.max(0, at)] ?? this.order.at(-1))?.id ?? null;
-  }
-
-  #canDecide(id) {
-    const item = this.item(id);
-    if (item === null || this.#isReadOnly()) return false;
-    if (item.fingerprint === null) this.toast(`${item.name} has no motion: there is nothing to decide on.`, { bad: true });
-    else return true;
-    return false;
-  }
-
-  #isReadOnly() {
-    const sentence = offline ? null : this.session.read_only;
-    if (sentence) this.toast(sentence, { bad: true });
-    return Boolean(sentence);
-  }
-
-  // What is marked and shown, where the list is open.
-  #batch() {
-    if (this.#page || this.marked.size === 0) return null;
-    return this.order.map((item) => item.id).filter((id) => this.marked.has(id));
-  }
-
-  async #many(ids, request) {
-    const kept = await this.decider.many(ids, request);
-    if ((kept > 0 || ids.some((id) => this.decider.isPending(id))) && request.ruling !== "undo") {
-      this.marked.clear();
-      const next = isTodo(this.item(this.current) ?? { fingerprint: null }) ? null : this.nextTodo(this.current);
-      if (next) this.select(next);
-    }
-    this.redraw();
-    return kept;
-  }
-
-  #setNote(id, text) {
-    const { [id]: _, ...notes } = recall(this.#place("notes"), {});
-    remember(this.#place("notes"), text ? { ...notes, [id]: text } : notes);
-    this.redraw();
   }
 
   async #route() {

@@ -4,10 +4,12 @@ import { json, NoAnswer, offline, post } from "wushu/answers.js";
 import { decideCommand } from "wushu/command.js";
 import { choose, showCommand } from "wushu/dialogs.js";
 import { lineOf } from "wushu/outbox.js";
-import { clips, ruled, told } from "wushu/words.js";
+import { clips, confirmed, ruled, told } from "wushu/words.js";
 
 // Decisions that are sent together.
 const AT_ONCE = 100;
+
+const LONGEST_NOTE = 2000; // characters that the service keeps
 
 export class Decider {
   #app;
@@ -16,7 +18,8 @@ export class Decider {
   #undoable = []; // what this page decided, confirmed or not: lists of clips, the last one last
   #isSending = false;
 
-  // `app`: session, outbox, item(id), receive(items, {mine}), toast(text, facts), reviewer(), lost(error), isLost, redraw()
+  // `app`: session, outbox, item(id), receive(items, {mine}), toast(text, facts), reviewer(), lost(error), arrived(entry),
+  // draftOf(id, fingerprint), noteOf(id), isLost, redraw()
   constructor(app) {
     this.#app = app;
   }
@@ -35,7 +38,8 @@ export class Decider {
     return this.#undoable.at(-1) ?? null;
   }
 
-  // Decide on one clip. Returns {item, decisions} once it is kept, null if it waits, was refused or given up.
+  // Decide on one clip, of which the motion `fingerprint` and `seen` decisions were looked at. Returns {item, decisions}
+  // once it is kept, null if it waits, was refused or given up.
   async one(request) {
     const { id, ruling } = request;
     if (offline) return this.#asCommand(request);
@@ -44,14 +48,19 @@ export class Decider {
     if (this.#busy.has(id)) return null;
     if (this.#waiting().has(id)) return this.#queue(request, by);
     const standsAgainst = ruling !== "undo" && this.#against(id, by, request);
-    if (standsAgainst && !(await this.#askOverrule([id], request))) return null;
-    const [entry] = this.#app.outbox.add([this.#entry(request, by, standsAgainst)]);
+    let { seen } = request;
+    if (standsAgainst) {
+      seen = this.#app.item(id).n_decisions; // they are named in the question
+      if (!(await this.#askOverrule([id], request))) return null;
+    }
+    const [entry] = this.#app.outbox.add([this.#entry({ ...request, seen }, by, standsAgainst)]);
     this.#remember([id], ruling);
     return this.#deliver(entry);
   }
 
-  // Decide the same on many clips, each by itself. Returns how many were kept.
-  async many(ids, { ruling, reason = "", note = "" }) {
+  // Decide the same on many clips, each by itself and with its own note; `looks` holds {fingerprint, seen} of each.
+  // Returns how many were kept.
+  async many(ids, { ruling, reason = "", note = "" }, looks = new Map()) {
     const by = await this.#mayDecide(ids);
     if (by === null) return 0;
     const waiting = this.#waiting();
@@ -59,6 +68,7 @@ export class Decider {
     const against = ruling === "undo" ? [] : able.filter((id) => this.#against(id, by, { ruling }));
     let overruled = [];
     if (against.length > 0) {
+      looks = new Map([...looks, ...against.map((id) => [id, { ...looks.get(id), seen: this.#app.item(id).n_decisions }])]);
       const answer = await this.#askOverrule(against, { ruling });
       if (answer === null) return 0;
       overruled = answer ? against : [];
@@ -68,13 +78,13 @@ export class Decider {
     if (left > 0) this.#app.toast(`${clips(left)} left out: without a motion, or with a decision that is not sent yet.`);
     this.#remember([...plain, ...overruled], ruling);
     let kept = 0;
-    for (const [these, overrule] of [[plain, false], [overruled, true]]) {
-      for (let from = 0; from < these.length; from += AT_ONCE) {
-        const part = these.slice(from, from + AT_ONCE);
-        const entries = part.map((id) => this.#entry({ id, ruling, reason, note }, by, overrule));
-        kept += await this.#deliverMany(this.#app.outbox.add(entries));
-      }
-    }
+    const entryOf = (id, overrule) => {
+      const own = ruling === "undo" ? "" : this.#app.noteOf(id);
+      const both = own && note && own !== note ? `${own}; ${note}` : own || note;
+      return this.#entry({ ...looks.get(id), id, ruling, reason, note: both.slice(0, LONGEST_NOTE) }, by, overrule);
+    };
+    const entries = [...plain.map((id) => entryOf(id, false)), ...overruled.map((id) => entryOf(id, true))];
+    for (const part of inParts(entries)) kept += await this.#deliverMany(this.#app.outbox.add(part));
     return kept;
   }
 
@@ -86,8 +96,8 @@ export class Decider {
       const blocked = new Set([...this.#busy, ...this.#asking]);
       for (const { key, id } of this.#app.outbox.entries) {
         if (blocked.has(id)) continue;
-        await this.#sendAgain(key);
-        if (this.#app.isLost) return;
+        const failed = await this.#sendAgain(key);
+        if (this.#app.isLost && failed?.kind !== "internal") return; // what one clip makes fail stops no other
         if (this.#app.outbox.has(key)) blocked.add(id); // what was decided later on this clip waits its turn
       }
     } finally {
@@ -104,7 +114,13 @@ export class Decider {
 
   // An earlier decision on this clip is not sent yet: this one goes after it.
   async #queue(request, by) {
-    this.#app.outbox.add([this.#entry(request, by, false)]);
+    const entry = this.#entry(request, by, false);
+    const last = this.waiting.findLast((other) => other.id === request.id);
+    if (!isOtherwise(last.body, entry.body) && last.body.by === by && last.body.note === entry.body.note) {
+      this.#app.toast(`${entry.name}: this is not confirmed yet, and is sent when the service can keep it.`);
+      return null;
+    }
+    this.#app.outbox.add([entry]);
     this.#remember([request.id], request.ruling);
     this.#app.redraw();
     await this.sendWaiting();
@@ -135,14 +151,14 @@ export class Decider {
     return null;
   }
 
-  #entry({ id, ruling, frames, ground_m, contacts, reason, note }, by, overrule) {
+  #entry({ id, ruling, frames, ground_m, contacts, reason, note, fingerprint, seen }, by, overrule) {
     const item = this.#app.item(id);
     const accepts = ruling === "accept";
     const body = {
       ruling,
       by,
-      fingerprint: item.fingerprint,
-      seen: item.n_decisions,
+      fingerprint: fingerprint ?? item.fingerprint,
+      seen: seen ?? item.n_decisions,
       overrule,
       frames: (accepts && frames) || null,
       ground_m: (accepts && ground_m) || 0,
@@ -150,15 +166,14 @@ export class Decider {
       reason: reason ?? "",
       note: note ?? "",
     };
-    return { id, name: item.name, after: item.n_decisions, body };
+    const draft = accepts ? this.#app.draftOf(id, body.fingerprint) : null;
+    return { id, name: item.name, after: item.n_decisions, draft, body };
   }
 
   // Does the ruling of another stand that says something else?
   #against(id, by, request) {
     const stands = this.#app.item(id).decision;
-    if (!stands || stands.by === by) return false;
-    const frames = request.ruling === "accept" ? (request.frames ?? null) : null;
-    return stands.ruling !== request.ruling || String(stands.frames ?? "") !== String(frames ?? "");
+    return Boolean(stands) && stands.by !== by && isOtherwise(stands, request);
   }
 
   // True: decide anyway; false: leave theirs; null: nothing at all.
@@ -167,7 +182,9 @@ export class Decider {
     const items = ids.map((id) => this.#app.item(id));
     if (ids.length === 1) {
       const [item] = items;
-      return choose(`Someone else decided on ${item.name}`, [`It was ${told(item.decision)}.`], [
+      const meanwhile = item.n_decisions > (request.seen ?? item.n_decisions) ? " meanwhile" : "";
+      const sentences = [`It was ${told(item.decision)}.`, `You say: ${ruled(request)}.`];
+      return choose(`Someone else decided on ${item.name}${meanwhile}`, sentences, [
         [false, "Leave theirs", true],
         [true, "Decide anyway", false],
       ]);
@@ -201,13 +218,18 @@ export class Decider {
   async #send(entry) {
     if (!this.#app.outbox.has(entry.key)) return undefined;
     const answer = await post(`/api/clips/${entry.id}/decisions`, entry.body);
-    this.#app.outbox.arrived(entry, answer.decisions.length, answer.decisions);
+    this.#arrived(entry, answer.item.n_decisions, answer.decisions);
     return answer;
+  }
+
+  #arrived(entry, n, history) {
+    this.#app.outbox.arrived(entry, n, history);
+    this.#app.arrived(entry);
   }
 
   #kept({ name, body }, answer) {
     this.#app.receive([answer.item], { mine: true });
-    this.#app.toast(`${name}: ${ruled(body)}`);
+    this.#app.toast(`${name}: ${confirmed(body, [answer.item])}`);
   }
 
   #remember(ids, ruling) {
@@ -235,7 +257,8 @@ export class Decider {
       return `${theirs} You said: ${ruled(entry.body)}.`;
     });
     for (const { id } of entries) this.#asking.add(id);
-    const anyway = await choose(`Someone else decided on ${title} meanwhile`, sentences, [
+    const isNew = clashes.some(([entry, error]) => (error.clip?.n_decisions ?? Infinity) > entry.body.seen);
+    const anyway = await choose(`Someone else decided on ${title}${isNew ? " meanwhile" : ""}`, sentences, [
       [false, "Leave theirs", true],
       [true, "Decide anyway", false],
     ]);
@@ -282,7 +305,7 @@ export class Decider {
     const byId = new Map(results.map((result) => [result.id, result]));
     for (const entry of entries) {
       const result = byId.get(entry.id);
-      if (result && !result.error) this.#app.outbox.arrived(entry, result.item.n_decisions);
+      if (result && !result.error) this.#arrived(entry, result.item.n_decisions);
     }
   }
 
@@ -292,7 +315,8 @@ export class Decider {
     const done = results.filter((result) => !result.error).map((result) => result.id);
     const { body } = entries[0];
     if (done.length > 0) {
-      this.#app.toast(`${clips(done.length)}: ${ruled(body)}`);
+      const items = results.filter((result) => !result.error).map((result) => result.item);
+      this.#app.toast(`${clips(done.length)}: ${confirmed(body, items)}`);
     }
     this.#app.receive(results.map((result) => result.item).filter(Boolean), { mine: true });
     this.#app.redraw();
@@ -307,20 +331,21 @@ export class Decider {
     return done.length;
   }
 
-  // Ask the clip's history whether it arrived, and send it if not; all under one lock.
+  // Ask the clip's history whether it arrived, and send it if not; all under one lock. Returns what went wrong.
   async #sendAgain(key) {
     const entry = this.#app.outbox.entries.find((one) => one.key === key);
-    if (!entry) return;
+    if (!entry) return null;
     this.#busy.add(entry.id);
     let failed = null;
     let answer;
     try {
       answer = await this.#app.outbox.alone([entry], async () => {
-        const view = await json(`/api/clips/${entry.id}`);
-        const line = lineOf(entry, view.decisions);
+        const { item, decisions } = await json(`/api/clips/${entry.id}/decisions`);
+        const line = lineOf(entry, decisions);
         if (line < 0) return this.#send(entry);
-        this.#app.outbox.arrived(entry, line + 1, view.decisions);
-        return view;
+        const harmed = item.n_decisions - decisions.length; // lines that cannot be read count too
+        this.#arrived(entry, line + 1 + harmed, decisions.slice(0, line + 1));
+        return { item, decisions };
       });
     } catch (error) {
       failed = error;
@@ -329,10 +354,35 @@ export class Decider {
     if (failed) await this.#notKept(entry, failed);
     else if (answer) this.#kept(entry, answer);
     this.#app.redraw();
+    return failed;
   }
+}
+
+// Does one ruling come to something else than another? Reasons and notes may differ.
+export function isOtherwise(one, other) {
+  const asText = ({ ruling, frames, ground_m, contacts }) => {
+    if (ruling !== "accept") return ruling;
+    const edits = (contacts ?? []).map(({ foot, frames, stands }) => [foot, frames, stands]);
+    return JSON.stringify([ruling, frames ?? null, ground_m || 0, edits]);
+  };
+  return asText(one) !== asText(other);
+}
+
+// So many as are sent together: what they have in common is said once.
+function inParts(entries) {
+  const groups = new Map();
+  for (const entry of entries) {
+    const common = JSON.stringify([entry.body.note, entry.body.overrule]);
+    groups.set(common, [...(groups.get(common) ?? []), entry]);
+  }
+  const parts = [];
+  for (const group of groups.values()) {
+    for (let from = 0; from < group.length; from += AT_ONCE) parts.push(group.slice(from, from + AT_ONCE));
+  }
+  return parts;
 }
 
 // The service may keep it later: the decision waits in the browser meanwhile.
 function mayPass(error) {
-  return error instanceof NoAnswer || error.kind === "not_writable" || error.status >= 500 || error.status === 401;
+  return error instanceof NoAnswer || ["not_writable", "internal"].includes(error.kind) || error.status >= 500 || error.status === 401;
 }

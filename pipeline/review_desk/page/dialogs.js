@@ -1,6 +1,7 @@
 // Small windows that ask one thing. Each returns a promise of the answer; Esc is the answer null.
 
 import { button, h } from "wushu/clip/dom.js";
+import { isPressedAnew, isStep } from "wushu/keys.js";
 
 // Show a window; `build(answer)` returns its children, and calls `answer(value)` when it is answered.
 export function ask(title, build, { wide = false, key = () => undefined } = {}) {
@@ -22,6 +23,10 @@ export function ask(title, build, { wide = false, key = () => undefined } = {}) 
     dialog.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the page's own keys rest meanwhile
       if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.repeat && !isStep(event)) {
+        if (isPressedAnew(event)) event.preventDefault();
+        return; // a key that is still held from before answers nothing
+      }
       if (event.key === "Escape") {
         event.preventDefault();
         answer(null);
@@ -53,7 +58,7 @@ export function askName(suggested) {
   return ask("Who reviews?", (answer) => {
     const form = h(
       "form",
-      { onsubmit: (event) => (event.preventDefault(), field.value.trim() && answer(field.value.trim())) },
+      { onsubmit: (event) => (event.preventDefault(), field.value.trim() && answer(field.value.trim().normalize("NFC"))) },
       h("p", {}, "Your name stands beside everything you decide, for the others to see."),
       field,
       h("div", { class: "answers" }, h("button", { type: "submit", class: "main" }, "Begin")),
@@ -85,13 +90,14 @@ export function askNote(title, text, { label = "Keep", hint = "" } = {}) {
 const DIGITS = "1234567890-=";
 
 // Why a clip is rejected: {reason, note}. A digit answers at once; a note can be written before.
-export function askReason(title, codes, note) {
+export function askReason(title, codes, note, sentences = []) {
   const field = h("textarea", { rows: "2", maxlength: "2000", "aria-label": "Note", placeholder: "note (n)", name: "note" });
   field.value = note ?? "";
   const reply = (answer, reason) => answer({ reason, note: field.value.trim() });
   return ask(
     title,
     (answer) => [
+      ...sentences.map((sentence) => h("p", {}, sentence)),
       h(
         "ol",
         { class: "reasons" },

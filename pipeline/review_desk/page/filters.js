@@ -93,7 +93,7 @@ function wordsOf(text) {
 function holds(item, words) {
   if (words.length === 0) return true;
   const decision = item.decision;
-  const all = [item.name, item.source, item.id, item.reason, ...item.kinds, item.outcome];
+  const all = [item.name, item.source, item.id, item.reason, item.short_reason, ...item.kinds, item.outcome];
   if (decision) all.push(decision.by, decision.reason, decision.note);
   const text = all.join("\n").toLowerCase();
   return words.every((word) => text.includes(word));

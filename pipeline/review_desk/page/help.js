@@ -14,7 +14,7 @@ const KEYS = [
   ]],
   ["List", [
     ["Enter", "open the clip"],
-    ["x", "mark it; a and r then decide on all that are marked"],
+    ["x", "mark it; a and r then decide on all that are marked, each with its own note"],
     ["Shift+click", "mark all up to here"],
     ["/", "search"],
     ["Esc", "clear the marks, then the search"],

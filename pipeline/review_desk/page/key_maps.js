@@ -8,10 +8,10 @@ export function keysEverywhere(app) {
     k: () => app.prev(),
     ArrowDown: () => app.next(),
     ArrowUp: () => app.prev(),
-    a: () => app.accept(),
-    r: () => app.reject(),
+    a: () => app.rulings.accept(),
+    r: () => app.rulings.reject(),
     n: () => app.askNote(app.current),
-    u: () => app.undoHere(),
+    u: () => app.rulings.undoHere(),
     "?": () => showHelp(),
   };
 }

@@ -2,8 +2,9 @@
 
 import { offline } from "wushu/answers.js";
 import { button, fill, h } from "wushu/clip/dom.js";
+import { isDrafted } from "wushu/drafts.js";
 import { Facets } from "wushu/facets.js";
-import { SORTS } from "wushu/filters.js";
+import { isTodo, SORTS } from "wushu/filters.js";
 import { Row, ROW_HEIGHT } from "wushu/row.js";
 import { clips } from "wushu/words.js";
 
@@ -96,8 +97,7 @@ export class ListView {
     const app = this.#app;
     const shown = app.order.filter((item) => marked.has(item.id)).length;
     const off = Boolean(app.session.read_only) || offline;
-    const able = () => app.order.filter((item) => item.fingerprint !== null).map((item) => item.id);
-    const all = button({ onclick: () => app.mark(able(), true), disabled: off }, "Mark all shown");
+    const all = button({ onclick: () => this.#markShown(), disabled: off }, "Mark all shown");
     if (marked.size === 0) {
       fill(this.batch, all);
       return;
@@ -105,11 +105,22 @@ export class ListView {
     fill(
       this.batch,
       h("strong", {}, `${shown} marked${marked.size > shown ? ` (${marked.size - shown} not shown)` : ""}`),
-      button({ onclick: () => app.accept(), disabled: off }, "Accept", h("kbd", {}, "a")),
-      button({ onclick: () => app.reject(), disabled: off }, "Reject…", h("kbd", {}, "r")),
+      button({ onclick: () => app.rulings.accept(), disabled: off }, "Accept", h("kbd", {}, "a")),
+      button({ onclick: () => app.rulings.reject(), disabled: off }, "Reject…", h("kbd", {}, "r")),
       all,
       button({ onclick: () => app.mark([...marked], false) }, "Clear"),
     );
+  }
+
+  // Those that nobody has ruled on; where there are none, all of them.
+  #markShown() {
+    const app = this.#app;
+    const able = app.order.filter((item) => item.fingerprint !== null);
+    const open = able.filter(isTodo);
+    const left = able.length - open.length;
+    app.mark((open.length > 0 ? open : able).map((item) => item.id), true);
+    if (left === 0) return;
+    app.toast(open.length > 0 ? `${clips(left)} with a decision left out: x marks them too.` : "All of these have a decision already.");
   }
 
   #drawRows() {
@@ -145,6 +156,7 @@ export class ListView {
       isMarked: marked.has(item.id),
       isPending: decider.isPending(item.id),
       note: this.#app.noteOf(item.id),
+      drafted: isDrafted(item),
     });
   }
 

@@ -52,7 +52,8 @@ export class Outbox {
   // counts as seen only where it is known that all of them are this reviewer's own.
   arrived(entry, n, history = null) {
     const { by, seen } = entry.body;
-    const isOwn = history ? history.slice(seen, n).every((decision) => decision.by === by) : n === seen + 1;
+    const since = history?.slice(Math.max(0, history.length - Math.max(0, n - seen))); // lines that are harmed count in n
+    const isOwn = since ? since.every((decision) => decision.by === by) : n === seen + 1;
     const later = (other) => {
       const body = isOwn && other.body.by === by ? { ...other.body, seen: Math.max(other.body.seen, n) } : other.body;
       return { ...other, after: Math.max(other.after, n), body };

@@ -8,6 +8,8 @@ export const ROW_HEIGHT = 64; // px, as in style.css
 
 const REST_MS = 60; // a line that is only scrolled past fetches no picture
 
+const DRAFTED = "Edited on its page, and not decided yet: Enter shows it.";
+
 let made = 0;
 
 export class Row {
@@ -21,6 +23,7 @@ export class Row {
     this.picture.addEventListener("error", () => this.picture.removeAttribute("src"));
     this.name = h("span", { class: "name" });
     this.why = h("span", { class: "why" });
+    this.ruling = h("span", { class: "why ruling" });
     this.duration = h("span", { class: "number" });
     this.usable = h("span", { class: "number" });
     this.score = h("span", { class: "number" });
@@ -32,7 +35,7 @@ export class Row {
       { class: "row", role: "option", id: `row-${(made += 1)}` },
       this.tick,
       h("span", { class: "thumb" }, this.picture),
-      h("span", { class: "text" }, this.name, this.why),
+      h("span", { class: "text" }, this.name, this.why, this.ruling),
       this.duration,
       this.usable,
       this.score,
@@ -42,7 +45,7 @@ export class Row {
     );
   }
 
-  show(item, { at, size, isCurrent, isMarked, isPending, note }) {
+  show(item, { at, size, isCurrent, isMarked, isPending, note, drafted }) {
     const { element } = this;
     element.style.transform = `translateY(${at * ROW_HEIGHT}px)`;
     element.classList.toggle("current", isCurrent);
@@ -52,20 +55,25 @@ export class Row {
     element.setAttribute("aria-posinset", String(at + 1));
     element.setAttribute("aria-setsize", String(size));
     const isOther = this.item?.id !== item.id;
-    const shown = `${isPending}${note}`;
+    const shown = `${isPending}${drafted}${note}`;
     if (this.item === item && this.#shown === shown) return;
     this.item = item;
     this.#shown = shown;
     if (isOther) this.#picture(item);
-    this.#texts(item, isPending, note);
+    this.#texts(item, { isPending, note, drafted });
   }
 
-  #texts(item, isPending, note) {
+  #texts(item, { isPending, note, drafted }) {
     this.element.dataset.id = item.id;
     this.element.dataset.state = item.state;
+    this.element.dataset.outcome = item.outcome;
     this.name.textContent = item.name;
     this.name.title = `${item.name}\n${item.source}\n${item.id}`;
-    this.why.textContent = item.decision ? told(item.decision) : inShort(item.reason);
+    this.why.textContent = item.short_reason;
+    this.why.hidden = !item.short_reason;
+    this.ruling.textContent = item.decision ? told(item.decision) : "";
+    this.ruling.title = this.ruling.textContent;
+    this.ruling.hidden = !item.decision;
     this.why.title = [item.reason, item.kinds.map(kindName).join(", ")].filter(Boolean).join("\n");
     this.duration.textContent = seconds(item.duration_s);
     this.usable.textContent = seconds(item.usable_s);
@@ -81,6 +89,7 @@ export class Row {
       h("span", { class: `said ${item.state}` }, state),
       ...marks.map((mark) => h("span", { class: "mark", title: MARKS[mark][1] }, MARKS[mark][0])),
       ...(isPending ? [h("span", { class: "mark pending" }, "not confirmed yet")] : []),
+      ...(drafted ? [h("span", { class: "mark note", title: DRAFTED }, "edits ✎")] : []),
       ...(note ? [h("span", { class: "mark note", title: note }, "note ✎")] : []),
     );
   }
@@ -94,9 +103,4 @@ export class Row {
       if (url !== null) this.picture.src = url;
     }, REST_MS);
   }
-}
-
-// Without the folders of a file, or the stage of a check, that it begins with.
-function inShort(reason) {
-  return reason.replace(/^\/(?:[^/:]*\/)+/, "").replace(/^[a-z_]+: (?=[a-z])/, "");
 }

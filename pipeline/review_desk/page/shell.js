@@ -105,7 +105,7 @@ export class Shell {
       h("span", { class: "where" }, at < 0 ? "" : `${at + 1} of ${app.order.length}`),
       button({ onclick: () => app.next(), disabled: at + 1 >= app.order.length, "aria-label": "Next clip", title: "Next clip" }, "›", h("kbd", {}, "j")),
       button({ onclick: () => app.askNote(app.current), disabled: off, title: "A note for your decision" }, "Note…", h("kbd", {}, "n")),
-      button({ onclick: () => app.undoHere(), disabled: off, title: "Take your decision back" }, "Undo", h("kbd", {}, "u")),
+      button({ onclick: () => app.rulings.undoHere(), disabled: off, title: "Take your decision back" }, "Undo", h("kbd", {}, "u")),
       app.noteOf(app.current) ? h("span", { class: "mark note", title: app.noteOf(app.current) }, "note ✎") : null,
       app.decider.isPending(app.current) ? h("span", { class: "mark pending" }, "not confirmed yet") : null,
     );

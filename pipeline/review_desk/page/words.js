@@ -38,12 +38,40 @@ export function when(at) {
   return time.toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 }
 
-// "accepted in part (frames 30 to 119)", "rejected (foot-skate)", "ruling taken back"
+// "accepted frames 30 to 119, raised 5 mm, left foot stands in 40 to 52", "rejected", "ruling taken back"
 export function ruled(decision) {
   if (decision.ruling === "undo") return "ruling taken back";
   if (decision.ruling === "reject") return "rejected";
-  const edited = decision.ground_m || decision.contacts?.length ? ", edited" : "";
-  return decision.frames ? `accepted frames ${decision.frames[0]} to ${decision.frames[1] - 1}${edited}` : `accepted${edited}`;
+  const { frames, ground_m, contacts } = decision;
+  const parts = [frames ? `accepted frames ${frames[0]} to ${frames[1] - 1}` : "accepted"];
+  const mm = Number((Math.abs(ground_m || 0) * 1000).toFixed(1));
+  if (ground_m) parts.push(`${ground_m > 0 ? "raised" : "lowered"} ${mm} mm`);
+  if (contacts?.length > 2) parts.push(`${contacts.length} contacts changed`);
+  else for (const edit of contacts ?? []) parts.push(contactText(edit));
+  return parts.join(", ");
+}
+
+function contactText({ foot, frames, stands }) {
+  const where = frames[1] - frames[0] > 1 ? `${frames[0]} to ${frames[1] - 1}` : frames[0];
+  return `${foot} foot ${stands ? "stands" : "lifted"} in ${where}`;
+}
+
+// The same of what is kept now, with what the checks say against it: "accepted, though the checks refuse it (skate p95
+// 9.1 > 5 cm)".
+export function confirmed(decision, items) {
+  const refused = items.filter((item) => item.outcome === "rejected");
+  if (decision.ruling !== "accept" || refused.length === 0) return ruled(decision);
+  if (items.length > 1) return `${ruled(decision)}, though the checks refuse ${named(refused.map((item) => item.name))}`;
+  const [item] = refused;
+  const checks = item.kinds.length > 2 ? `${item.kinds.length} checks refuse` : "the checks refuse";
+  const what = decision.frames || decision.ground_m || decision.contacts?.length ? "the clip as it stood" : "it";
+  return `${ruled(decision)}, though ${checks} ${what} (${item.short_reason})`;
+}
+
+// A few names, and how many more there are.
+export function named(names) {
+  const shown = names.slice(0, 4).join(", ");
+  return names.length > 4 ? `${shown} and ${names.length - 4} more` : shown;
 }
 
 // "rejected by Anna, 22 Nov, 08:30 (foot-skate: slides at the end)"
