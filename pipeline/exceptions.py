@@ -129,12 +129,12 @@ class OutputNotWritable(MachineFault):
 
 
 class DecidedMeanwhile(PipelineError):
-    """Someone else decided on a clip, and whoever decides now did not see it, or did not say that they overrule it."""
+    """Someone decided on a clip, and whoever decides now did not see it, or did not say that they overrule it."""
 
     def __init__(self, clip: str, *, told: str) -> None:
         self.clip = clip
         self.told = told
-        super().__init__(f"{clip}: somebody else decided: {told}. Look at it, and overrule it if you stand by yours.")
+        super().__init__(f"{clip}: decided meanwhile: {told}. Look at it, and overrule it if you stand by yours.")
 
 
 class InvalidSettings(PipelineError):

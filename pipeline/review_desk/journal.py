@@ -158,7 +158,10 @@ def why_read_only(dataset: Dataset) -> str | None:
     held = next((folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)), None)
     if held is None:
         return None
-    return f"{held} cannot be written, so that nothing can be decided here; what was decided can be seen."
+    return (
+        f"{held} cannot be written, so that nothing can be decided here; what was decided can be seen. Get the right "
+        "to write there, and start again."
+    )
 
 
 def readable_row(dataset: Dataset, clip_id: str) -> ManifestRow:

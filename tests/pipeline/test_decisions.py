@@ -166,7 +166,7 @@ def test_nobody_overrules_what_they_did_not_see(dataset):
     """The other's ruling is named, the file stays as it is, and who has seen it may decide."""
     add_decision(dataset, ruled("reject", "bob", reason="jitter"), seen=0)
     before = path_of(dataset).read_bytes()
-    with pytest.raises(DecidedMeanwhile, match=r"c0ffee: somebody else decided: reject by bob, 2026-11-22 \(jitter\)"):
+    with pytest.raises(DecidedMeanwhile, match=r"c0ffee: decided meanwhile: reject by bob, 2026-11-22 \(jitter\)"):
         add_decision(dataset, ruled(), seen=0)
     assert path_of(dataset).read_bytes() == before
     add_decision(dataset, ruled(), seen=1)
