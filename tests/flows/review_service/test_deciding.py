@@ -204,6 +204,7 @@ def test_while_a_dataset_is_tidied_nobody_hangs_and_ctrl_c_ends_the_service(data
             time.sleep(0.3)
             process.send_signal(signal.SIGINT)
             begun = time.monotonic()
+            assert process.stdout is not None
             told = process.stdout.readline()
             assert time.monotonic() - begun < 2  # the interpreter's own end comes after that
             assert "every decision that the page showed is on the disk" in told
