@@ -43,6 +43,7 @@ from pipeline.kfbench.bench_cameras import MOVING_KINDS, STATIC
 from pipeline.kfbench.bench_clips import BenchClip
 from pipeline.kfbench.bench_result import GROUPS, TRUTH, BenchResult
 from pipeline.kfbench.bench_score import Tally, score_estimate, summarise
+from pipeline.render import MissingRenderer
 from pipeline.synthetic import load_detector_model
 from retarget.progress import Progress, silent
 from retarget.smpl_motion import SmplMotion
@@ -105,6 +106,7 @@ def bench_watched(
     Raises:
         NoClips: There is nothing to run on.
         MachineFault: The machine lacks what filming or watching needs.
+        MissingRenderer: No OpenGL on this machine.
     """
     body = load_body(search_dir=home.bodies_dir)
     sheet = Sheet(on_view=lambda kind: None)
@@ -186,7 +188,7 @@ def _measure(
                 found[who] = _estimated(view, evidence.pieces, estimators[name], body)
                 if not step:
                     sheet.seconds[name] = sheet.seconds.get(name, 0.0) + perf_counter() - begun
-    except MachineFault:
+    except (MachineFault, MissingRenderer):  # no fault of the view: the next would fare no better
         raise
     except WushuError as error:
         sheet.failures.append(f"{view.name}, {who}: {error}")

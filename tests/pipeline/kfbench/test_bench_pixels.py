@@ -17,6 +17,7 @@ from pipeline.home import Home
 from pipeline.kfbench import PIECES, perform
 from pipeline.kfbench.bench_cameras import IMAGE_SIZE, MOVING_KINDS
 from pipeline.kfbench.bench_clips import BenchClip
+from pipeline.render import MissingRenderer
 from pipeline.settings import Settings
 from pipeline.synthetic import load_detector_model
 from retarget.progress import silent
@@ -111,6 +112,26 @@ def test_a_view_with_nobody_in_it_is_a_told_loss():
     figures = result.figures()
     assert figures["detected_all_lost_pct"] == figures["detected_all_missed_pct"] == 100.0
     assert not [key for key in figures if key.startswith("leans")]
+
+
+def test_a_machine_that_cannot_draw_ends_the_run():
+    """Or twenty views would each fail for the same reason."""
+
+    def blocked(view, progress):
+        raise MissingRenderer(["egl"])
+
+    with pytest.raises(MissingRenderer):
+        run(blocked)
+
+
+def test_an_estimator_that_fails_costs_the_view_one_sentence():
+    class Fails(Leans):
+        def estimate(self, evidence, body, progress=None):
+            raise NoPersonFound(Path("x.mp4"), seen_s=0.0)
+
+    result = bench_watched({"leans": Leans(), "fails": Fails()}, CONFIG, Home.of_user(), modelled)
+    assert len(result.failures) == 4 and result.failures[0].startswith("kungfu_form 1 (static camera), fails: ")
+    assert not result.values and not result.lost
 
 
 def test_somebody_else_is_no_estimate_of_the_person():
