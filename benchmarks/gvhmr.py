@@ -1,12 +1,14 @@
 """How fast GVHMR's network is at its published size, against other ways to compute the same, and the whole estimator.
 
-    python -m benchmarks.gvhmr [--repeats 3] [--weights NAME] [--json FILE]
+    python -m benchmarks.gvhmr [--repeats 3] [--weights NAME] [--golden DIR] [--pictures-alone] [--json FILE]
 
 One core, one thread, processor time. Peers compute the same numbers with the same weights (random, of the published
 sizes: 12 blocks, 512 wide): ``explicit`` makes all scores, masks them and takes the softmax; ``sdpa`` gives torch's
 fused attention the window as a mask. Their mask is made once, before the clock runs. Each figure is the least of the
 repeats, which take turns.
 ``net_1430_bf16_mm`` is what half precision moves the joints by, with the weights that the estimator uses.
+The parts that look at pictures are held to arrays that the reference printed, where a folder of these is given or
+stands beside the repository (``benchmarks/gvhmr_pictures.py``).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,6 +28,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from benchmarks.estimator_memory import long_evidence
+from benchmarks.gvhmr_pictures import GOLDEN, picture_figures
 from benchmarks.perfect import perfect_evidence
 from benchmarks.report import Figure, parser, report
 from pipeline.body import load_body
@@ -46,12 +50,21 @@ def main() -> None:
     options.add_argument("--repeats", type=int, default=3)
     options.add_argument("--weights", default=GvhmrConfig().weights)
     options.add_argument("--long-alone", action="store_true", help="measure the long clip's memory in this process")
+    options.add_argument("--golden", type=Path, default=GOLDEN, help="folder of the reference's arrays")
+    options.add_argument(
+        "--pictures-alone", action="store_true", help="only hold the picture networks to the reference"
+    )
     chosen = options.parse_args()
     torch.set_num_threads(1)
     if chosen.long_alone:
         print(_long_peak_mb())
         return
-    figures = [*_network_figures(chosen.repeats), _memory_figure(), *_estimator_figures(chosen.weights, chosen.repeats)]
+    figures = [*picture_figures(chosen.golden)]
+    if not chosen.pictures_alone:
+        figures += [*_network_figures(chosen.repeats), _memory_figure()]
+        figures += _estimator_figures(chosen.weights, chosen.repeats)
+    if not figures:
+        raise SystemExit(f"{chosen.golden} holds none of the reference's arrays. Name their folder with --golden.")
     report(figures, chosen.json)
 
 

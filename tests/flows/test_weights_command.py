@@ -97,6 +97,29 @@ def test_what_is_wrong_is_said_in_one_sentence_and_nothing_is_left(home, tmp_pat
     assert "no weights 'official' on this machine" in said
 
 
+def test_hmr2s_checkpoint_goes_in_by_its_own_name_and_is_listed(home, tmp_path, capsys):
+    """With a small network, which the command refuses as such: the published one takes gigabytes."""
+    torch = pytest.importorskip("torch")
+    from pipeline.estimators.hmr2.network import Hmr2Network, Hmr2Shape
+    from pipeline.estimators.hmr2.weights import import_hmr2
+    from pipeline.estimators.hmr2.weights_file import hmr2_file
+    from pipeline.estimators.vision_transformer import BackboneShape
+
+    small = Hmr2Shape(backbone=BackboneShape(width=8, depth=1, heads=2), token=8, layers=1, heads=1, hidden=8)
+    path = tmp_path / "hmr2.ckpt"
+    torch.save({"state_dict": Hmr2Network(small).state_dict()}, path)
+    code, said = run(["import", "hmr2", path], capsys)
+    assert code == 1
+    assert "lacks 457 of the network's 494 tensors: backbone.blocks.1.norm1.weight" in said
+    assert not hmr2_file(home).exists()
+    import_hmr2(path, hmr2_file(home), shape=small)
+    code, said = run(["list"], capsys)
+    assert code == 0
+    assert "hmr2" in said and "image features" in said
+    code, said = run(["import", "hmr2", path, "--out", hmr2_file(home)], capsys)
+    assert code == 1 and "is there already. Name another --out, or add --overwrite." in said
+
+
 def test_a_damaged_file_does_not_hide_the_others(home, capsys):
     pytest.importorskip("torch")
     from pipeline.estimators.gvhmr.weights_card import weights_dir
