@@ -32,7 +32,8 @@ def keypoints_of_maps(
     """Return keypoints: x, y [px of the picture] and confidence, the map's highest value.
 
     A map that is nowhere positive shows nothing. Its keypoint has that confidence, and lies where the published program
-    puts it: somewhere at the upper left corner, by what stands before it in memory.
+    puts it: somewhere at the upper left corner, by what stands before it in memory. A map without a clear hill can send
+    its keypoint far outside the box, as published; GVHMR takes no keypoint from there.
 
     Args:
         maps: Heat maps.

@@ -13,6 +13,7 @@ from pipeline.estimators.heat_maps import keypoints_of_maps
 from pipeline.estimators.hmr2.network import Hmr2Network, Hmr2Shape
 from pipeline.estimators.hmr2.weights import READOUT, hmr2_tensor_shapes
 from pipeline.estimators.vision_transformer import BackboneShape
+from pipeline.estimators.vitpose import VitPoseNetwork, VitPoseShape, heat_maps_both_ways
 
 HALF_STORED = 1.1e-3
 """What storing crops in half precision leaves of them; one shade of grey is 0.017."""
@@ -70,3 +71,20 @@ def test_keypoints_lie_where_the_reference_puts_them(golden) -> None:
     found = torch.from_numpy(keypoints_of_maps(golden["heatmaps"].numpy(), boxes)).float()
     golden.assert_close(found[..., :2], "kp_xy", atol=1e-3)
     golden.assert_close(found[..., 2:], "conf", atol=0.0)
+
+
+@pytest.mark.golden("vitpose_small")
+@torch.no_grad()
+def test_heat_maps_are_the_references_alone_and_with_the_mirror_image(golden) -> None:
+    """Backbone and head, with random weights loaded by their published names."""
+    weights = {name: golden[name] for name in golden.names if "." in name}
+    width, hidden = weights["backbone.blocks.0.mlp.fc2.weight"].shape
+    depth = len([name for name in weights if name.endswith(".attn.proj.bias")])
+    channels = len(weights["keypoint_head.deconv_layers.1.bias"])
+    backbone = BackboneShape(width=width, depth=depth, heads=4, mlp_ratio=hidden // width)
+    network = VitPoseNetwork(VitPoseShape(backbone=backbone, channels=channels)).eval()
+    network.load_state_dict(weights, strict=True)
+    crops = golden["x"].float()[..., CROP_COLUMNS]
+    golden.assert_close(network.backbone(crops), "feat", atol=1e-5)
+    golden.assert_close(network(crops), "heatmap", atol=1e-5)
+    golden.assert_close(torch.from_numpy(heat_maps_both_ways(network, crops)), "heatmap_avg", atol=1e-5)
