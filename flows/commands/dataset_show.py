@@ -57,7 +57,7 @@ class Show:
     dataset: tyro.conf.Positional[Path] = Path("wushu_dataset")
     """A folder made by `wushu run` or `wushu demo`."""
     clip: tyro.conf.Positional[str | None] = None
-    """A clip, by its id, the beginning of it, or its name; left out, all clips."""
+    """A clip, by its id or name, or the beginning of either; left out, all clips."""
     log: bool = False
     """Print only the log of this clip: when each stage ran, and for how long."""
 

@@ -32,7 +32,7 @@ class Decide:
     dataset: tyro.conf.Positional[Path]
     """A folder made by `wushu run`."""
     clip: tyro.conf.Positional[str]
-    """Id of the clip, the beginning of it, or its name."""
+    """Id or name of the clip, or the beginning of either."""
     ruling: tyro.conf.Positional[Literal["accept", "reject", "undo"]]
     """What you say of it."""
     frames: str | None = None
@@ -49,6 +49,8 @@ class Decide:
     """Who decides; your login if it is left out."""
     overrule: bool = False
     """Decide otherwise than another reviewer whose ruling stands."""
+    fingerprint: str | None = None
+    """Of the motion that you saw, as a clip's page names it: refused if the clip has another by now."""
 
     def __call__(self) -> int:
         """Keep the ruling and say what holds now."""
@@ -61,7 +63,7 @@ class Decide:
             raise NoMotion(row.clip.name, reason=row.error)
         request = DecisionRequest(
             clip_id=row.clip.id,
-            fingerprint=fingerprint,
+            fingerprint=self.fingerprint or fingerprint,
             ruling=Ruling(self.ruling),
             by=_login() if self.by is None else self.by,
             overrule=self.overrule,

@@ -36,7 +36,7 @@ class Play:
     """
 
     clip: tyro.conf.Positional[str | None] = None
-    """Id of the clip to begin with, the beginning of it, or the video's name; left out, the first one."""
+    """Id or name of the clip to begin with, or the beginning of either; left out, the first one."""
     dataset: Path = Path("wushu_dataset")
     """A folder made by `wushu run`, or wushu_demo/dataset."""
     speed: float = 1.0

@@ -133,6 +133,7 @@ def test_a_person_comes_before_the_verdict(built, tmp_path, capsys):
         (("decide", "SET", "form", "accept", "--frames", "50:5"), "50:5 is no span"),
         (("decide", "SET", "form", "reject", "--frames", "5:50"), "name no frames"),
         (("decide", "SET", "form", "reject", "--reason", "Bad Feet"), "a code in lower case with hyphens"),
+        (("decide", "SET", "form", "accept", "--fingerprint", "0123"), "solved anew since it was looked at (0123 then"),
         (("decide", "SET", "kata", "accept"), "unknown clip 'kata'"),
         (("handoff", "SET", "--to", "mjlb", "--out", "OUT"), "unknown hand-off format 'mjlb'. Did you mean 'mjlab'?"),
         (("handoff", "SET", "--to", "mjlab", "--out", "SET"), "lies within the dataset"),

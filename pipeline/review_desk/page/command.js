@@ -5,8 +5,9 @@ export function quoted(word) {
   return /^[A-Za-z0-9_./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-export function decideCommand({ dataset, id, ruling, frames, ground_m, contacts, reason, note, by }) {
+export function decideCommand({ dataset, id, ruling, fingerprint, frames, ground_m, contacts, reason, note, by }) {
   const words = ["wushu", "decide", dataset || "DATASET", id, ruling];
+  if (fingerprint) words.push("--fingerprint", fingerprint); // of what the page shows: the clip may change meanwhile
   if (frames) words.push("--frames", `${frames[0]}:${frames[1]}`);
   if (ground_m) words.push(`--ground-m=${ground_m}`); // what follows = may begin like an option
   if (reason) words.push("--reason", reason);
