@@ -77,9 +77,9 @@ def service(dataset):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The browser."""
+    """The browser; it ends before tests elsewhere start one of their own."""
     with started_browser() as running:
         yield running
 

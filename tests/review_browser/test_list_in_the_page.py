@@ -51,7 +51,7 @@ def test_a_script_in_a_name_or_a_note_is_text(open_page, service, dataset, clips
     row.wait_for()
     until(
         page,
-        f"document.querySelector(\".row[data-id='{clips['script']}'] .why\").textContent.includes('onerror=alert(3)')",
+        f"document.querySelector(\".row[data-id='{clips['script']}'] .ruling\").textContent.includes('onerror=alert(3)')",
     )
     assert row.locator(".name").inner_text() == script
     page.keyboard.press("Enter")
