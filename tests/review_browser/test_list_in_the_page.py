@@ -49,10 +49,7 @@ def test_a_script_in_a_name_or_a_note_is_text(open_page, service, dataset, clips
     page.keyboard.type("<script>")
     row = page.locator(f".row[data-id='{clips['script']}']")
     row.wait_for()
-    until(
-        page,
-        f"document.querySelector(\".row[data-id='{clips['script']}'] .ruling\").textContent.includes('onerror=alert(3)')",
-    )
+    row.locator(".ruling", has_text="onerror=alert(3)").wait_for()
     assert row.locator(".name").inner_text() == script
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
