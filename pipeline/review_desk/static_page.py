@@ -38,8 +38,10 @@ _FILES = {
     "retarget.png": "image/png",
 }
 _OWN_STYLE = """
-footer.standalone { position: fixed; right: 8px; bottom: 6px; z-index: 5; max-width: 560px; max-height: 60vh;
-  overflow: auto; padding: 2px 8px; background: #fff; border: 1px solid #dde3ea; border-radius: 4px; font-size: 12px; }
+.app { height: calc(100% - 24px); }
+footer.standalone { position: fixed; left: 0; right: 0; bottom: 0; z-index: 5; min-height: 24px; max-height: 60vh;
+  box-sizing: border-box; overflow: auto; padding: 2px 12px; background: #fff; border-top: 1px solid #dde3ea;
+  font-size: 12px; }
 footer.standalone dl { display: grid; grid-template-columns: auto 1fr; gap: 0 12px; }
 footer.standalone dd { margin: 0; font-family: ui-monospace, monospace; overflow-wrap: anywhere; }
 """

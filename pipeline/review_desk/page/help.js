@@ -30,6 +30,7 @@ const KEYS = [
     ["c", "clear trim and edits"],
     ["g", "ghost of the human over the robot"],
     ["d", "free 3D view"],
+    ["l", "load the clip again, once it was solved anew"],
     ["v", "larger: one panel of the film"],
     ["+ - 0", "zoom the timeline; all of it"],
     ["Esc", "back to the list"],

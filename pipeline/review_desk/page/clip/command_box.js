@@ -5,8 +5,8 @@ import { decideCommand } from "wushu/command.js";
 
 // Two commands that follow the edits: text to select, and a button to copy.
 export class CommandBox {
-  constructor({ id, dataset, edits }) {
-    Object.assign(this, { id, dataset, edits });
+  constructor({ id, dataset, fingerprint, edits }) {
+    Object.assign(this, { id, dataset, fingerprint, edits });
     this.lines = ["accept", "reject"].map((ruling) => ({ ruling, code: h("code", { tabindex: "0" }) }));
     this.element = h(
       "section",
@@ -25,7 +25,8 @@ export class CommandBox {
   show() {
     for (const { ruling, code } of this.lines) {
       const edits = ruling === "accept" ? this.edits.request : {};
-      code.textContent = decideCommand({ dataset: this.dataset, id: this.id, ruling, ...edits });
+      const { dataset, id, fingerprint } = this;
+      code.textContent = decideCommand({ dataset, id, ruling, fingerprint, ...edits });
     }
   }
 }

@@ -18,8 +18,11 @@ export function decisionList(view) {
   });
   const damaged = (view.damaged ?? []).map((sentence) => h("li", { class: "problem" }, sentence));
   const state = h("p", { class: "faint" }, `Stands: ${stateText(view.item.state)}${view.item.stale ? ", on an older motion" : ""}${view.item.disputed ? ", disputed" : ""}.`);
-  if (!list.length && !damaged.length) return [h("p", { class: "faint" }, "Nobody has decided yet.")];
-  return [state, h("ul", { class: "decisions" }, list, damaged)];
+  if (!list.length && !damaged.length) {
+    const none = view.item.fingerprint === null ? `This clip is ${view.item.outcome}: there is no motion to decide on.` : "Nobody has decided yet.";
+    return [h("p", { class: "faint" }, none)];
+  }
+  return [state, view.hands_over ? h("p", { class: "hands-over" }, `A hand-over takes ${view.hands_over}.`.replace(/\.\.$/, ".")) : null, h("ul", { class: "decisions" }, list, damaged)];
 }
 
 // compare(name): show a piece beside the motion as it stood, null = the motion alone.

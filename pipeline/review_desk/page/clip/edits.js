@@ -90,6 +90,13 @@ export class Edits extends EventTarget {
     this.now = Object.freeze({ first: frame(first), stop: frame(stop), ground_m: Number(ground_m) || 0, painted: painted.filter(fits) });
   }
 
+  // The same, for all who look; there is nothing to undo of it.
+  take(kept) {
+    this.restore(kept);
+    this.past.length = 0;
+    this.dispatchEvent(new Event("change"));
+  }
+
   undo() {
     if (!this.past.length) return false;
     this.now = this.past.pop();

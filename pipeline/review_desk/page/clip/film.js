@@ -6,6 +6,7 @@ import { seconds } from "wushu/clip/words.js";
 
 const TALLEST = 0.42; // of the window, all panels side by side
 const TALLEST_ALONE = 0.6; // one of them
+const SHARE_BESIDE = 0.5; // of the width, with the free view beside it
 const ANKLES = { left: 7, right: 8 }; // joints of SMPL
 
 export class Film {
@@ -14,6 +15,7 @@ export class Film {
     this.view = view;
     this.film = address ? view.video : null;
     this.panel = null; // index of the one panel shown, null = all
+    this.beside = false; // the free view stands beside it
     this.ghost = null; // Float32Array of frames x joints x 2 [px of the film]
     this.ghostShown = false;
     this.contacts = null; // {left: Uint8Array, right: Uint8Array}
@@ -32,8 +34,8 @@ export class Film {
   }
 
   // Say why there is no film, or no longer.
-  say(text) {
-    fill(this.sentence, text);
+  say(text, ...more) {
+    fill(this.sentence, text, more);
     this.sentence.hidden = false;
     if (this.video) this.box.hidden = true;
   }
@@ -46,7 +48,20 @@ export class Film {
   nextPanel() {
     const n = this.panels.length;
     if (n < 2) return;
-    this.panel = this.panel === null ? n - 1 : this.panel === 0 ? null : this.panel - 1;
+    const round = this.beside ? n - 1 : null; // side by side with the free view, there is room for one
+    this.panel = this.panel === null ? n - 1 : this.panel === 0 ? round : this.panel - 1;
+    this.layOut();
+  }
+
+  // Show the robot alone while the free view shows it too, and what was shown before again.
+  standBeside(beside) {
+    if (beside === this.beside || !this.film) return;
+    if (beside) this.alone = this.panel;
+    this.beside = beside;
+    const robot = this.panels.findIndex((panel) => panel.name === "robot");
+    this.panel = beside ? (robot < 0 ? this.panel : robot) : this.alone;
+    this.element.classList.toggle("beside", beside);
+    if (!beside) this.element.style.flex = "";
     this.layOut();
   }
 
@@ -58,10 +73,12 @@ export class Film {
   layOut() {
     if (!this.film) return;
     const { x, width } = this.region;
-    const most = Math.max(180, window.innerHeight * (this.panel === null ? TALLEST : TALLEST_ALONE));
-    const scale = Math.min(this.element.clientWidth / width, most / this.film.height);
+    const most = Math.max(180, window.innerHeight * (this.panel === null || this.beside ? TALLEST : TALLEST_ALONE));
+    const room = this.beside ? SHARE_BESIDE * (this.element.parentElement?.clientWidth ?? 0) : this.element.clientWidth;
+    const scale = Math.min(room / width, most / this.film.height);
     if (!(scale > 0)) return;
     this.scale = scale;
+    if (this.beside) this.element.style.flex = `0 0 ${width * scale}px`;
     this.box.style.width = width * scale + "px";
     this.box.style.height = this.film.height * scale + "px";
     this.video.style.width = this.film.width * scale + "px";

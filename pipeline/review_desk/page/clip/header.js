@@ -18,7 +18,7 @@ export function clipHeader(item, view) {
     facts,
     h("span", { class: "spread" }),
     marks(item),
-    h("span", { class: "badge state-" + item.state, title: "what a person decided" }, stateText(item.state)),
+    item.fingerprint === null && item.state === "todo" ? null : h("span", { class: "badge state-" + item.state, title: "what a person decided" }, stateText(item.state)),
   ];
 }
 

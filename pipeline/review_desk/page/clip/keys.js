@@ -20,6 +20,7 @@ export function clipKeys(page) {
     c: () => page.clear(),
     z: () => page.edits?.undo(),
     a: () => page.accept(),
+    l: () => page.loadAnew(),
     g: () => page.toggleGhost(),
     d: () => page.toggle3d(),
     v: () => page.film?.nextPanel(),

@@ -1,15 +1,16 @@
 // The page of one clip: its film, the timeline and the plots in step with it, edits, and what was decided.
 
-import { binary, fileUrl, json, offline, post } from "wushu/answers.js";
+import { binary, fileUrl, json, NoAnswer, offline, post } from "wushu/answers.js";
 import { CommandBox } from "wushu/clip/command_box.js";
 import { Compare } from "wushu/clip/compare.js";
 import { Controls } from "wushu/clip/controls.js";
 import { attemptList, decisionList, deliveryList, metricTable, pieceList, section, textList } from "wushu/clip/details.js";
-import { fill, h } from "wushu/clip/dom.js";
+import { button, fill, h } from "wushu/clip/dom.js";
 import { Draft } from "wushu/clip/draft.js";
 import { EditPanel } from "wushu/clip/edit_panel.js";
 import { Edits } from "wushu/clip/edits.js";
 import { Film } from "wushu/clip/film.js";
+import { FreeViewBox } from "wushu/clip/free_view_box.js";
 import { fillHeader } from "wushu/clip/header.js";
 import { clipKeys } from "wushu/clip/keys.js";
 import { Playhead } from "wushu/clip/playhead.js";
@@ -23,7 +24,7 @@ import { Timescale } from "wushu/clip/timescale.js";
 export function openClip(container, { id, app }) {
   const page = new ClipPage(container, id, app);
   page.load();
-  return { close: () => page.close(), keys: clipKeys(page), page };
+  return { close: () => page.close(), keys: clipKeys(page), look: () => page.shown, page };
 }
 
 class ClipPage {
@@ -39,18 +40,46 @@ class ClipPage {
     fill(container, this.element);
     const item = app?.item?.(id);
     if (item) fillHeader(this.header, item, null);
-    this.forget = app?.onChange?.(() => this.#changedElsewhere());
+    this.forget = app?.onChange?.(() => (this.view ? this.#changedElsewhere() : this.load()));
+  }
+
+  // The motion that is on the screen, and how many decisions on it: decided is on these. Null before it is read.
+  get shown() {
+    return this.view ? { fingerprint: this.view.item.fingerprint, seen: this.seen } : null;
+  }
+
+  // The clip was solved anew since: what is shown is not decided on any more.
+  get isOld() {
+    return this.item.fingerprint !== this.view.item.fingerprint;
   }
 
   async load() {
+    if (this.reading || this.closed) return;
+    this.reading = true;
+    clearTimeout(this.retry);
+    let view = null;
     try {
-      this.view = await json(this.path);
+      view = await json(this.path);
     } catch (error) {
-      if (!this.closed) fill(this.main, h("p", { class: "problem", role: "alert" }, error.message));
-      return;
+      if (!this.closed) this.#cannotLoad(error);
     }
-    if (this.closed) return;
+    this.reading = false;
+    if (this.closed || !view) return;
+    this.#takeDown();
+    this.view = view;
     this.#build();
+  }
+
+  // Once more from the service: the motion that was solved meanwhile, or a film that broke off.
+  loadAnew() {
+    if (!offline && this.view) this.load();
+  }
+
+  #cannotLoad(error) {
+    if (this.view) this.say(error.message);
+    else fill(this.main, h("p", { class: "problem", role: "alert" }, error.message));
+    const passes = error instanceof NoAnswer || error.status === 503;
+    if (passes && !this.view) this.retry = setTimeout(() => this.load(), TRY_AGAIN_MS);
   }
 
   get readOnly() {
@@ -61,8 +90,9 @@ class ClipPage {
   #build() {
     const { view } = this;
     this.item = view.item;
+    this.seen = view.item.n_decisions;
     this.edits = new Edits({ nFrames: view.n_frames, contacts: view.contacts });
-    this.draft = new Draft(this.edits, this.item);
+    this.draft = new Draft(this.edits, this.item, this.app?.name);
     const address = view.video ? fileUrl(this.path + "/files/playback.mp4") : null;
     this.film = new Film(view, address);
     this.playhead = new Playhead({ nFrames: view.n_frames, fps: view.fps || 30, video: this.film.video, film: this.film.film });
@@ -88,9 +118,8 @@ class ClipPage {
     this.compare = new Compare({ path: this.path, view, plots: this.plots, tell: (sentence) => this.say(sentence) });
     this.compare.addEventListener("change", () => this.#show3d());
     fill(this.plots.tools, this.compare.element);
-    this.threeBox = h("div", { class: "three-box" });
-    this.threeBox.hidden = true;
-    fill(this.main, h("div", { class: "stage" }, this.film.element, this.threeBox), this.controls.element, this.timeline.element, this.plots.element);
+    this.free = new FreeViewBox({ id: this.id, view, playhead, film: this.film, controls: this.controls });
+    fill(this.main, h("div", { class: "stage" }, this.film.element, this.free.element), this.controls.element, this.timeline.element, this.plots.element);
     this.#connect();
     this.#contactsChanged();
     this.#rows();
@@ -118,7 +147,8 @@ class ClipPage {
       plots.showFrame(playhead.frame);
     });
     playhead.addEventListener("problem", () => {
-      film.say("No film: " + playhead.problem + " The plots and the timeline follow a clock.");
+      const again = button({ onclick: () => this.loadAnew(), title: "load the clip again (l)" }, "Load again (l)");
+      film.say("No film: " + playhead.problem + " The plots and the timeline follow a clock. ", offline ? null : again);
       controls.show();
     });
     scale.addEventListener("change", () => {
@@ -140,7 +170,9 @@ class ClipPage {
   }
 
   #rows() {
-    this.timeline?.setRows(timelineRows(this.view, this.edits, this.item.decision));
+    const { decision } = this.item;
+    const isOfThis = decision?.fingerprint === this.view.item.fingerprint;
+    this.timeline?.setRows(timelineRows(this.view, this.edits, isOfThis ? decision : null));
   }
 
   #fit() {
@@ -151,14 +183,16 @@ class ClipPage {
 
   #buildSide() {
     const { view } = this;
-    this.decisions = h("div", {}, decisionList(view));
+    this.decisions = h("div", {}, decisionList(this.#viewNow));
     const act = {
       first: () => this.markFirst(), last: () => this.markLast(), preview: () => this.preview(), undoEdit: () => this.edits.undo(),
       clear: () => this.clear(), accept: () => this.accept(), reject: () => this.reject(),
+      acceptAll: () => this.acceptAll(), loadAnew: () => this.loadAnew(),
     };
     const decide = [];
     if (offline && view.item.fingerprint) {
-      this.commands = new CommandBox({ id: this.id, dataset: this.app?.session?.dataset, edits: this.edits });
+      const { dataset } = this.app?.session ?? {};
+      this.commands = new CommandBox({ id: this.id, dataset, fingerprint: view.item.fingerprint, edits: this.edits });
       decide.push(this.commands.element);
     }
     if (view.n_frames) {
@@ -221,21 +255,22 @@ class ClipPage {
   }
 
   async preview() {
-    if (!this.panel || this.panel.busy) return;
+    if (!this.panel || this.panel.busy || this.#tellsOld()) return;
     if (offline) {
       this.panel.failed("A preview needs the service: run `wushu review` on the dataset.");
       return;
     }
-    const request = this.edits.request;
+    const { request } = this.edits;
+    const { view } = this;
     this.panel.waiting();
     try {
-      const preview = await post(this.path + "/preview", request);
-      if (this.closed) return;
+      const preview = await post(this.path + "/preview", { ...request, fingerprint: view.item.fingerprint });
+      if (this.closed || this.view !== view) return;
       this.previewed = { request: JSON.stringify(request), preview };
       this.panel.told(preview, this.#isOutdated());
       this.compare.addPreview(preview);
     } catch (error) {
-      if (!this.closed) this.panel.failed(error.message);
+      if (!this.closed && this.view === view) this.panel.failed(error.message);
     }
   }
 
@@ -254,29 +289,40 @@ class ClipPage {
 
   // Rulings ----------------------------------------------------------------------------------------------------------
 
-  async accept() {
+  async accept(request = this.edits?.request) {
     if (offline) this.commands?.focus();
     if (!this.#mayDecide()) return;
-    const done = await this.app.decide({ id: this.id, ruling: "accept", ...this.edits.request });
-    if (done) this.#decided();
+    const done = await this.app.decide({ id: this.id, ruling: "accept", ...request, ...this.shown });
+    if (done && !this.closed) this.#decided(done);
+  }
+
+  // Without the repairs: who names all frames takes them as they were solved.
+  acceptAll() {
+    return this.accept({ frames: [0, this.view.n_frames], ground_m: 0, contacts: [] });
   }
 
   reject() {
     if (!this.#mayDecide()) return;
-    this.app.askReject(this.id);
+    this.app.askReject(this.id, this.shown);
+  }
+
+  #tellsOld() {
+    if (!this.view || !this.isOld) return false;
+    this.say("This motion was solved anew since you opened it: load it (l) before you decide.");
+    return true;
   }
 
   #mayDecide() {
-    if (!this.view || !this.app?.decide || offline) return false;
+    if (!this.view || !this.app?.decide || offline || this.#tellsOld()) return false;
     if (this.readOnly === null) return true;
     this.say(this.readOnly);
     return false;
   }
 
   // The edits are in the decision now.
-  #decided() {
+  #decided({ item }) {
     this.edits.past.length = 0;
-    this.edits.clear();
+    this.draft.arrived(item.decision, this.app.name);
     this.#forgetPreview();
     this.panel?.empty();
   }
@@ -284,20 +330,27 @@ class ClipPage {
   async #changedElsewhere() {
     const item = this.app.item?.(this.id);
     if (!item || !this.view || this.closed || JSON.stringify(item) === JSON.stringify(this.item)) return;
-    const solvedAnew = item.fingerprint !== this.view.item.fingerprint;
-    this.item = this.view.item = item;
-    fillHeader(this.header, item, this.view);
+    const { view } = this;
+    this.item = item;
+    fillHeader(this.header, item, view);
+    this.draft.stand(item.decision, this.app.name);
+    if (this.panel) this.panel.isOld = this.isOld;
     this.panel?.show();
-    if (solvedAnew) this.say("This motion was solved anew: open the clip again to see it.");
     this.#rows();
+    if (this.isOld) return;
     try {
-      const { decisions } = await json(this.path);
-      if (this.closed) return;
-      this.view.decisions = decisions;
-      fill(this.decisions, decisionList(this.view));
+      const now = await json(this.path);
+      if (this.closed || this.view !== view || now.item.fingerprint !== view.item.fingerprint) return;
+      Object.assign(view, { decisions: now.decisions, hands_over: now.hands_over });
+      fill(this.decisions, decisionList(this.#viewNow));
+      this.seen = now.item.n_decisions; // they are on the screen now
     } catch {
       // the header tells; the history comes with the next change
     }
+  }
+
+  get #viewNow() {
+    return { ...this.view, item: this.item };
   }
 
   // Ghost and 3D -----------------------------------------------------------------------------------------------------
@@ -326,53 +379,32 @@ class ClipPage {
   }
 
   #show3d() {
-    this.scene?.show({ ghost: this.film.ghostShown, after: this.compare.shown });
+    this.free?.show({ ghost: this.film.ghostShown, after: this.compare.shown });
   }
 
   async toggle3d() {
-    if (!this.threeBox) return;
-    if (this.threeOpen) {
-      this.threeOpen = false;
-      this.scene?.close();
-      this.scene = null;
-      this.threeBox.hidden = true;
-    } else {
-      this.threeOpen = true;
-      this.threeBox.hidden = false;
-      await this.#open3d();
-    }
-    this.controls.shown3d = this.threeOpen;
-    this.controls.show();
-  }
-
-  async #open3d() {
-    fill(this.threeBox, h("p", { class: "faint" }, "Opening 3D…"));
-    try {
-      const { open3d } = await import("wushu/three/view.js");
-      if (this.closed || !this.threeOpen) return;
-      fill(this.threeBox);
-      const scene = await open3d(this.threeBox, { id: this.id, playhead: this.playhead, view: this.view });
-      if (this.closed || !this.threeOpen) {
-        scene?.close();
-        return;
-      }
-      this.scene = scene;
-      this.#show3d();
-    } catch (error) {
-      fill(this.threeBox, h("p", { class: "problem", role: "alert" }, "No 3D: " + error.message));
-    }
+    if (!this.free) return;
+    await this.free.toggle();
+    this.#show3d();
   }
 
   close() {
     this.closed = true;
+    clearTimeout(this.retry);
     this.forget?.();
-    this.scene?.close();
+    this.#takeDown();
+    this.element.remove();
+  }
+
+  #takeDown() {
+    this.free?.close();
     this.watcher?.disconnect();
     this.playhead?.close();
     this.film?.close();
-    this.element.remove();
+    Object.assign(this, { free: null, previewed: null, panel: null, timeline: null, plots: null });
   }
 }
 
+const TRY_AGAIN_MS = 2000; // a service that is away is asked again
 const READABLE_MS = 100; // numbers that change faster cannot be read, and cost the film pictures on a slow machine
 const GUTTER_AND_SOME = 240; // px: the names and a little of the frames, however narrow the window

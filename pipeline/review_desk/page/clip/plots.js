@@ -2,9 +2,10 @@
 
 import { button, fill, h, onceAPicture, sharp } from "wushu/clip/dom.js";
 import { COLOURS, severityColour } from "wushu/clip/palette.js";
+import { measurementName } from "wushu/clip/measurements.js";
 import { failedChecks, findSeries } from "wushu/clip/rows.js";
 import { GUTTER, MARGIN } from "wushu/clip/timescale.js";
-import { measuredOn, plainName, quantity, seconds } from "wushu/clip/words.js";
+import { measuredOn, quantity, seconds } from "wushu/clip/words.js";
 
 const HEIGHT = 78; // px of a plot
 const USUAL = ["force_residual_p95_lp6", "penetration_max", "skate_p95", "assist_p95"];
@@ -86,9 +87,9 @@ export class Plots {
 
   #plot(series) {
     const key = keyOf(series);
-    const remove = button({ class: "plain", title: "take this plot away", "aria-label": "take away " + plainName(series.name), onclick: () => this.#remove(key) }, "×");
+    const remove = button({ class: "plain", title: "take this plot away", "aria-label": "take away " + measurementName(series.name), onclick: () => this.#remove(key) }, "×");
     const plot = { key, series, canvas: h("canvas", { "aria-hidden": "true" }), value: h("strong"), afterValue: h("span", { class: "after" }), at: h("span", { class: "faint" }) };
-    const label = h("div", { class: "plot-label", title: `${measuredOn(series.stage)}: ${series.meaning}` }, h("span", { class: "plot-name" }, plainName(series.name), remove), plot.value, plot.afterValue, plot.at);
+    const label = h("div", { class: "plot-label", title: `${series.stage}.${series.name}, of the ${measuredOn(series.stage)}: ${series.meaning}` }, h("span", { class: "plot-name" }, measurementName(series.name), remove), plot.value, plot.afterValue, plot.at);
     plot.element = h("div", { class: "plot" }, plot.canvas, label);
     return plot;
   }
@@ -97,7 +98,7 @@ export class Plots {
     const stages = [...new Set(this.view.series.map((series) => series.stage))];
     const groups = stages.map((stage) => {
       const left = this.view.series.filter((series) => series.stage === stage && !this.chosen.includes(keyOf(series)));
-      return h("optgroup", { label: measuredOn(stage) }, left.map((series) => h("option", { value: keyOf(series) }, plainName(series.name))));
+      return h("optgroup", { label: measuredOn(stage) }, left.map((series) => h("option", { value: keyOf(series) }, measurementName(series.name))));
     });
     fill(this.adder, h("option", { value: "" }, "add a plot…"), groups);
   }

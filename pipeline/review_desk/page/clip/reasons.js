@@ -2,7 +2,8 @@
 
 import { button, h } from "wushu/clip/dom.js";
 import { failedChecks, worstFrame } from "wushu/clip/rows.js";
-import { measuredOn, plainName, quantity, spanText } from "wushu/clip/words.js";
+import { measurementName } from "wushu/clip/measurements.js";
+import { measuredOn, quantity, spanText } from "wushu/clip/words.js";
 
 const SPANS = 8; // shown at most, the longest
 
@@ -17,13 +18,13 @@ export function reasonList(view, go) {
 function reason(view, check, go) {
   const worst = worstFrame(view, check);
   const comparison = check.value > check.limit ? "at most" : "at least";
-  const [name, stage] = [h("span", { class: "reason-name" }, plainName(check.measurement)), h("span", { class: "faint" }, measuredOn(check.stage))];
+  const [name, stage] = [h("span", { class: "reason-name" }, measurementName(check.measurement)), h("span", { class: "faint" }, measuredOn(check.stage))];
   const numbers = h("span", { class: "reason-value" }, `${quantity(check.value, check.unit)}, ${comparison} ${quantity(check.limit, check.unit)}`);
   const rest = withoutFirst(check.reason);
   return h(
     "li",
     { class: "reason severity-" + check.severity },
-    h("div", { class: "reason-head" }, button({ class: "link", title: "plot it" + (worst === null ? "" : ", and go to the worst frame"), onclick: () => go(check, worst) }, name), stage, numbers),
+    h("div", { class: "reason-head" }, button({ class: "link", title: `${check.stage}.${check.measurement}: plot it` + (worst === null ? "" : ", and go to the worst frame"), onclick: () => go(check, worst) }, name), stage, numbers),
     rest ? h("p", { class: "reason-text" }, rest) : null,
     spanButtons(view, check, worst, go),
   );

@@ -1,6 +1,7 @@
 // What the timeline's rows hold: a clip view, the edits and the decisions turned into marks on frames.
 
 import { runs } from "wushu/clip/edits.js";
+import { measurementName } from "wushu/clip/measurements.js";
 import { COLOURS, severityColour } from "wushu/clip/palette.js";
 import { measuredOn, plainName, quantity, rulingText, spanText, when } from "wushu/clip/words.js";
 
@@ -67,10 +68,10 @@ function checkRows(view, fps) {
   const names = failed.map((check) => check.measurement);
   const rows = failed.map((check) => {
     const colour = severityColour(check.severity);
-    const told = `${plainName(check.measurement)}: ${quantity(check.value, check.unit)}, limit ${quantity(check.limit, check.unit)}`;
+    const told = `${measurementName(check.measurement)}: ${quantity(check.value, check.unit)}, limit ${quantity(check.limit, check.unit)}`;
     const marks = check.spans.map((span) => ({ ...mark(span, colour, `${told}; frames ${spanText(span, fps)}`), check }));
     const twice = names.filter((name) => name === check.measurement).length > 1;
-    return row(plainName(check.measurement) + (twice ? `, ${measuredOn(check.stage)}` : ""), check.reason, marks, "check");
+    return row(measurementName(check.measurement) + (twice ? `, ${measuredOn(check.stage)}` : ""), `${check.stage}.${check.measurement}: ${check.reason}`, marks, "check");
   });
   const refusing = rows.filter((_, index) => failed[index].severity === "reject");
   const warning = rows.slice(refusing.length);

@@ -1,6 +1,6 @@
 // Which frames the timeline and the plots show, and where on the screen.
 
-export const GUTTER = 132; // px left of the frames, for names
+export const GUTTER = 176; // px left of the frames, for names
 export const MARGIN = 10; // px right of them
 
 const FEWEST = 20; // frames shown at the highest zoom

@@ -5,7 +5,8 @@ const digits = (value, n) => String(Number(value.toPrecision(n)));
 // A number with its unit as the reports give it: shares as per cent, angles in degrees, small lengths in centimetres.
 export function quantity(value, unit) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (unit === "1") return digits(100 * value, 3) + " %";
+  if (unit === "1") return value !== 0 && Math.abs(value) < 5e-5 ? "≈ 0 %" : digits(100 * value, 3) + " %";
+  if (unit === "rad" && value !== 0 && Math.abs(value) < 1e-4) return "≈ 0°";
   if (unit === "rad") return digits((value * 180) / Math.PI, 3) + "°";
   if (unit === "m" && value !== 0 && Math.abs(value) < 5e-5) return "≈ 0 cm";
   if (unit === "m" && Math.abs(value) < 1) return digits(100 * value, 3) + " cm";
