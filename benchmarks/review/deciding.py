@@ -23,6 +23,10 @@ Object.keys(localStorage).filter((key) => key.startsWith("wushu-review/unsent:")
 _CURRENT = "document.querySelector('.row.current')?.dataset.id ?? null"
 
 
+_GOES_ON_S = 2.0
+"""How long a page takes at most to go on to the next clip once a decision is kept [s]."""
+
+
 @dataclass(slots=True)
 class Decided:
     """What was decided in the pages, and what of it is on the disk."""
@@ -95,7 +99,11 @@ def _decide(page: Page, accepts: bool) -> tuple[str, str]:
     if not accepts:
         page.locator("dialog .reasons").wait_for()
         page.keyboard.press("1")
-    until(page, f"({_CURRENT}) !== '{clip_id}'")
+    try:
+        until(page, f"({_CURRENT}) !== '{clip_id}'", within_s=_GOES_ON_S)
+    except TimeoutError:  # without a service the page keeps the decision, and stays where it is
+        page.keyboard.press("j")
+        until(page, f"({_CURRENT}) !== '{clip_id}'")
     return clip_id, "accept" if accepts else "reject"
 
 
