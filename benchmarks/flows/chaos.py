@@ -252,6 +252,7 @@ def survive(folder: Path, n_kills: int, seed: int, n_clips: int, log: Callable[[
         peace.finish()  # in two builds, as the disturbed one: a dataset remembers its builds
         last.unlink()
         disturbed.disturb(n_kills)
+        disturbed.finish()
         disturbed.lose_source(folder / last.name)
         disturbed.finish()
         return outcome(disturbed, peace.dataset)
